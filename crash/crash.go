@@ -1,0 +1,72 @@
+// Package crash is the list of places where the process may die, so that tests can kill it at every one of them (design §3.8).
+// The list is passed in like a clock: production passes Never.
+package crash
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// Point is a place between two writes to the world.
+type Point string
+
+// The points, in the order in which a payment meets them.
+const (
+	ReserveAccepted  Point = "reserve-accepted"  // the attempt is on disk, nothing has left
+	ReserveSent      Point = "reserve-sent"      // the network answered, we have not written it down
+	ReserveSettled   Point = "reserve-settled"   // the result is on disk, the caller has not heard it
+	CaptureAccepted  Point = "capture-accepted"  // the capture is on disk, the caller has not heard it
+	CancelAccepted   Point = "cancel-accepted"   // the cancel is on disk, the caller has not heard it
+	AdviceClaimed    Point = "advice-claimed"    // an advice is about to be sent
+	AdviceAnswered   Point = "advice-answered"   // the network answered it, we have not written it down
+	AdviceSettled    Point = "advice-settled"    // its result is on disk
+	NoticeClaimed    Point = "notice-claimed"    // a notification is about to be sent
+	NoticeAnswered   Point = "notice-answered"   // Google answered it, we have not written it down
+	NoticeSettled    Point = "notice-settled"    // its result is on disk
+	RecoveryPrepared Point = "recovery-prepared" // a start found an abandoned attempt and has not written the reversal
+	RecoveryDone     Point = "recovery-done"     // the reversals are on disk, nothing is sent yet
+	ExpiryApplied    Point = "expiry-applied"    // a hold's end is on disk
+	CommitBefore     Point = "commit-before"     // a batch of transactions is complete and not yet committed
+	CommitAfter      Point = "commit-after"      // it is committed and nobody has been told
+	CheckpointSigned Point = "checkpoint-signed" // the journal's checkpoint is on disk
+)
+
+// Points is every point there is.
+var Points = []Point{
+	ReserveAccepted, ReserveSent, ReserveSettled, CaptureAccepted, CancelAccepted, AdviceClaimed, AdviceAnswered, AdviceSettled,
+	NoticeClaimed, NoticeAnswered, NoticeSettled, RecoveryPrepared, RecoveryDone, ExpiryApplied, CommitBefore, CommitAfter, CheckpointSigned,
+}
+
+// Hook is told whenever a point is passed.
+type Hook func(Point)
+
+// Never lets everything live.
+func Never(Point) {}
+
+// At parses NAME:N and makes a hook that ends the process, without any clean-up, the Nth time the point NAME is passed. N counts from 1.
+func At(spec string, die func()) (Hook, error) {
+	name, count, ok := strings.Cut(spec, ":")
+	n, err := strconv.ParseInt(count, 10, 64)
+	if !ok || err != nil || n < 1 {
+		return nil, fmt.Errorf("crash point %q: write NAME:N with N from 1", spec)
+	}
+	if !slices.Contains(Points, Point(name)) {
+		return nil, fmt.Errorf("crash point %q is not one of %v", name, Points)
+	}
+	var passed atomic.Int64
+	return func(p Point) {
+		if p == Point(name) && passed.Add(1) == n {
+			die()
+		}
+	}, nil
+}
+
+// Status is the exit status of a process that died at a point, so that a test can tell it from any other death.
+const Status = 86
+
+// Die ends the process at once.
+func Die() { os.Exit(Status) }

@@ -1,0 +1,110 @@
+// Package queue works off durable queues: rows in a database that say what is still to be done and when.
+// What is done, and what is tried again later, the work itself writes down; the loop only finds what is due and keeps each item to one worker.
+package queue
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"naru/clock"
+)
+
+// A Bell tells a loop that something may be due. Ringing it never blocks, and many rings while the loop is busy are one.
+type Bell chan struct{}
+
+// NewBell makes a bell.
+func NewBell() Bell { return make(Bell, 1) }
+
+// Ring wakes the loop.
+func (b Bell) Ring() {
+	select {
+	case b <- struct{}{}:
+	default:
+	}
+}
+
+// Loop works off one queue.
+type Loop[T any] struct {
+	Name  string
+	Due   func(ctx context.Context, now time.Time, limit int) ([]T, error) // oldest first; items under work may be among them
+	Next  func(context.Context) (time.Time, bool, error)                   // when the earliest item is due
+	ID    func(T) string
+	Do    func(context.Context, T) // finishes what it began even when ctx ends
+	Lanes int                      // how many items are under work at once
+	Clock clock.Clock
+	Bell  Bell
+	Log   *slog.Logger
+
+	mu   sync.Mutex
+	busy map[string]bool
+}
+
+// pause is how long the loop waits where what is due is under work already, or cannot be read.
+const pause = time.Second
+
+// Run works until ctx ends, and returns when the items under work are done.
+func (l *Loop[T]) Run(ctx context.Context) error {
+	l.busy = map[string]bool{}
+	lanes := make(chan struct{}, max(1, l.Lanes))
+	var under sync.WaitGroup
+	defer under.Wait()
+	for ctx.Err() == nil {
+		now := l.Clock.Now()
+		due, err := l.Due(ctx, now, 4*cap(lanes)+l.underWork())
+		if err != nil && ctx.Err() == nil {
+			l.Log.Error("reading what is due", "queue", l.Name, "error", err)
+		}
+		for _, item := range due {
+			id := l.ID(item)
+			if !l.claim(id) {
+				continue
+			}
+			select {
+			case lanes <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
+			under.Go(func() {
+				defer func() {
+					l.free(id)
+					<-lanes
+					l.Bell.Ring()
+				}()
+				l.Do(context.WithoutCancel(ctx), item)
+			})
+		}
+		until, some, err := l.Next(ctx)
+		switch {
+		case err != nil, some && !until.After(now):
+			until = now.Add(pause)
+		case !some:
+			until = time.Time{}
+		}
+		_ = l.Clock.Sleep(ctx, until, l.Bell)
+	}
+	return nil
+}
+
+func (l *Loop[T]) underWork() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.busy)
+}
+
+func (l *Loop[T]) claim(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy[id] {
+		return false
+	}
+	l.busy[id] = true
+	return true
+}
+
+func (l *Loop[T]) free(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.busy, id)
+}
