@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"naru/core/fault"
+	"naru/core/payment"
+	"naru/crash"
+)
+
+// Capture takes over the job of moving a hold's money and answers at once; the verdict follows as a notice. One transaction: the job, the
+// message to the network, and the answer. What the network says, and when, is the advice queue's business.
+func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, error) {
+	ctx = context.WithoutCancel(ctx)
+	acquirer := e.accounts[t.request.Account].Acquirer
+	now := e.clock.Now()
+	_, completion, err := e.trace(ctx, acquirer, now)
+	if err != nil {
+		return nil, err
+	}
+	_, release, err := e.trace(ctx, acquirer, now) // of a partial release, or of the reversal that the end of the hold owes
+	if err != nil {
+		return nil, err
+	}
+	var answer []byte
+	err = e.store.Update(ctx, func(tx Tx) error {
+		r, err := e.named(tx, ask.Reservation)
+		if err != nil {
+			return err
+		}
+		if r.State != payment.Reserved && r.State != payment.Expired {
+			return fault.New(fault.Precondition, "the reservation cannot be captured: it is %s", r.State)
+		}
+		amount, err := ask.Amount(r.Amount.Currency())
+		if err != nil {
+			return err
+		}
+		if amount.Exceeds(r.Amount) {
+			return fault.New(fault.Precondition, "the amount is more than was reserved")
+		}
+		if r.State == payment.Reserved && !now.Before(r.HoldUntil) { // accepted after its end: the end comes first (§9.1, last row)
+			if r, err = e.expire(tx, r, release, now); err != nil {
+				return err
+			}
+		}
+		x := Capture{ID: newID(), Key: t.request.Key, Reservation: r.ID, Amount: amount, State: payment.CaptureOpen, At: now}
+		expired := r.State == payment.Expired
+		c := change{actor: "google", at: now, detail: "capture=" + x.ID + " amount=" + amount.String(), keepCard: r.Held}
+		if r, err = e.step(tx, r, payment.Capture, c); err != nil {
+			return err
+		}
+		if err := tx.InsertCapture(x); err != nil {
+			return err
+		}
+		if expired {
+			err = e.finishCapture(tx, r, x, payment.Lapse, change{actor: "clock", at: now, keepCard: r.Held}, "")
+		} else {
+			err = e.complete(tx, r, x, completion, release, now)
+		}
+		if err != nil {
+			return err
+		}
+		if answer, err = ask.Encode(x.ID); err != nil {
+			return err
+		}
+		return e.open(tx, t, now, answer)
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	e.crash(crash.CaptureAccepted)
+	e.Advices.Ring()
+	e.Notices.Ring()
+	return answer, nil
+}
+
+// named finds the reservation that a request names. One that the network has not decided on yet cannot be worked on.
+func (e *Engine) named(tx Tx, k Key) (payment.Reservation, error) {
+	r, ok, err := tx.ReservationByRequest(k)
+	switch {
+	case err != nil:
+		return r, err
+	case !ok:
+		return r, fault.New(fault.Unknown, "reservationRequestId names no reservation of this account")
+	case r.State == payment.Pending || r.State == payment.Reversing:
+		return r, fault.New(fault.Unavailable, "the reservation is not decided yet")
+	}
+	return r, nil
+}
+
+// complete queues the message that moves the money and, where the network wants it, the one before it that gives back the rest.
+func (e *Engine) complete(tx Tx, r payment.Reservation, x Capture, completion, release payment.Trace, now time.Time) error {
+	a, ok, err := tx.Attempt(r.AttemptID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		panic("engine: a reservation without its attempt")
+	}
+	if r.Amount.Exceeds(x.Amount) && e.links[a.Acquirer].ReleasesRest() {
+		first := advice(a, payment.ReleaseRest, x.Amount, payment.UndoPartial, release, now)
+		if err := tx.InsertAdvice(first); err != nil {
+			return err
+		}
+	}
+	return tx.InsertAdvice(advice(a, payment.Completion, x.Amount, "", completion, now))
+}
+
+// captureVerdicts is what each end of a capture is called.
+var captureVerdicts = map[payment.Event]payment.CaptureState{
+	payment.Confirm: payment.CaptureSuccess,
+	payment.Lapse:   payment.CaptureLapsed,
+	payment.Revoke:  payment.CaptureRevoked,
+}
+
+// finishCapture writes the verdict and what we now owe to tell. Held amounts are let go in full with it (design §3.1).
+func (e *Engine) finishCapture(tx Tx, r payment.Reservation, x Capture, ev payment.Event, c change, code string) error {
+	if ev == payment.Confirm {
+		r.Captured = x.Amount
+	}
+	if _, err := e.step(tx, r, ev, c); err != nil {
+		return err
+	}
+	x.State, x.DoneAt = captureVerdicts[ev], c.at
+	if err := tx.UpdateCapture(x); err != nil {
+		return err
+	}
+	return tx.InsertNotice(Notice{
+		ID: noticeID(CaptureResult, x.ID), Kind: CaptureResult, Account: x.Account, Subject: x.RequestID, Result: string(x.State), Code: code,
+		CreatedAt: c.at,
+	})
+}
+
+// noticeID derives a notice's id from the business event: whoever stumbles upon the event again finds the same id.
+func noticeID(k NoticeKind, id string) string { return "naru-" + string(k) + "-" + id }

@@ -1,0 +1,273 @@
+// Package engine is the verbs: what a payment company can be asked to do with money, each safe to ask again and safe to die in.
+//
+// An operation that needs the network is three visible steps, each safe to crash after: accept (one transaction: the request, the payment,
+// an attempt with the identifiers that the network will see), call (the network, outside any transaction), settle (one transaction: what it
+// answered, the money, the stored answer, what we now owe). An operation that can be acknowledged first is one transaction (design §3.1).
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"naru/clock"
+	"naru/core/fault"
+	"naru/core/ledger"
+	"naru/core/payment"
+	"naru/crash"
+	"naru/queue"
+)
+
+// Config is what an engine is made of.
+type Config struct {
+	Store    Store
+	Vault    Vault
+	Clock    clock.Clock
+	Crash    crash.Hook
+	Log      *slog.Logger
+	Accounts []Account
+	Links    map[string]CardRail // by the name that accounts give their acquirer
+	MaxHold  time.Duration       // how long we hold at the most, whatever the network says; seven days where 0
+	Backoff  []time.Duration     // waits between sendings of an advice; the last one repeats
+	Lanes    int                 // how many advices are under way at once
+	Meter    Meter
+}
+
+// Meter counts what cannot be seen from outside.
+type Meter interface {
+	Replayed(account string)
+	Reversed(reason payment.UndoReason)
+	Unmapped(link, code string) // a network code without a row in its table
+	CaseOpened(kind string)
+}
+
+// Engine works for any number of callers at once.
+type Engine struct {
+	store    Store
+	vault    Vault
+	clock    clock.Clock
+	crash    crash.Hook
+	log      *slog.Logger
+	accounts map[string]Account
+	links    map[string]CardRail
+	numbers  map[string]*numbers
+	maxHold  time.Duration
+	backoff  []time.Duration
+	lanes    int
+	meter    Meter
+	flights  flights
+
+	Advices queue.Bell // an advice may be due
+	Notices queue.Bell // a notice may be due
+	holds   queue.Bell // a hold's end may be nearer than known
+}
+
+// New makes an engine. It fails where an account names a link that there is not.
+func New(c Config) (*Engine, error) {
+	e := &Engine{
+		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: c.Links, meter: c.Meter, lanes: c.Lanes,
+		maxHold: c.MaxHold, backoff: c.Backoff, accounts: map[string]Account{}, numbers: map[string]*numbers{},
+		Advices: queue.NewBell(), Notices: queue.NewBell(), holds: queue.NewBell(),
+	}
+	if e.maxHold == 0 {
+		e.maxHold = 7 * 24 * time.Hour
+	}
+	if len(e.backoff) == 0 {
+		e.backoff = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute} // rails §1.11 T8
+	}
+	if e.crash == nil {
+		e.crash = crash.Never
+	}
+	for name := range c.Links {
+		e.numbers[name] = &numbers{series: "acquirer/" + name}
+	}
+	for _, a := range c.Accounts {
+		if _, ok := c.Links[a.Acquirer]; !ok {
+			return nil, fmt.Errorf("account %s: there is no acquirer %q", a.ID, a.Acquirer)
+		}
+		if len(a.Terminals) == 0 {
+			return nil, fmt.Errorf("account %s: no terminal", a.ID)
+		}
+		e.accounts[a.ID] = a
+	}
+	return e, nil
+}
+
+// Account finds an account by its id.
+func (e *Engine) Account(id string) (Account, bool) {
+	a, ok := e.accounts[id]
+	return a, ok
+}
+
+// errTaken says that another node took the key between our look and our write.
+var errTaken = errors.New("engine: the key is taken")
+
+// Once runs work for a request, or gives back what was answered before (design §3.2). Of any number of copies at once, one works and the
+// others wait for it; other content under the same key is KeyReused; a copy whose time is up while the first is still working is Aborted.
+// Only what work answers without an error is kept, by the verb that it calls, in the transaction of its effect.
+func (e *Engine) Once(ctx context.Context, r Request, work func(context.Context, Turn) ([]byte, error)) ([]byte, error) {
+	for {
+		first, done := e.flights.join(r)
+		if !first {
+			if !e.flights.same(r) {
+				return nil, errReused
+			}
+			select {
+			case <-done:
+				continue // it is answered, or it failed and this copy is judged afresh
+			case <-ctx.Done():
+				return nil, fault.New(fault.Aborted, "the first copy of this request is still being worked on")
+			}
+		}
+		answer, err := e.lead(ctx, r, work)
+		if !errors.Is(err, errTaken) {
+			return answer, err
+		}
+		if err := e.clock.Sleep(ctx, e.clock.Now().Add(pollEvery), nil); err != nil { // another node works on it
+			return nil, fault.New(fault.Aborted, "the first copy of this request is still being worked on")
+		}
+	}
+}
+
+const pollEvery = 20 * time.Millisecond
+
+var errReused = fault.New(fault.KeyReused, "requestId was used before with other content")
+
+func (e *Engine) lead(ctx context.Context, r Request, work func(context.Context, Turn) ([]byte, error)) ([]byte, error) {
+	defer e.flights.leave(r.Key)
+	var row Idempotency
+	var seen bool
+	err := e.store.View(ctx, func(v Reader) (err error) {
+		row, seen, err = v.Idempotency(r.Key)
+		return err
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if !seen {
+		return work(ctx, Turn{r})
+	}
+	same, err := e.vault.Verify(row.Fingerprint, "request", r.Content)
+	switch {
+	case err != nil:
+		return nil, err
+	case !same:
+		return nil, errReused
+	case !row.Done:
+		return nil, errTaken
+	}
+	e.meter.Replayed(r.Account)
+	return e.vault.Open(row.Answer, answerPlace(r.Key))
+}
+
+func answerPlace(k Key) string { return "idempotency.answer/" + k.Account + "/" + k.RequestID }
+
+// unavailable is what the caller hears when the store does not work: nothing is decided, ask again.
+func unavailable(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) || errors.Is(err, errTaken) {
+		return err
+	}
+	return fault.Wrap(fault.Unavailable, err, "")
+}
+
+// open writes the row that gives this request its turn, answered or not.
+func (e *Engine) open(tx Tx, t Turn, at time.Time, answer []byte) error {
+	print, err := e.vault.Digest("request", t.request.Content)
+	if err != nil {
+		return err
+	}
+	row := Idempotency{Key: t.request.Key, Method: t.request.Method, Fingerprint: print, Done: answer != nil, CreatedAt: at}
+	if answer != nil {
+		if row.Answer, err = e.vault.Seal(answer, answerPlace(row.Key)); err != nil {
+			return err
+		}
+	}
+	mine, err := tx.InsertIdempotency(row)
+	if err == nil && !mine {
+		err = errTaken
+	}
+	return err
+}
+
+// close stores the answer for ever.
+func (e *Engine) close(tx Tx, k Key, answer []byte, at time.Time) error {
+	sealed, err := e.vault.Seal(answer, answerPlace(k))
+	if err != nil {
+		return err
+	}
+	return tx.FinishIdempotency(k, sealed, at)
+}
+
+// A change is one event of a reservation as it is being written.
+type change struct {
+	actor    string
+	detail   string
+	at       time.Time
+	keepCard bool // a message that is still owed to the network names the card
+}
+
+// step applies an event to a reservation and writes all that belongs to it: the new state, the journal, the money.
+// A reservation that somebody else has changed meanwhile fails the transaction with errRaced.
+func (e *Engine) step(tx Tx, r payment.Reservation, ev payment.Event, c change) (payment.Reservation, error) {
+	next, moved, err := r.After(ev)
+	if err != nil {
+		return r, err
+	}
+	event, err := e.record(&next, ev, c)
+	if err != nil {
+		return r, err
+	}
+	if !next.NeedsCard() && !c.keepCard {
+		next.Card = nil
+	}
+	if ok, err := tx.UpdateReservation(next, c.at); err != nil {
+		return r, err
+	} else if !ok {
+		return r, errRaced
+	}
+	return next, e.write(tx, event, moved)
+}
+
+func (e *Engine) write(tx Tx, event JournalEvent, moved []ledger.Posting) error {
+	if err := tx.AppendEvent(event); err != nil {
+		return err
+	}
+	return tx.Post(event, moved)
+}
+
+var errRaced = errors.New("engine: somebody was faster")
+
+// record makes the next link of the reservation's journal.
+func (e *Engine) record(r *payment.Reservation, ev payment.Event, c change) (JournalEvent, error) {
+	event := JournalEvent{Payment: r.ID, N: r.Chain.Length + 1, At: c.at, Event: ev, State: r.State, Actor: c.actor, Detail: c.detail}
+	digest, err := e.vault.Digest("journal", r.Chain.Digest, event.Bytes())
+	if err != nil {
+		return event, err
+	}
+	event.Digest = digest
+	r.Chain = payment.Chain{Length: event.N, Digest: digest}
+	return event, nil
+}
+
+// Bytes is what the digest of an event covers beside the digest before it.
+func (j JournalEvent) Bytes() []byte {
+	return fmt.Appendf(nil, "%s\x00%d\x00%d\x00%s\x00%s\x00%s\x00%s", j.Payment, j.N, j.At.UnixMicro(), j.Event, j.State, j.Actor, j.Detail)
+}
+
+// newID makes an identifier of our own: UUID version 7, so that rows are stored in the order in which they were made.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// openCase writes something only a person can resolve. Its id comes from what happened, so that stumbling upon it twice opens one case.
+func (e *Engine) openCase(tx Tx, kind, payment, detail string, at time.Time) error {
+	e.meter.CaseOpened(kind)
+	e.log.Error("a case needs an operator", "kind", kind, "payment", payment, "detail", detail)
+	return tx.OpenCase(Case{ID: kind + "/" + payment, Kind: kind, Payment: payment, Detail: detail, At: at})
+}
+
+// Bytes is what the digest of a checkpoint covers beside the checkpoint before it and the events' digests.
+func (p Checkpoint) Bytes() []byte { return fmt.Appendf(nil, "%d\x00%d\x00%d", p.N, p.LastID, p.Count) }

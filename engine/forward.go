@@ -1,0 +1,251 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"naru/core/payment"
+	"naru/crash"
+	"naru/queue"
+)
+
+// Forward is store and forward: it tells the network what became of holds, each message until it is answered, in order within a payment and
+// freely between payments (rails §1.11). It runs until ctx ends and finishes what is under way.
+func (e *Engine) Forward(ctx context.Context) error {
+	loop := queue.Loop[payment.Advice]{
+		Name:  "advices",
+		Due:   e.dueAdvices,
+		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextAdvice) },
+		ID:    func(a payment.Advice) string { return a.Reservation }, // one at a time within a payment
+		Do:    e.forward,
+		Lanes: max(1, e.lanes), Clock: e.clock, Bell: e.Advices, Log: e.log,
+	}
+	return loop.Run(ctx)
+}
+
+func (e *Engine) dueAdvices(ctx context.Context, now time.Time, limit int) (due []payment.Advice, err error) {
+	err = e.store.View(ctx, func(v Reader) error {
+		due, err = v.DueAdvices(now, limit)
+		return err
+	})
+	return due, err
+}
+
+func (e *Engine) earliest(ctx context.Context, next func(Reader) (time.Time, bool, error)) (at time.Time, ok bool, err error) {
+	err = e.store.View(ctx, func(v Reader) error {
+		at, ok, err = next(v)
+		return err
+	})
+	return at, ok, err
+}
+
+// forward sends one advice once and writes down what came of it.
+func (e *Engine) forward(ctx context.Context, a payment.Advice) {
+	order, link, err := e.order(ctx, a)
+	if err != nil {
+		e.log.Error("an advice cannot be sent", "advice", a.ID, "reservation", a.Reservation, "error", err)
+		return
+	}
+	e.crash(crash.AdviceClaimed)
+	reply := e.links[link].Advise(ctx, order, a.Sends > 0)
+	e.crash(crash.AdviceAnswered)
+	now := e.clock.Now()
+	var renewed payment.Trace
+	if reply.Verdict == payment.AdviceCollided && !a.Renewed {
+		if _, renewed, err = e.trace(ctx, link, now); err != nil {
+			e.log.Error("an advice cannot be renewed", "advice", a.ID, "error", err)
+			return
+		}
+	}
+	err = e.store.Update(ctx, func(tx Tx) error { return e.replied(tx, a, reply, renewed, now) })
+	if err != nil {
+		e.log.Error("an advice's answer cannot be written down; it is sent again", "advice", a.ID, "error", err)
+		return
+	}
+	e.crash(crash.AdviceSettled)
+	e.Notices.Ring()
+}
+
+// order adds to an advice what its message must repeat of the hold.
+func (e *Engine) order(ctx context.Context, a payment.Advice) (o payment.AdviceOrder, link string, err error) {
+	err = e.store.View(ctx, func(v Reader) error {
+		r, _, err := v.Reservation(a.Reservation)
+		if err != nil {
+			return err
+		}
+		t, _, err := v.Attempt(a.Attempt)
+		if err != nil {
+			return err
+		}
+		link = t.Acquirer
+		o = payment.AdviceOrder{
+			Advice: a, Original: t.Trace, Whole: r.Amount, Terminal: t.Terminal, Merchant: t.Merchant, Local: e.accounts[r.Account].Location,
+			MCC: r.MCC, Approval: r.Approval,
+		}
+		o.PAN, o.Expiry, err = e.openCard(r.ID, r.Card)
+		return err
+	})
+	return o, link, err
+}
+
+// An end is what the network's reply does to an advice.
+type end uint8
+
+const (
+	again  end = iota // send it again later
+	done              // the network has it
+	gone              // the network knows no such hold
+	revoke            // the authorisation was withdrawn
+	stop              // a person must look
+)
+
+// ends is rails §1.11 T4, T5 and T11 and §1.10 as a table: what a reply means depends on what was said.
+var ends = map[payment.AdviceKind]map[payment.AdviceVerdict]end{
+	payment.Reversal: {
+		payment.AdviceAccepted: done, payment.AdviceUnknown: gone, payment.AdviceRevoked: gone, payment.AdviceRefused: stop,
+		payment.AdviceCollided: stop,
+	},
+	payment.ReleaseRest: {
+		payment.AdviceAccepted: done, payment.AdviceUnknown: done, payment.AdviceRevoked: done, payment.AdviceRefused: stop,
+		payment.AdviceCollided: stop,
+	},
+	payment.Completion: {
+		payment.AdviceAccepted: done, payment.AdviceUnknown: gone, payment.AdviceRevoked: revoke, payment.AdviceRefused: stop,
+		payment.AdviceCollided: stop,
+	},
+}
+
+// overtakenWait is how long after "original unknown" a time-out reversal is sent once more: it may have overtaken its original (T11).
+const overtakenWait = time.Minute
+
+// replied writes what came of one sending.
+func (e *Engine) replied(tx Tx, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) error {
+	now = now.UTC()
+	a.Code = reply.Code
+	if reply.Verdict != payment.AdviceNotSent {
+		a.Sends++
+	}
+	if reply.Verdict == payment.AdviceCollided && !a.Renewed { // our number was taken: once more with a new one
+		renewed.RRN = a.Trace.RRN
+		a.Trace, a.Renewed, a.Sends, a.DueAt = renewed, true, 0, now
+		return tx.UpdateAdvice(a)
+	}
+	what := ends[a.Kind][reply.Verdict]
+	if what == gone && a.Kind == payment.Reversal && a.Reason != payment.UndoCancel {
+		if a.Lost++; a.Lost == 1 {
+			a.DueAt = now.Add(overtakenWait)
+			return tx.UpdateAdvice(a)
+		}
+	}
+	switch what {
+	case again:
+		a.DueAt = now.Add(e.backoff[min(max(0, a.Sends-1), len(e.backoff)-1)])
+		if age := now.Sub(a.CreatedAt); age > alarmAge {
+			e.log.Error("the network has not answered an advice", "advice", a.ID, "kind", a.Kind, "age", age.Round(time.Second), "sends", a.Sends)
+		}
+		return tx.UpdateAdvice(a)
+	case stop:
+		a.State = payment.AdviceStopped
+		if err := tx.UpdateAdvice(a); err != nil {
+			return err
+		}
+		return e.openCase(tx, "advice-refused", a.Reservation, "kind="+string(a.Kind)+" code="+a.Code, now)
+	}
+	r, ok, err := tx.Reservation(a.Reservation)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		panic("engine: an advice without its reservation")
+	}
+	if a.Kind == payment.Completion && what == gone && now.Before(latest(r)) { // not expired, yet unknown: no verdict fits (rails §1.10)
+		a.State = payment.AdviceStopped
+		if err := tx.UpdateAdvice(a); err != nil {
+			return err
+		}
+		return e.openCase(tx, "capture-unknown", a.Reservation, "code="+a.Code, now)
+	}
+	a.State = payment.AdviceDone
+	if err := tx.UpdateAdvice(a); err != nil {
+		return err
+	}
+	c := change{actor: "acquirer", at: now, detail: "code=" + a.Code}
+	if a.Kind == payment.Completion {
+		return e.completed(tx, r, a, what, c)
+	}
+	if a.Kind == payment.Reversal {
+		return e.reversed(tx, r, a, c)
+	}
+	return nil
+}
+
+// alarmAge is when an unanswered advice is an operator's business (rails §1.11 T8).
+const alarmAge = 15 * time.Minute
+
+// latest is when the network's own hold ends.
+func latest(r payment.Reservation) time.Time {
+	if !r.HostUntil.IsZero() {
+		return r.HostUntil
+	}
+	return r.HoldUntil
+}
+
+// completed is the end of a capture.
+func (e *Engine) completed(tx Tx, r payment.Reservation, a payment.Advice, what end, c change) error {
+	x, ok, err := tx.Capture(r.ID)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		panic("engine: a completion without its capture")
+	}
+	t, _, err := tx.Attempt(a.Attempt)
+	if err != nil {
+		return err
+	}
+	outcome := map[end]struct {
+		reservation payment.Event
+		attempt     payment.AttemptEvent
+	}{
+		done:   {payment.Confirm, payment.AttemptComplete},
+		gone:   {payment.Lapse, payment.AttemptVanish},
+		revoke: {payment.Revoke, payment.AttemptVanish},
+	}[what]
+	if err := e.attempt(tx, t, outcome.attempt, c.at); err != nil {
+		return err
+	}
+	return e.finishCapture(tx, r, x, outcome.reservation, c, a.Code)
+}
+
+// reversed is the end of a reversal: the network confirmed that nothing is held.
+func (e *Engine) reversed(tx Tx, r payment.Reservation, a payment.Advice, c change) error {
+	t, _, err := tx.Attempt(a.Attempt)
+	if err != nil {
+		return err
+	}
+	if err := e.attempt(tx, t, payment.AttemptUndone, c.at); err != nil {
+		return err
+	}
+	switch r.State {
+	case payment.Reversing, payment.Declined:
+		_, err = e.step(tx, r, payment.Undo, c)
+		return err
+	case payment.CancelPending, payment.Expired, payment.CaptureFailed:
+		if _, err = e.step(tx, r, payment.Release, c); err != nil {
+			return err
+		}
+	}
+	if r.State != payment.CancelPending {
+		return nil
+	}
+	waiting, err := tx.OpenCancels(r.ID)
+	if err != nil {
+		return err
+	}
+	for _, x := range waiting {
+		if err := e.finishCancel(tx, x, c.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"naru/core/payment"
+	"naru/crash"
+)
+
+// Recover gives up every first call that nobody is working on any more: what its attempt may hold is reversed, never adopted, and the next
+// repeat is judged afresh (design §3.1). Run before the first request it finds what an earlier process left.
+func (e *Engine) Recover(ctx context.Context) (int, error) {
+	var left []Idempotency
+	err := e.store.View(ctx, func(v Reader) (err error) {
+		left, err = v.Abandoned()
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	given := 0
+	for _, row := range left {
+		if e.flights.has(row.Key) {
+			continue
+		}
+		e.crash(crash.RecoveryPrepared)
+		if err := e.abandon(ctx, row.Key); err != nil {
+			return given, err
+		}
+		given++
+	}
+	if given > 0 {
+		e.crash(crash.RecoveryDone)
+		e.log.Warn("abandoned requests were given up", "count", given)
+		e.Advices.Ring()
+	}
+	return given, nil
+}
+
+// recoverEvery is how often a running process looks for what a failed write left behind.
+const recoverEvery = 15 * time.Second
+
+// KeepRecovering looks again and again, until ctx ends.
+func (e *Engine) KeepRecovering(ctx context.Context) error {
+	for {
+		if err := e.clock.Sleep(ctx, e.clock.Now().Add(recoverEvery), nil); err != nil {
+			return nil
+		}
+		if _, err := e.Recover(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("recovery", "error", err)
+		}
+	}
+}
+
+func (e *Engine) abandon(ctx context.Context, k Key) error {
+	now := e.clock.Now()
+	_, trace, err := e.trace(ctx, e.accounts[k.Account].Acquirer, now)
+	if err != nil {
+		return err
+	}
+	return e.store.Update(ctx, func(tx Tx) error {
+		row, ok, err := tx.Idempotency(k)
+		if err != nil || !ok || row.Done {
+			return err
+		}
+		r, ok, err := tx.ReservationByRequest(k)
+		if err != nil {
+			return err
+		}
+		if ok && r.State == payment.Pending {
+			a, ok, err := tx.Attempt(r.AttemptID)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				panic("engine: a reservation without its attempt")
+			}
+			if err := e.reverse(tx, a, payment.AttemptLose, r.Amount, payment.UndoCrash, trace, now); err != nil {
+				return err
+			}
+			c := change{actor: "recovery", at: now, detail: "undo=" + string(payment.UndoCrash), keepCard: true}
+			if _, err := e.step(tx, r, payment.Lose, c); err != nil {
+				return err
+			}
+		}
+		return tx.DeleteIdempotency(k)
+	})
+}

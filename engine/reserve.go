@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"naru/core/fault"
+	"naru/core/money"
+	"naru/core/payment"
+	"naru/crash"
+)
+
+// Reserve asks the network to hold money on a card, and answers what it said, for ever.
+//
+// What happens to the money when nobody answers: an attempt that was on disk and is not known to have failed is reversed, always; the caller
+// hears Unavailable, and a repeat makes a fresh attempt once the network has confirmed that nothing is held (design §3.1).
+func (e *Engine) Reserve(ctx context.Context, t Turn, ask ReserveAsk) ([]byte, error) {
+	ctx = context.WithoutCancel(ctx)                  // a caller that hangs up cancels nothing
+	r, a, order, answer, err := e.accept(ctx, t, ask) // transaction 1: key, payment, attempt
+	if err != nil || answer != nil {
+		return answer, err
+	}
+	e.crash(crash.ReserveAccepted)
+	out := e.links[a.Acquirer].Authorise(ctx, order) // the network, outside any transaction
+	e.crash(crash.ReserveSent)
+	answer, err = e.settle(ctx, t, ask, r, a, out) // transaction 2: event, state, money, answer
+	if err == nil {
+		e.crash(crash.ReserveSettled)
+	}
+	return answer, err
+}
+
+// accept writes the intent before the network hears of it. Where the answer is known without the network, it writes and gives that instead.
+func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
+	r payment.Reservation, a payment.Attempt, o payment.AuthOrder, answer []byte, err error,
+) {
+	o = ask.Order
+	account := e.accounts[t.request.Account]
+	now := e.clock.Now()
+	number, trace, err := e.trace(ctx, account.Acquirer, now)
+	if err != nil {
+		return r, a, o, nil, err
+	}
+	o.Trace, o.Terminal = trace, account.Terminals[int(number%int64(len(account.Terminals)))]
+	o.Merchant, o.Local = account.Merchant, account.Location
+	if o.MCC == "" {
+		o.MCC = account.MCC
+	}
+	decided := ask.Decided
+	if decided == nil { // what cannot be sent is not stored
+		switch err := e.links[account.Acquirer].Check(o); {
+		case errors.Is(err, payment.ErrAmountTooLarge):
+			decided = &payment.Outcome{Verdict: payment.Refused, Decline: payment.AboveAmountLimit}
+		case err != nil:
+			return r, a, o, nil, err
+		}
+	}
+	err = e.store.Update(ctx, func(tx Tx) error {
+		old, again, err := tx.ReservationByRequest(t.request.Key)
+		if err != nil {
+			return err
+		}
+		if again && old.State != payment.NotHeld && old.State != payment.Cancelled {
+			return fault.New(fault.Unavailable, "an earlier attempt of this request is still being undone")
+		}
+		c := change{actor: "google", at: now}
+		if again && old.State == payment.Cancelled { // cleaned up before it ever had an answer (Korea Cards v1 §4.3)
+			c.detail = "cancelled before"
+			answer, err = e.decline(tx, t, ask, old, payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined}, c)
+			return err
+		}
+		a = payment.Attempt{}
+		if decided == nil {
+			a = payment.Attempt{
+				ID: newID(), State: payment.AttemptPrepared, Version: 1, Acquirer: account.Acquirer, Trace: o.Trace,
+				Terminal: o.Terminal, Merchant: o.Merchant,
+			}
+			c.detail = "stan=" + a.Trace.STAN + " rrn=" + a.Trace.RRN
+		}
+		if r, err = e.ask(tx, t, old, again, a, o, c); err != nil {
+			return err
+		}
+		if decided != nil {
+			c.detail = "not sent"
+			answer, err = e.decline(tx, t, ask, r, *decided, c)
+			return err
+		}
+		a.Reservation, o.Reference = r.ID, r.ID
+		if err := e.open(tx, t, now, nil); err != nil {
+			return err
+		}
+		return tx.InsertAttempt(a)
+	})
+	if err != nil {
+		return r, a, o, nil, unavailable(err)
+	}
+	return r, a, o, answer, nil
+}
+
+// ask writes a new reservation, or gives one that holds nothing a fresh attempt with the terms of this asking.
+func (e *Engine) ask(tx Tx, t Turn, r payment.Reservation, again bool, a payment.Attempt, o payment.AuthOrder, c change) (payment.Reservation, error) {
+	if !again {
+		r = payment.Reservation{ID: newID(), Account: t.request.Account, RequestID: t.request.RequestID, State: payment.Pending, Version: 1}
+		r.Captured = money.New(0, o.Amount.Currency())
+	}
+	r.Amount, r.MCC, r.AttemptID = o.Amount, o.MCC, a.ID
+	r.Approval, r.Code, r.NetworkID, r.HoldUntil, r.HostUntil = "", "", "", time.Time{}, time.Time{}
+	if a.ID != "" {
+		sealed, err := e.vault.Seal(encodeCard(o.PAN, o.Expiry), cardPlace(r.ID))
+		if err != nil {
+			return r, err
+		}
+		r.Card = sealed
+	}
+	if again {
+		return e.step(tx, r, payment.Ask, c)
+	}
+	event, err := e.record(&r, payment.Ask, c)
+	if err != nil {
+		return r, err
+	}
+	if err := tx.InsertReservation(r, c.at); err != nil {
+		return r, err
+	}
+	return r, e.write(tx, event, nil)
+}
+
+// decline answers without the network: the reservation, and the answer for ever.
+func (e *Engine) decline(tx Tx, t Turn, ask ReserveAsk, r payment.Reservation, out payment.Outcome, c change) ([]byte, error) {
+	answer, err := ask.Encode(ReserveResult{ReservationID: r.ID, Outcome: out})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.step(tx, r, payment.Decline, c); err != nil {
+		return nil, err
+	}
+	return answer, e.open(tx, t, c.at, answer)
+}
+
+// settle writes what the network answered. The attempt's version decides: where somebody else has given it up meanwhile, this answer is late,
+// and what it approved is being reversed already.
+func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.Reservation, a payment.Attempt, out payment.Outcome) ([]byte, error) {
+	if out.Alert != "" {
+		e.meter.Unmapped(a.Acquirer, out.Code)
+		e.log.Warn("the network's answer needs a look", "acquirer", a.Acquirer, "code", out.Code, "alert", out.Alert)
+	}
+	now := e.clock.Now()
+	undo := out.Undo
+	if undo == "" && out.Verdict == payment.Unclear {
+		undo = payment.UndoSilence
+	}
+	var trace payment.Trace // of the reversal, if there is to be one
+	if undo != "" {
+		var err error
+		if _, trace, err = e.trace(ctx, a.Acquirer, now); err != nil {
+			return nil, err // the attempt stays prepared: recovery reverses it
+		}
+	}
+	r.Code, r.Approval, r.NetworkID, r.HostUntil, a.Code = out.Code, out.Approval, out.NetworkID, out.HostUntil, out.Code
+	if out.Verdict == payment.Approved {
+		r.HoldUntil = now.Add(e.maxHold)
+		if !out.HostUntil.IsZero() && out.HostUntil.Before(r.HoldUntil) {
+			r.HoldUntil = out.HostUntil
+		}
+	}
+	v := settled[out.Verdict]
+	c := change{actor: "acquirer", at: now, detail: "code=" + out.Code, keepCard: undo != ""}
+	var answer []byte
+	err := e.store.Update(ctx, func(tx Tx) error {
+		answer = nil
+		var err error
+		if undo == "" {
+			err = e.attempt(tx, a, v.attempt, now)
+		} else {
+			err = e.reverse(tx, a, payment.AttemptLose, r.Amount, undo, trace, now)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := e.step(tx, r, v.event, c); err != nil {
+			return err
+		}
+		if !v.final { // errors are never stored: a repeat is judged afresh (gsp-core §4.1 I7)
+			return tx.DeleteIdempotency(t.request.Key)
+		}
+		if answer, err = ask.Encode(ReserveResult{ReservationID: r.ID, Outcome: out, HoldUntil: r.HoldUntil}); err != nil {
+			return err
+		}
+		return e.close(tx, t.request.Key, answer, now)
+	})
+	switch {
+	case errors.Is(err, errRaced):
+		e.log.Warn("an answer came after its attempt was given up", "reservation", r.ID)
+		return nil, fault.New(fault.Unavailable, "the attempt was given up")
+	case err != nil:
+		return nil, unavailable(err) // the attempt stays prepared: recovery reverses it
+	}
+	if undo != "" {
+		e.Advices.Ring()
+	}
+	if out.Verdict == payment.Approved {
+		e.holds.Ring()
+	}
+	if v.final {
+		return answer, nil
+	}
+	return nil, noVerdict(out)
+}
+
+// settled is what each verdict does to the reservation and its attempt, and whether the caller gets an answer for ever.
+var settled = map[payment.Verdict]struct {
+	event   payment.Event
+	attempt payment.AttemptEvent
+	final   bool
+}{
+	payment.Approved:    {payment.Approve, payment.AttemptApprove, true},
+	payment.Refused:     {payment.Decline, payment.AttemptDecline, true},
+	payment.NotSent:     {payment.Void, payment.AttemptFail, false},
+	payment.NothingHeld: {payment.Void, payment.AttemptFail, false},
+	payment.Unclear:     {payment.Lose, payment.AttemptLose, false},
+}
+
+// noVerdict is what the caller hears where the network decided nothing.
+func noVerdict(out payment.Outcome) error {
+	if out.Code == "" {
+		return fault.New(fault.Unavailable, "the card network gave no answer")
+	}
+	return fault.New(out.Fault, "%s", out.Detail)
+}
+
+// trace gives the next message of a link its number and names.
+func (e *Engine) trace(ctx context.Context, acquirer string, at time.Time) (int64, payment.Trace, error) {
+	n, err := e.numbers[acquirer].take(ctx, e.store)
+	if err != nil {
+		return 0, payment.Trace{}, unavailable(err)
+	}
+	return n, e.links[acquirer].Trace(n, at), nil
+}
+
+// attempt moves an attempt on from the version that the caller saw.
+func (e *Engine) attempt(tx Tx, a payment.Attempt, ev payment.AttemptEvent, at time.Time) error {
+	next, ok := payment.AttemptRules.Next(a.State, ev)
+	if !ok {
+		return errRaced
+	}
+	a.State = next
+	a.Version++
+	if ok, err := tx.UpdateAttempt(a, at); err != nil {
+		return err
+	} else if !ok {
+		return errRaced
+	}
+	return nil
+}
+
+// reverse gives a hold back: the attempt's new state and the message that the network must hear, in one transaction (rails §1.11 T2).
+func (e *Engine) reverse(
+	tx Tx, a payment.Attempt, ev payment.AttemptEvent, whole money.Amount, why payment.UndoReason, trace payment.Trace, at time.Time,
+) error {
+	if err := e.attempt(tx, a, ev, at); err != nil {
+		return err
+	}
+	e.meter.Reversed(why)
+	return tx.InsertAdvice(advice(a, payment.Reversal, whole, why, trace, at))
+}
+
+// advice is a message about a hold, due at once. It has its own audit number and the reference of the hold.
+func advice(a payment.Attempt, k payment.AdviceKind, m money.Amount, why payment.UndoReason, trace payment.Trace, at time.Time) payment.Advice {
+	trace.RRN = a.Trace.RRN
+	return payment.Advice{
+		ID: newID(), Reservation: a.Reservation, Attempt: a.ID, Kind: k, State: payment.AdviceQueued, Trace: trace, Reason: why, Amount: m,
+		CreatedAt: at, DueAt: at,
+	}
+}

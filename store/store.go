@@ -1,0 +1,427 @@
+// Package store keeps everything: every query is here, above the one function that runs it.
+//
+// SQLite, embedded: one writer gathers concurrent transactions into one commit, so that many calls share one flush to disk (design §3.7).
+// A result is released only after the commit that holds it. Readers have connections of their own and never wait for the writer.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"naru/crash"
+	"naru/engine"
+)
+
+//go:embed schema/sqlite/*.sql
+var schema embed.FS
+
+// Options are what a store needs beside its path.
+type Options struct {
+	Crash   crash.Hook // told before and after every commit
+	Readers int        // connections that read; 4 where 0
+	Batch   int        // transactions in one commit at the most; 256 where 0
+}
+
+// Store is the embedded store. It is safe for concurrent use; one process owns a database.
+type Store struct {
+	db     *sql.DB
+	lock   *os.File
+	crash  crash.Hook
+	batch  int
+	jobs   chan *job
+	stop   chan struct{}
+	idle   chan struct{} // closed when the writer has ended
+	closed sync.Once
+	read   chan *session
+}
+
+type job struct {
+	work func(engine.Tx) error
+	done chan error
+}
+
+// ErrClosed says that the store takes no more work.
+var ErrClosed = errors.New("store: closed")
+
+// Open opens or makes the database at path, brings its schema up to date and takes it for this process alone.
+func Open(ctx context.Context, path string, o Options) (*Store, error) {
+	if o.Readers == 0 {
+		o.Readers = 4
+	}
+	if o.Batch == 0 {
+		o.Batch = 256
+	}
+	if o.Crash == nil {
+		o.Crash = crash.Never
+	}
+	lock, err := own(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		lock: lock, crash: o.Crash, batch: o.Batch,
+		jobs: make(chan *job, 1024), stop: make(chan struct{}), idle: make(chan struct{}), read: make(chan *session, o.Readers),
+	}
+	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.db.SetMaxOpenConns(o.Readers + 1)
+	s.db.SetMaxIdleConns(o.Readers + 1)
+	if err := s.start(ctx, o.Readers); err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s: %w", filepath.Base(path), err), s.db.Close(), lock.Close())
+	}
+	return s, nil
+}
+
+func dsn(path string) string {
+	q := url.Values{"_pragma": {
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)",
+		"trusted_schema(OFF)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-65536)",
+	}}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// own takes the database for this process, so that whatever it finds half done at its start was abandoned (design §3.2).
+func own(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: another process has %s open; stop it first", filepath.Base(path)), f.Close())
+	}
+	if db, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil { // made here for its permissions
+		return nil, errors.Join(fmt.Errorf("store: %w", err), f.Close())
+	} else if err := db.Close(); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+func (s *Store) start(ctx context.Context, readers int) error {
+	migrations, err := fs.Sub(schema, "schema/sqlite")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, s.db, migrations, goose.WithTableName("migration"))
+	if err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return err
+	}
+	w, err := s.session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.assertDurable(ctx); err != nil {
+		return err
+	}
+	for range readers {
+		r, err := s.session(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := r.conn.ExecContext(ctx, "PRAGMA query_only = ON"); err != nil {
+			return err
+		}
+		s.read <- r
+	}
+	go s.write(w)
+	return nil
+}
+
+// assertDurable checks what "acknowledged means durable" rests on.
+func (c *session) assertDurable(ctx context.Context) error {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1"} {
+		var got string
+		if err := c.conn.QueryRowContext(ctx, "PRAGMA "+pragma).Scan(&got); err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("PRAGMA %s is %s and must be %s: is the file on a file system that supports it?", pragma, got, want)
+		}
+	}
+	return nil
+}
+
+// Close waits for the transactions it has taken and closes the database.
+func (s *Store) Close() error {
+	var err error
+	s.closed.Do(func() {
+		close(s.stop)
+		<-s.idle
+		err = errors.Join(s.db.Close(), s.lock.Close())
+	})
+	return err
+}
+
+// Update implements engine.Store. Giving up is possible until the writer takes the work, not after.
+func (s *Store) Update(ctx context.Context, work func(engine.Tx) error) error {
+	j := &job{work, make(chan error, 1)}
+	select {
+	case <-s.stop:
+		return ErrClosed
+	default:
+	}
+	select {
+	case s.jobs <- j:
+	case <-s.stop:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-s.idle:
+		select {
+		case err := <-j.done:
+			return err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+// View implements engine.Store.
+func (s *Store) View(ctx context.Context, look func(engine.Reader) error) error {
+	var c *session
+	select {
+	case c = <-s.read:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { s.read <- c }()
+	if err := c.run("BEGIN"); err != nil {
+		return err
+	}
+	defer func() { _ = c.run("ROLLBACK") }()
+	return look(c)
+}
+
+// write is the one writer. It ends when the store is closed and all it took is done.
+func (s *Store) write(c *session) {
+	defer close(s.idle)
+	for {
+		select {
+		case j := <-s.jobs:
+			s.commit(c, j)
+		case <-s.stop:
+			for {
+				select {
+				case j := <-s.jobs:
+					s.commit(c, j)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// commit runs a transaction and all that wait behind it, each in its own savepoint, and makes them durable together.
+func (s *Store) commit(c *session, first *job) {
+	var held []*job
+	fail := func(err error) {
+		_ = c.run("ROLLBACK")
+		for _, j := range held {
+			j.done <- err
+		}
+	}
+	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+		first.done <- err
+		return
+	}
+	for j := first; j != nil; {
+		whole := len(held) == 0 // the first needs no savepoint: nothing stands beside it yet
+		if !whole {
+			if err := c.run("SAVEPOINT one"); err != nil {
+				held = append(held, j)
+				fail(err)
+				return
+			}
+		}
+		err := guarded(j.work, c)
+		switch {
+		case err == nil:
+			held = append(held, j)
+			if !whole {
+				err = c.run("RELEASE one")
+			}
+		case spoilt(err):
+			held = append(held, j)
+		case whole:
+			j.done <- err
+			if err = c.run("ROLLBACK"); err == nil {
+				err = c.run("BEGIN IMMEDIATE")
+			}
+		default:
+			j.done <- err
+			if err = c.run("ROLLBACK TO one"); err == nil {
+				err = c.run("RELEASE one")
+			}
+		}
+		if err != nil {
+			fail(err)
+			return
+		}
+		j = nil
+		if len(held) < s.batch {
+			select {
+			case j = <-s.jobs:
+			default:
+			}
+		}
+	}
+	if len(held) == 0 {
+		_ = c.run("ROLLBACK")
+		return
+	}
+	s.crash(crash.CommitBefore)
+	if err := c.run("COMMIT"); err != nil {
+		fail(err)
+		return
+	}
+	s.crash(crash.CommitAfter)
+	for _, j := range held {
+		j.done <- nil
+	}
+}
+
+// guarded turns a panic into an error: the transaction goes with it, the others stay.
+func guarded(work func(engine.Tx) error, c *session) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: a transaction panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work(c)
+}
+
+// spoilt reports whether an error may have undone more than the one savepoint: then the whole batch fails.
+func spoilt(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_BUSY:
+		return true
+	}
+	return false
+}
+
+// session is one connection and the statements prepared on it. It implements engine.Tx.
+type session struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+func (s *Store) session(ctx context.Context) (*session, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn, map[string]*sql.Stmt{}}, nil
+}
+
+func (c *session) prepared(query string) (*sql.Stmt, error) {
+	if st, ok := c.stmts[query]; ok {
+		return st, nil
+	}
+	st, err := c.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	c.stmts[query] = st
+	return st, nil
+}
+
+func (c *session) run(query string, args ...any) error {
+	_, err := c.change(query, args...)
+	return err
+}
+
+// change runs a statement and says how many rows it changed.
+func (c *session) change(query string, args ...any) (int64, error) {
+	st, err := c.prepared(query)
+	if err != nil {
+		return 0, describe(query, err)
+	}
+	r, err := st.ExecContext(context.Background(), args...) // request contexts never reach the database
+	if err != nil {
+		return 0, describe(query, err)
+	}
+	return r.RowsAffected()
+}
+
+// one scans the only row of a query; ok is false where there is none.
+func (c *session) one(query string, args []any, into ...any) (ok bool, err error) {
+	st, err := c.prepared(query)
+	if err != nil {
+		return false, describe(query, err)
+	}
+	switch err := st.QueryRowContext(context.Background(), args...).Scan(into...); {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, nil
+	case err != nil:
+		return false, describe(query, err)
+	}
+	return true, nil
+}
+
+// all scans every row of a query.
+func all[T any](c *session, query string, args []any, scan func(func(...any) error) (T, error)) ([]T, error) {
+	st, err := c.prepared(query)
+	if err != nil {
+		return nil, describe(query, err)
+	}
+	rows, err := st.QueryContext(context.Background(), args...)
+	if err != nil {
+		return nil, describe(query, err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows.Scan)
+		if err != nil {
+			return nil, describe(query, err)
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// describe says which statement failed by its first words; values never stand in a statement.
+func describe(query string, err error) error {
+	words := strings.Fields(query)
+	return fmt.Errorf("store: %s: %w", strings.Join(words[:min(3, len(words))], " "), err)
+}
+
+// exactlyOne runs a statement that must change one row; anything else is a broken invariant, and the transaction goes with it.
+func (c *session) exactlyOne(query string, args ...any) error {
+	n, err := c.change(query, args...)
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return describe(query, fmt.Errorf("changed %d rows, not one", n))
+	}
+	return nil
+}
