@@ -1,0 +1,281 @@
+package payment
+
+import (
+	"errors"
+	"time"
+
+	"naru/core/card"
+	"naru/core/fault"
+	"naru/core/money"
+)
+
+// Verdict is what the network's answer to an authorisation means for the money. Its zero value is Unclear.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Unclear     Verdict = iota // money may be held; it must be given back. Silence, nonsense, and answers that decide nothing
+	NotSent                    // nothing can have left the house
+	Approved                   // the whole amount is held
+	Refused                    // a final no. Outcome.Undo says whether something must be given back nevertheless
+	NothingHeld                // the network could not decide and holds nothing: the same request may be tried again
+)
+
+// Outcome is the network's answer to an authorisation.
+type Outcome struct {
+	Verdict Verdict
+	Decline Reason     // why, where Verdict is Refused
+	Fault   fault.Kind // what the caller hears where there is no verdict for it: Unavailable, Internal or Precondition
+	Detail  string     // what is wrong with the set-up, where Fault is Precondition
+	Undo    UndoReason // why the hold must be given back; empty where it need not be
+	Alert   string     // what an operator should look at; empty for the usual
+
+	Code          string // the network's response code, untouched
+	AdviceCode    string // the network's advice about retries (merchant advice code)
+	Approval      string // approval code
+	CVN           CVNCheck
+	AVS           AVSCheck
+	Brands        []string // networks of the card, upper case, such as BC, VISA
+	Issuer        string
+	IssuerCountry string // ISO 3166-1 alpha-2
+	CardKind      CardKind
+	NetworkID     string    // network transaction identifier, kept for later merchant-initiated payments
+	NetworkID2    string    // supplementary network transaction identifier
+	HostUntil     time.Time // when the network lets the hold go; zero where it did not say
+}
+
+// UndoReason is why a hold is given back. The rail turns it into its own code (rails §1.5, DE60).
+type UndoReason string
+
+// The reasons.
+const (
+	UndoCancel  UndoReason = "CANCELLED"   // the caller, or the end of the hold's time
+	UndoCrash   UndoReason = "MALFUNCTION" // we died between asking and hearing
+	UndoGarbled UndoReason = "GARBLED"     // the answer could not be read
+	UndoInvalid UndoReason = "INVALID"     // the answer contradicts the request
+	UndoSilence UndoReason = "TIMEOUT"     // no answer in time, or one that decides nothing
+	UndoLate    UndoReason = "LATE"        // the approval came too late
+	UndoPartial UndoReason = "PARTIAL"     // less than the whole amount was approved
+)
+
+// Reason is why the answer is no, in nobody's wire words. Each protocol says it in its own.
+type Reason string
+
+// The reasons for a decline (rails §1.14 and Korea Cards v1 §7.1).
+const (
+	IssuerDeclined         Reason = "issuer_declined"
+	DoNotHonor             Reason = "do_not_honor"
+	InsufficientFunds      Reason = "insufficient_funds"
+	CardNumberInvalid      Reason = "card_number_invalid"
+	CardExpired            Reason = "card_expired"
+	ExpiryInvalid          Reason = "expiry_invalid"
+	LostOrStolen           Reason = "lost_or_stolen"
+	CardCancelled          Reason = "card_cancelled"
+	CardRestricted         Reason = "card_restricted"
+	CardNotActivated       Reason = "card_not_activated"
+	SuspectedFraud         Reason = "suspected_fraud"
+	TransactionInvalid     Reason = "transaction_invalid"
+	NotAllowed             Reason = "not_allowed"
+	NoRoute                Reason = "no_route"
+	AboveAmountLimit       Reason = "above_amount_limit"
+	BelowAmountLimit       Reason = "below_amount_limit"
+	PeriodAmountLimit      Reason = "period_amount_limit"
+	PeriodCountLimit       Reason = "period_count_limit"
+	CVNMismatch            Reason = "cvn_mismatch"
+	PINMismatch            Reason = "pin_mismatch"
+	BirthOrBusinessNo      Reason = "birth_or_business_number_mismatch"
+	AuthenticationRequired Reason = "authentication_required"
+	AuthenticationFailed   Reason = "authentication_failed"
+	AuthenticationExpired  Reason = "authentication_expired"
+	RecurringUnsupported   Reason = "recurring_unsupported"
+	StopPayment            Reason = "stop_payment"
+	ConsentRevoked         Reason = "consent_revoked"
+	IssuerUnavailable      Reason = "issuer_unavailable"
+	NetworkTimeout         Reason = "network_timeout"
+)
+
+// CVNCheck is what the network said about the card verification number.
+type CVNCheck string
+
+// The results of a card verification number check (rails §1.15).
+const (
+	CVNNoResult          CVNCheck = ""
+	CVNMatch             CVNCheck = "match"
+	CVNNoMatch           CVNCheck = "no_match"
+	CVNSkippedByNetwork  CVNCheck = "skipped_by_network"
+	CVNNotSpecified      CVNCheck = "not_specified"
+	CVNIssuerUnsupported CVNCheck = "issuer_unsupported"
+)
+
+// AVSPart is what the network said about one part of an address.
+type AVSPart string
+
+// The results of an address check, part by part.
+const (
+	AVSNoResult   AVSPart = ""
+	AVSMatch      AVSPart = "match"
+	AVSNoMatch    AVSPart = "no_match"
+	AVSNotChecked AVSPart = "not_checked"
+)
+
+// AVSCheck is what the network said about an address.
+type AVSCheck struct {
+	Raw         string // the network's letter; empty where it said nothing
+	Line        AVSPart
+	PostalCode  AVSPart
+	Unsupported bool // the letter says that there is no address check
+}
+
+// CardKind is how a card is funded.
+type CardKind string
+
+// The kinds of card.
+const (
+	CardKindUnknown CardKind = ""
+	Credit          CardKind = "credit"
+	Debit           CardKind = "debit"
+	Prepaid         CardKind = "prepaid"
+)
+
+// AuthOrder asks a network to hold money on a card. Secrets in it live in memory until the first transmission and nowhere else.
+type AuthOrder struct {
+	Trace     Trace
+	Terminal  string
+	Merchant  string
+	Local     *time.Location // where the merchant is: local time in the message
+	Reference string         // our id of the payment
+	Amount    money.Amount
+	PAN       card.PAN
+	Expiry    card.Expiry
+	CVN       card.Secret
+	MCC       string // merchant category code, four digits
+	Statement string // text for the holder's statement, any script; the network gets what fits
+	Network   NetworkWish
+	ECI       string // electronic commerce indicator
+	ThreeDS   ThreeDS
+	Stored    StoredCredential
+	Address   Address
+	Holder    Holder
+}
+
+// NetworkWish is the rail a holder chose.
+type NetworkWish string
+
+// The wishes.
+const (
+	NoWish     NetworkWish = ""
+	WishCredit NetworkWish = "credit"
+	WishDebit  NetworkWish = "debit"
+)
+
+// ThreeDS is the result of a 3-D Secure run that happened before.
+type ThreeDS struct {
+	DirectoryServerID string
+	ServerID          string
+	CAVV              card.Secret
+	Version           string
+}
+
+// Initiator is who starts a payment with a stored card.
+type Initiator string
+
+// The initiators.
+const (
+	NoStoredCredential Initiator = ""
+	ByCustomer         Initiator = "customer"
+	ByMerchant         Initiator = "merchant"
+)
+
+// Intent is why a card is stored.
+type Intent string
+
+// The intents.
+const (
+	NoIntent    Intent = ""
+	Instalment  Intent = "instalment"
+	Recurring   Intent = "recurring"
+	Unscheduled Intent = "unscheduled"
+)
+
+// StoredCredential says that a card was, or is being, stored for later payments.
+type StoredCredential struct {
+	Initiator       Initiator
+	Intent          Intent
+	StoredBefore    bool
+	EarlierNetwork  string // network transaction identifier of the earlier payment
+	StorageAsStated string // the protocol's own word where it is none of ours
+}
+
+// Address is where the holder says that the card's bills go.
+type Address struct {
+	Lines      []string
+	PostalCode string
+	Country    string // alpha-2
+}
+
+// IsZero reports whether no address was given.
+func (a Address) IsZero() bool { return len(a.Lines) == 0 && a.PostalCode == "" && a.Country == "" }
+
+// Holder is what a Korean card's holder types to be known (Korea Cards v1 §3.2). All of it is secret.
+type Holder struct {
+	PINDigits      card.Secret // the first two digits of the card password
+	BirthDate      card.Secret // YYMMDD
+	BusinessNumber card.Secret // ten digits
+	CI             card.Secret // connecting information
+}
+
+// Advice tells the network about a hold it made: captured, given back. It is sent until it is answered, always with the same trace.
+type Advice struct {
+	ID          string
+	Reservation string
+	Attempt     string
+	Kind        AdviceKind
+	State       AdviceState
+	Trace       Trace // its own STAN and time; the RRN of the hold
+	Reason      UndoReason
+	Amount      money.Amount // what is captured; for a reversal the original amount
+	Sends       int          // how often bytes may have left
+	Lost        int          // how often the network said that it knows no original
+	Renewed     bool         // the trace was replaced after a collision
+	CreatedAt   time.Time
+	DueAt       time.Time
+	Code        string // the network's last response code
+}
+
+// AdviceOrder is an advice together with what its message must repeat of the hold.
+type AdviceOrder struct {
+	Advice
+	Original Trace
+	Whole    money.Amount // the amount of the hold
+	Terminal string
+	Merchant string
+	Local    *time.Location
+	PAN      card.PAN
+	Expiry   card.Expiry
+	MCC      string
+	Approval string
+}
+
+// AdviceVerdict is what the network's answer to an advice means. Its zero value is AdviceSilent.
+type AdviceVerdict uint8
+
+// The verdicts on an advice (rails §1.11 T4, T5, T11).
+const (
+	AdviceSilent   AdviceVerdict = iota // no answer: again, as a repeat
+	AdviceNotSent                       // nothing can have left the house: again
+	AdviceAccepted                      // booked, or booked before
+	AdviceLater                         // the network asks for patience
+	AdviceUnknown                       // the network knows no such hold
+	AdviceRevoked                       // the authorisation was withdrawn
+	AdviceCollided                      // our trace was taken: once more with a new one
+	AdviceRefused                       // anything else: a person must look
+)
+
+// AdviceReply is the network's answer to an advice.
+type AdviceReply struct {
+	Verdict AdviceVerdict
+	Code    string // the network's response code, untouched
+}
+
+// ErrAmountTooLarge says that an amount does not fit the network's format; to the caller it is a decline (design §3.11).
+var ErrAmountTooLarge = errors.New("the amount does not fit the network's format")
