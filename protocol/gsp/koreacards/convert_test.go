@@ -1,0 +1,747 @@
+package koreacards
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"naru/core/card"
+	"naru/core/fault"
+	"naru/core/money"
+	"naru/core/payment"
+	"naru/engine"
+	"naru/protocol/gsp"
+)
+
+var won = money.Of("KRW")
+
+var korea = terms{
+	account: engine.Account{ID: "HanbitPG_KRW", Currencies: []money.Currency{won}, Location: time.FixedZone("KST", 9*3600)},
+	now:     time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
+}
+
+func (t terms) with(p Profile) terms { t.profile = p; return t }
+
+// absent deletes a member.
+var absent = new(int)
+
+// edited is an example with members replaced, named by their paths.
+func edited(t testing.TB, name string, edits map[string]any) []byte {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(golden(t, name), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, value := range edits {
+		at, steps := doc, strings.Split(path, ".")
+		for _, step := range steps[:len(steps)-1] {
+			if at[step] == nil {
+				at[step] = map[string]any{}
+			}
+			at = at[step].(map[string]any)
+		}
+		if last := steps[len(steps)-1]; value == absent {
+			delete(at, last)
+		} else {
+			at[last] = value
+		}
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func reserveAsk(t testing.TB, at terms, body []byte) (engine.ReserveAsk, error) {
+	t.Helper()
+	var in ReserveFundsRequest
+	if err := gsp.Decode(body, &in); err != nil {
+		return engine.ReserveAsk{}, err
+	}
+	return at.reserveAsk(in)
+}
+
+type edits = map[string]any
+
+const (
+	cardAt    = "accountDetails.card."
+	options   = "additionalTransactionProcessingOptions."
+	threeDS   = options + "threeDSecureAuthenticationDetails."
+	stored    = options + "storedCredentialTransactionInformation."
+	customer  = stored + "customerInitiated."
+	merchant  = stored + "merchantInitiated."
+	addressAt = "addressVerificationData."
+)
+
+func TestReserveFundsIsReadWhole(t *testing.T) {
+	pan, _ := card.ParsePAN("4242424242424242")
+	for name, want := range map[string]payment.AuthOrder{
+		"p1-request": {
+			Amount: money.New(12900, won), PAN: pan, Expiry: card.Expiry{Year: 2029, Month: 8},
+			MCC: "5816", Statement: "GOOGLE*Star Farm",
+			Holder: payment.Holder{PINDigits: card.Conceal("47"), BirthDate: card.Conceal("910417"), CI: card.Conceal(ci)},
+		},
+		"p1-full": {
+			Amount: money.New(12900, won), PAN: pan, Expiry: card.Expiry{Year: 2029, Month: 8}, CVN: card.Conceal("737"),
+			MCC: "5816", Statement: "GOOGLE*별농장", Network: payment.WishCredit, ECI: "05",
+			ThreeDS: payment.ThreeDS{
+				DirectoryServerID: "3b2c7b0e-6a4f-4d0e-9a57-0f6f1c2d3e4f", ServerID: "8a880dc0-d2d2-4067-bcb1-b08d1690b26e",
+				CAVV: card.Conceal("AJkBBkhgQQAAAE4gSEJydQAAAAA="), Version: "2.2.0",
+			},
+			Stored: payment.StoredCredential{
+				Initiator: payment.ByMerchant, Intent: payment.Recurring, StoredBefore: true, EarlierNetwork: "583103536844189",
+			},
+			Address: payment.Address{Lines: []string{"세종대로 110", "3층"}, PostalCode: "04524", Country: "KR"},
+			Holder: payment.Holder{
+				PINDigits: card.Conceal("47"), BirthDate: card.Conceal("910417"), BusinessNumber: card.Conceal("1234567891"), CI: card.Conceal(ci),
+			},
+		},
+	} {
+		ask, err := reserveAsk(t, korea, golden(t, name))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if ask.Decided != nil || !reflect.DeepEqual(ask.Order, want) {
+			t.Errorf("%s: got  %+v\nwant %+v", name, ask.Order, want)
+		}
+	}
+}
+
+// The rows of §3, §4.1 and §10 that need nothing but the message.
+func TestReserveFundsFaults(t *testing.T) {
+	missing := func(path string) (string, edits, fault.Kind, string) {
+		return path, edits{path: absent}, fault.Missing, path
+	}
+	type row struct {
+		name string
+		edit edits
+		kind fault.Kind
+		says string // what the description names
+	}
+	rows := []row{}
+	add := func(name string, edit edits, kind fault.Kind, says string) {
+		rows = append(rows, row{name, edit, kind, says})
+	}
+	for _, path := range []string{
+		"accountDetails", "currencyCode", "amount", "transactionDescription", "merchantCategoryCode", "additionalTransactionProcessingOptions",
+		cardAt + "accountNumber", cardAt + "nameOnCard", threeDS + "directoryServerTransactionId", threeDS + "cavv",
+		merchant + "transactionIntentClassification",
+	} {
+		add(missing(path))
+		add(path+" is null", edits{path: nil}, fault.Missing, path)
+	}
+	for _, union := range []struct {
+		name string
+		edit edits // with none of its members
+	}{
+		{"accountDetails", edits{"accountDetails": edits{}}},
+		{options + "processing_network_type", edits{options + "userSelectedProcessingNetworkType": absent}},
+		{options + "electronic_commerce_indicator_option", edits{options + "electronicCommerceIndicator": absent}},
+		{options + "authentication_details", edits{options + "threeDSecureAuthenticationDetails": absent}},
+		{options + "stored_credentials", edits{options + "storedCredentialTransactionInformation": absent}},
+		{"storedCredentialTransactionInformation", edits{options + "storedCredentialTransactionInformation": edits{}}},
+		{merchant + "previousTransactionInformation", edits{merchant + "previousTransactionInformation": absent}},
+	} {
+		add("no member of "+union.name, union.edit, fault.Missing, union.name)
+	}
+	for path, union := range map[string]string{
+		options + "userSelectedProcessingNetworkTypeNotApplicable":      "processing_network_type",
+		options + "electronicCommerceIndicatorNotApplicable":            "electronic_commerce_indicator_option",
+		options + "threeDSecureNotAppplicable":                          "authentication_details",
+		options + "threeDSecureNotApplicable":                           "authentication_details",
+		options + "storedCredentialTransactionInformationNotApplicable": "stored_credentials",
+		options + "scaLowValueTransaction":                              "sca_exemption_type",
+		options + "scaTransactionRiskAnalysis":                          "sca_exemption_type",
+		merchant + "previousTransactionInformationNotProvided":          "previousTransactionInformation",
+		stored + "customerInitiated":                                    "storedCredentialTransactionInformation",
+	} {
+		member := any(edits{})
+		if path == stored+"customerInitiated" {
+			member = edits{"transactionIntentClassification": "RECURRING", "instrumentStorageType": "FIRST"}
+		}
+		add("two members of "+union+" by "+path, edits{path: member}, fault.Invalid, union)
+	}
+	for path, values := range map[string][]any{
+		"currencyCode":           {"", "INR", "krw", "KRW ", "XXX", 410},
+		"amount":                 {"0", 0, "-1000000", "1", "12900000001", 500000, "12.9", "", "1e9", "9223372036854775808", true, edits{}},
+		"merchantCategoryCode":   {"", "581", "58166", "58x6", 5816},
+		"transactionDescription": {5, edits{}},
+		"accountDetails":         {"card", edits{"card": 5}},
+		cardAt + "accountNumber": {"", "4242x24242424242", "424242424242", "42424242424242424242", " 4242424242424242",
+			"４２４２４２４２４２４２４２４２", 4242424242424242},
+		cardAt + "nameOnCard":                         {7, []any{}},
+		cardAt + "expiryMonth":                        {"", "8", "008", "AU", 8, absent},
+		cardAt + "expiryYear":                         {"", "9", "2029", "2x", 29, absent},
+		cardAt + "cvn":                                {"", "12", "12345", "73x", 737},
+		options + "userSelectedProcessingNetworkType": {"", "PROCESSING_NETWORK_TYPE_UNSPECIFIED"},
+		options + "electronicCommerceIndicator":       {"", "005", "x5"},
+		merchant + "transactionIntentClassification":  {"", "TRANSACTION_INTENT_CLASSIFICATION_UNKNOWN"},
+		options + "pin":                               {"", "4x", "ab", "４７", 47},
+		options + "dateOfBirth":                       {"", "1991/04/17", "1991-4-17", "19910417x", "9104", "yesterday", 910417},
+		options + "businessIdentifier":                {"", "123456789", "12345678911", "123-45-6789x", 1234567891},
+		options + "connectingInformation":             {"", ci[:87], ci + "AAAA", strings.Repeat("!", 88), strings.Repeat("A", 88), 5},
+		addressAt + "countryCode":                     {"kr", "KOR", "K"},
+		addressAt + "addressLine":                     {"one line", []any{5}},
+	} {
+		field := path[strings.LastIndex(path, ".")+1:]
+		for _, v := range values {
+			name := fmt.Sprintf("%s=%v", path, v)
+			if v == absent {
+				name = path + " without its half"
+			}
+			add(name, edits{path: v}, fault.Invalid, field)
+		}
+	}
+	add("customerInitiated without intent", edits{
+		options + "storedCredentialTransactionInformation": edits{"customerInitiated": edits{"instrumentStorageType": "FIRST"}},
+	}, fault.Missing, "customerInitiated.transactionIntentClassification")
+	add("customerInitiated without storage", edits{
+		options + "storedCredentialTransactionInformation": edits{"customerInitiated": edits{"transactionIntentClassification": "RECURRING"}},
+	}, fault.Missing, "customerInitiated.instrumentStorageType")
+	add("zero storage type", edits{options + "storedCredentialTransactionInformation": edits{"customerInitiated": edits{
+		"transactionIntentClassification": "RECURRING", "instrumentStorageType": "INSTRUMENT_STORAGE_TYPE_UNSPECIFIED",
+	}}}, fault.Invalid, "instrumentStorageType")
+
+	token := edits{"nameOnCard": "SEO JIHUN", "paymentTokenAccountNumber": "5555555555554444"}
+	without := func(name string) edits { e := maps.Clone(token); delete(e, name); return e }
+	add("card and token", edits{"accountDetails.paymentToken": token}, fault.Invalid, "accountDetails")
+	add("token", edits{"accountDetails": edits{"paymentToken": token}}, fault.Invalid, "accountDetails.paymentToken is not supported")
+	add("token without name", edits{"accountDetails": edits{"paymentToken": without("nameOnCard")}}, fault.Missing, "paymentToken.nameOnCard")
+	add("token without number", edits{"accountDetails": edits{"paymentToken": without("paymentTokenAccountNumber")}},
+		fault.Missing, "paymentToken.paymentTokenAccountNumber")
+
+	add("missing goes before wrong (§10)", edits{"amount": "-5", options + "pin": "x", cardAt + "nameOnCard": absent}, fault.Missing,
+		"nameOnCard")
+	add("wrong goes before mistyped", edits{cardAt + "accountNumber": "4242424242424243", "merchantCategoryCode": "x"}, fault.Invalid,
+		"merchantCategoryCode")
+
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			_, err := reserveAsk(t, korea, edited(t, "p1-full", r.edit))
+			kind, public := fault.Of(err)
+			if err == nil || kind != r.kind || !strings.Contains(public, r.says) {
+				t.Errorf("got kind %v, %q", kind, public)
+			}
+			for _, v := range r.edit {
+				if s, ok := v.(string); ok && len(s) > 5 && strings.Contains(err.Error(), s) {
+					t.Errorf("the fault repeats the value: %q", err)
+				}
+			}
+		})
+	}
+}
+
+func TestReserveFundsAccepts(t *testing.T) {
+	for name, row := range map[string]struct {
+		edit edits
+		want func(payment.AuthOrder) bool
+	}{
+		"amount as a number": {
+			edits{"amount": 12900000000}, func(o payment.AuthOrder) bool { return o.Amount == money.New(12900, won) },
+		},
+		"the largest amount": {
+			edits{"amount": "9223372036854000000"}, func(o payment.AuthOrder) bool { return o.Amount.Minor() == 9223372036854 },
+		},
+		"unknown members": {edits{"new": 1, cardAt + "new": "x", options + "new": edits{}, threeDS + "new": []any{}}, nil},
+		"another rail is no wish": {
+			edits{options + "userSelectedProcessingNetworkType": "PREPAID_RAIL"},
+			func(o payment.AuthOrder) bool { return o.Network == payment.NoWish },
+		},
+		"debit": {
+			edits{options + "userSelectedProcessingNetworkType": "DEBIT"}, func(o payment.AuthOrder) bool { return o.Network == payment.WishDebit },
+		},
+		"instalment": {
+			edits{merchant + "transactionIntentClassification": "INSTALLMENT"},
+			func(o payment.AuthOrder) bool { return o.Stored.Intent == payment.Instalment },
+		},
+		"unscheduled": {
+			edits{merchant + "transactionIntentClassification": "UNSCHEDULED"},
+			func(o payment.AuthOrder) bool { return o.Stored.Intent == payment.Unscheduled },
+		},
+		"another intent is none of ours": {
+			edits{merchant + "transactionIntentClassification": "NEW"},
+			func(o payment.AuthOrder) bool { return o.Stored.Intent == payment.NoIntent },
+		},
+		"no earlier transaction": {
+			edits{merchant + "previousTransactionInformation": absent, merchant + "previousTransactionInformationNotProvided": edits{}},
+			func(o payment.AuthOrder) bool {
+				return o.Stored == payment.StoredCredential{Initiator: payment.ByMerchant, Intent: payment.Recurring, StoredBefore: true}
+			},
+		},
+		"customer initiated": {
+			edits{options + "storedCredentialTransactionInformation": edits{"customerInitiated": edits{
+				"transactionIntentClassification": "UNSCHEDULED", "instrumentStorageType": "FIRST",
+			}}},
+			func(o payment.AuthOrder) bool {
+				return o.Stored == payment.StoredCredential{Initiator: payment.ByCustomer, Intent: payment.Unscheduled, StorageAsStated: "FIRST"}
+			},
+		},
+		"not applicable, right spelling": {
+			edits{options + "threeDSecureAuthenticationDetails": absent, options + "threeDSecureNotApplicable": edits{}},
+			func(o payment.AuthOrder) bool { return o.ThreeDS == payment.ThreeDS{} },
+		},
+		"not applicable, the sheet's spelling": {
+			edits{options + "threeDSecureAuthenticationDetails": absent, options + "threeDSecureNotAppplicable": edits{}},
+			func(o payment.AuthOrder) bool { return o.ThreeDS == payment.ThreeDS{} },
+		},
+		"SCA low value": {edits{options + "scaExemptionNotApplicable": absent, options + "scaLowValueTransaction": edits{}}, nil},
+		"no expiry": {
+			edits{cardAt + "expiryMonth": absent, cardAt + "expiryYear": absent}, func(o payment.AuthOrder) bool { return o.Expiry.IsZero() },
+		},
+		"this very month":    {edits{cardAt + "expiryMonth": "03", cardAt + "expiryYear": "26"}, nil},
+		"no cvn":             {edits{cardAt + "cvn": nil}, func(o payment.AuthOrder) bool { return o.CVN.IsZero() }},
+		"four digits of cvn": {edits{cardAt + "cvn": "7373"}, func(o payment.AuthOrder) bool { return o.CVN.Len() == 4 }},
+		"13 digits":          {edits{cardAt + "accountNumber": "4222222222222"}, nil},
+		"19 digits":          {edits{cardAt + "accountNumber": "6304000000000000000"}, nil},
+		"long description": {
+			edits{"transactionDescription": strings.Repeat("가", 5000)}, func(o payment.AuthOrder) bool { return len(o.Statement) == 15000 },
+		},
+		"empty description": {edits{"transactionDescription": ""}, nil},
+		"birth date, compact": {
+			edits{options + "dateOfBirth": "19910417"}, func(o payment.AuthOrder) bool { return o.Holder.BirthDate == card.Conceal("910417") },
+		},
+		"birth date, dashed": {
+			edits{options + "dateOfBirth": "2000-02-29"}, func(o payment.AuthOrder) bool { return o.Holder.BirthDate == card.Conceal("000229") },
+		},
+		"pin of four": {
+			edits{options + "pin": "4711"}, func(o payment.AuthOrder) bool { return o.Holder.PINDigits == card.Conceal("47") },
+		},
+		"none of the holder's": {
+			edits{options + "pin": absent, options + "dateOfBirth": absent, options + "businessIdentifier": nil,
+				options + "connectingInformation": absent},
+			func(o payment.AuthOrder) bool { return o.Holder == payment.Holder{} },
+		},
+		"an empty address": {edits{"addressVerificationData": edits{}}, func(o payment.AuthOrder) bool { return o.Address.IsZero() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask, err := reserveAsk(t, korea, edited(t, "p1-full", row.edit))
+			if err != nil || ask.Decided != nil {
+				t.Fatalf("decided %+v, %v", ask.Decided, err)
+			}
+			if row.want != nil && !row.want(ask.Order) {
+				t.Errorf("got %+v", ask.Order)
+			}
+		})
+	}
+}
+
+// What a holder can mistype is declined without the network (§4.1).
+func TestMistypedCardDataDeclines(t *testing.T) {
+	all := Profile{Emit: []ReserveFundsResultCode{"CARD_EXPIRATION_DATE_INVALID"}}
+	for name, row := range map[string]struct {
+		profile Profile
+		edit    edits
+		want    ReserveFundsResultCode
+	}{
+		"check digit":              {all, edits{cardAt + "accountNumber": "4242424242424241"}, "CARD_NUMBER_INVALID"},
+		"month 13":                 {all, edits{cardAt + "expiryMonth": "13"}, "CARD_EXPIRATION_DATE_INVALID"},
+		"month 00":                 {all, edits{cardAt + "expiryMonth": "00"}, "CARD_EXPIRATION_DATE_INVALID"},
+		"month 13, not in profile": {Profile{}, edits{cardAt + "expiryMonth": "13"}, "ISSUER_DECLINED"},
+		"last month":               {all, edits{cardAt + "expiryMonth": "02", cardAt + "expiryYear": "26"}, "CARD_EXPIRED"},
+		"last year":                {all, edits{cardAt + "expiryMonth": "12", cardAt + "expiryYear": "25"}, "CARD_EXPIRED"},
+		"pin too short":            {all, edits{options + "pin": "4"}, "PIN_MISMATCH"},
+		"pin too long":             {all, edits{options + "pin": "47110"}, "PIN_MISMATCH"},
+		"pin too long, strictly": {
+			Profile{HolderFields: StrictHolder}, edits{options + "pin": "471", options + "businessIdentifier": absent,
+				options + "dateOfBirth": absent}, "PIN_MISMATCH",
+		},
+		"no such day":            {all, edits{options + "dateOfBirth": "1991-02-30"}, "DOB_OR_BRN_MISMATCH"},
+		"no such month, compact": {all, edits{options + "dateOfBirth": "911317"}, "DOB_OR_BRN_MISMATCH"},
+		"the first of two is the say": {
+			all, edits{cardAt + "accountNumber": "4242424242424241", options + "pin": "4"}, "CARD_NUMBER_INVALID",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask, err := reserveAsk(t, korea.with(row.profile), edited(t, "p1-full", row.edit))
+			if err != nil || ask.Decided == nil {
+				t.Fatalf("decided %+v, %v", ask.Decided, err)
+			}
+			got := answer(t, ask, engine.ReserveResult{Outcome: *ask.Decided})
+			want := fmt.Sprintf(`{"cardNetworkResult":{"cardNetworkResultNotAvailable":{}},`+
+				`"addressVerificationResult":{"sentUnsupported":{"reason":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_VERIFIED",`+
+				`"cardMetadata":{"cardType":"INTEGRATOR_CANNOT_SPECIFY_CARD_TYPE"},"result":"%s"}`, row.want)
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+	for name, row := range map[string]struct {
+		profile Profile
+		edit    edits
+	}{
+		"check digit left to the network": {Profile{SkipLuhn: true}, edits{cardAt + "accountNumber": "4242424242424241"}},
+		"any: what has no known form stays out": {
+			Profile{HolderFields: AnyHolder}, edits{options + "pin": "47110", options + "dateOfBirth": "soon",
+				options + "businessIdentifier": "12", options + "connectingInformation": "?"},
+		},
+	} {
+		ask, err := reserveAsk(t, korea.with(row.profile), edited(t, "p1-full", row.edit))
+		if err != nil || ask.Decided != nil {
+			t.Errorf("%s: decided %+v, %v", name, ask.Decided, err)
+		}
+		if row.profile.HolderFields == AnyHolder && ask.Order.Holder != (payment.Holder{}) {
+			t.Errorf("%s: got %+v", name, ask.Order.Holder)
+		}
+	}
+	strict := korea.with(Profile{HolderFields: StrictHolder})
+	for name, edit := range map[string]edits{
+		"strict: both holder ids":   {options + "dateOfBirth": "1991-04-17", options + "pin": "47"},
+		"strict: date without dash": {options + "businessIdentifier": absent, options + "pin": "47"},
+	} {
+		if _, err := reserveAsk(t, strict, edited(t, "p1-full", edit)); !isKind(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func isKind(err error, k fault.Kind) bool {
+	got, _ := fault.Of(err)
+	return err != nil && got == k
+}
+
+func answer(t *testing.T, ask engine.ReserveAsk, r engine.ReserveResult) string {
+	t.Helper()
+	first, err := ask.Encode(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ask.Encode(r); err != nil || !bytes.Equal(first, again) {
+		t.Errorf("encoding twice differs: %v", err)
+	}
+	return string(first)
+}
+
+func TestReserveFundsAnswers(t *testing.T) {
+	until := time.UnixMilli(1773014401240)
+	approved := payment.Outcome{
+		Verdict: payment.Approved, Code: "00", Approval: "30118842", Brands: []string{"BC", "VISA"},
+		Issuer: "EXAMPLE CARD CO", IssuerCountry: "KR", CardKind: payment.Credit,
+	}
+	declined := payment.Outcome{
+		Verdict: payment.Refused, Decline: payment.PINMismatch, Code: "55", Brands: []string{"BC", "VISA"}, IssuerCountry: "KR",
+		CardKind: payment.Credit,
+	}
+	full := payment.Outcome{
+		Verdict: payment.Approved, Code: "00", AdviceCode: "01", Approval: "30118843", Brands: []string{"VISA"}, Issuer: "EXAMPLE CARD CO",
+		IssuerCountry: "KR", CardKind: payment.Debit, CVN: payment.CVNMatch, NetworkID: "583103536844190", NetworkID2: "TL-0001",
+		AVS: payment.AVSCheck{Raw: "Z", Line: payment.AVSNoMatch, PostalCode: payment.AVSMatch},
+	}
+	for _, row := range []struct {
+		request, answer string
+		profile         Profile
+		result          engine.ReserveResult
+	}{
+		{"p1-request", "p1-approved", Profile{}, engine.ReserveResult{ReservationID: "hb-auth-0000731", Outcome: approved, HoldUntil: until}},
+		{"p1-request", "p1-declined", Profile{}, engine.ReserveResult{ReservationID: "hb-auth-0000731", Outcome: declined}},
+		{"p1-full", "p1-all", Profile{NetworkResult: PassThroughForm},
+			engine.ReserveResult{ReservationID: "hb-auth-0000732", Outcome: full, HoldUntil: until}},
+	} {
+		ask, err := reserveAsk(t, korea.with(row.profile), golden(t, row.request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := canonical(t, []byte(answer(t, ask, row.result)))
+		if want := golden(t, row.answer); !bytes.Equal(got, want) {
+			t.Errorf("%s: got  %s\nwant %s", row.answer, got, want)
+		}
+	}
+}
+
+func TestAnswerTables(t *testing.T) {
+	all := sentParts{cvn: true, address: true, stored: true}
+	check := func(name string, got, want any) {
+		t.Helper()
+		a, err1 := gsp.Encode(got)
+		b, err2 := gsp.Encode(want)
+		if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
+			t.Errorf("%s: got %s, want %s", name, a, b)
+		}
+	}
+	for in, want := range map[payment.CVNCheck]CvnResult{
+		payment.CVNNoResult: "NOT_SPECIFIED", payment.CVNMatch: "MATCH", payment.CVNNoMatch: "MISMATCH",
+		payment.CVNSkippedByNetwork: "SKIPPED_BY_NETWORK",
+		payment.CVNNotSpecified:     "NOT_SPECIFIED", payment.CVNIssuerUnsupported: "UNSUPPORTED_BY_ISSUER",
+	} {
+		check("cvn "+string(in), cvnResult(all, payment.Outcome{Code: "05", CVN: in}), want)
+		check("no cvn "+string(in), cvnResult(sentParts{}, payment.Outcome{Code: "05", CVN: in}), CvnNotSentUnsupportedByNetwork)
+	}
+	for in, want := range map[payment.AVSCheck]AddressVerificationResult{
+		{}:                            {SentUnsupported: &AddressSentUnsupported{AvsUnsupportedByNetwork}},
+		{Raw: "G", Unsupported: true}: {SentUnsupported: &AddressSentUnsupported{AvsUnsupportedByIssuer}},
+		{Raw: "Y", Line: payment.AVSMatch, PostalCode: payment.AVSMatch}:      {Result: avs("Y", "MATCH", "MATCH")},
+		{Raw: "A", Line: payment.AVSMatch, PostalCode: payment.AVSNoMatch}:    {Result: avs("A", "MATCH", "MISMATCH")},
+		{Raw: "P", Line: payment.AVSNotChecked, PostalCode: payment.AVSMatch}: {Result: avs("P", "SKIPPED_BY_NETWORK", "MATCH")},
+		{Raw: "R"}: {Result: avs("R", "NOT_SPECIFIED", "NOT_SPECIFIED")},
+	} {
+		check("address "+in.Raw, addressResult(all, in), want)
+		check("no address "+in.Raw, addressResult(sentParts{}, in),
+			AddressVerificationResult{NotSent: &AddressNotSent{NotSentUnsupportedByNetwork}})
+	}
+	for in, want := range map[payment.CardKind]CardType{
+		payment.CardKindUnknown: "INTEGRATOR_CANNOT_SPECIFY_CARD_TYPE", payment.Credit: "CREDIT_CARD", payment.Debit: "DEBIT_CARD",
+		payment.Prepaid: "PREPAID_CARD",
+	} {
+		check("card "+string(in), cardTypes[in], want)
+	}
+	no := &gsp.Empty{}
+	for _, row := range []struct {
+		form NetworkResultForm
+		out  payment.Outcome
+		want CardNetworkResult
+	}{
+		{RawForm, payment.Outcome{}, CardNetworkResult{CardNetworkResultNotAvailable: no}},
+		{PassThroughForm, payment.Outcome{}, CardNetworkResult{CardNetworkResultNotAvailable: no}},
+		{"raw", payment.Outcome{Code: "N4", AdviceCode: "03"}, CardNetworkResult{RawResult: &RawResult{"Iso8583Code", "N4"}}},
+		{PassThroughForm, payment.Outcome{Code: "116"},
+			CardNetworkResult{PassThroughResponseCodes: &PassThroughResponseCodes{Iso8583V1993ResponseCode: "116"}}},
+		{RawForm, payment.Outcome{Code: "10", Approval: "AB 1"}, CardNetworkResult{RawResult: &RawResult{"Iso8583Code", "10"},
+			AuthorizationCode: "AB 1"}},
+	} {
+		check("network "+string(row.form)+row.out.Code, Profile{NetworkResult: row.form}.networkResult(row.out), row.want)
+	}
+	check("stored, no id", storedResult(all, payment.Outcome{}), AdditionalTransactionProcessingResult{
+		StoredCredentialInformationUnsupported: &StoredCredentialInformationUnsupported{"the network gave no transaction identifier"},
+	})
+	check("not stored", storedResult(sentParts{}, payment.Outcome{NetworkID: "1"}),
+		AdditionalTransactionProcessingResult{StoredCredentialInformationNotSent: no})
+}
+
+func avs(raw string, line, postal VerificationResult) *AddressResult {
+	const skipped = VerificationSkippedByNetwork
+	return &AddressResult{raw, line, skipped, skipped, postal, skipped, skipped}
+}
+
+// The sheet's §7.1, with the evidence that decides whether a code may be sent freely.
+var sheet = map[string]string{
+	"SUCCESS": "korea", "PIN_MISMATCH": "korea", "DOB_OR_BRN_MISMATCH": "korea", "ISSUER_DECLINED": "korea", "DO_NOT_HONOR": "korea",
+	"INSUFFICIENT_FUNDS": "korea", "CARD_NUMBER_INVALID": "korea", "CARD_EXPIRED": "korea", "CARD_LOST_OR_STOLEN": "korea",
+	"SUSPECTED_FRAUD":     "korea",
+	"TRANSACTION_INVALID": "korea", "TRANSACTION_NOT_ALLOWED": "korea", "TRANSACTION_COULD_NOT_BE_ROUTED": "korea",
+	"TRANSACTION_EXCEEDS_AMOUNT_LIMIT": "korea",
+
+	"STRONG_CUSTOMER_AUTHENTICATION_REQUIRED": "rev", "CARD_CANCELLED": "rev", "TRANSACTION_UNDER_AMOUNT_LIMIT": "rev",
+	"RESTRICTED_CARD":                 "rev",
+	"RECURRING_PAYMENT_NOT_SUPPORTED": "rev", "CARD_AUTHENTICATION_EXPIRED": "rev", "NETWORK_TIMEOUT": "rev",
+
+	"CARD_ACTIVITY_EXCEEDS_AMOUNT_LIMIT": "2nd", "CARD_ACTIVITY_EXCEEDS_COUNT_LIMIT": "2nd", "CVN_MISMATCH": "2nd",
+	"CARD_NOT_ACTIVATED":           "2nd",
+	"CARD_EXPIRATION_DATE_INVALID": "2nd", "CARD_AUTHENTICATION_FAILED": "2nd", "ISSUER_OR_SWITCH_UNAVAILABLE": "2nd", "STOP_PAYMENT": "2nd",
+	"REVOCATION_OF_AUTHORIZATION": "2nd",
+}
+
+func TestResultCodes(t *testing.T) {
+	reached := map[string]string{"SUCCESS": "korea"}
+	for _, why := range reasons(t) {
+		i := slices.IndexFunc(results, func(r result) bool { return r.reason == why })
+		if i < 0 {
+			t.Errorf("%s has no row in results.csv", why)
+			continue
+		}
+		row := results[i]
+		reached[string(row.code)] = row.evidence
+		full := Profile{Emit: []ReserveFundsResultCode{row.code}}
+		if got, err := full.resultCode(why); got != row.code || err != nil {
+			t.Errorf("%s in the profile: got %s, %v", why, got, err)
+		}
+		got, err := Profile{}.resultCode(why)
+		switch {
+		case row.evidence == "korea":
+			if got != row.code || err != nil {
+				t.Errorf("%s needs no profile: got %s, %v", why, got, err)
+			}
+		case why == payment.IssuerUnavailable, why == payment.NetworkTimeout:
+			if !isKind(err, fault.Unavailable) {
+				t.Errorf("%s outside the profile: got %s, %v; want 503", why, got, err)
+			}
+		case got != ReserveFundsIssuerDeclined || err != nil:
+			t.Errorf("%s outside the profile: got %s, %v; want ISSUER_DECLINED", why, got, err)
+		}
+	}
+	if !maps.Equal(reached, sheet) {
+		t.Errorf("reached %v\nwant    %v", reached, sheet)
+	}
+	if len(results) != len(reasons(t)) {
+		t.Errorf("results.csv has %d rows for %d reasons", len(results), len(reasons(t)))
+	}
+	if got, err := (Profile{}).resultCode("a reason of tomorrow"); got != ReserveFundsIssuerDeclined || err != nil {
+		t.Errorf("an unknown reason: got %s, %v", got, err)
+	}
+}
+
+// reasons reads the domain's list of reasons from its source: a new one must not be forgotten here.
+func reasons(t *testing.T) (list []payment.Reason) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../../core/payment/answer.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range file.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.CONST {
+			continue
+		}
+		for _, s := range g.Specs {
+			v := s.(*ast.ValueSpec)
+			if typ, ok := v.Type.(*ast.Ident); ok && typ.Name == "Reason" {
+				text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, payment.Reason(text))
+			}
+		}
+	}
+	if len(list) < 29 {
+		t.Fatalf("found %d reasons only", len(list))
+	}
+	return list
+}
+
+func TestProfileCheck(t *testing.T) {
+	for _, good := range []Profile{{}, {Emit: []ReserveFundsResultCode{"CVN_MISMATCH"}, NetworkResult: "raw", HolderFields: "lenient"}} {
+		if err := good.Check(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []Profile{{Emit: []ReserveFundsResultCode{"CVN_WRONG"}}, {NetworkResult: "both"}, {HolderFields: "loose"}} {
+		if err := bad.Check(); err == nil {
+			t.Errorf("%+v passes", bad)
+		}
+		if _, err := NewService(nil, map[string]Profile{"A": bad}); err == nil {
+			t.Errorf("%+v is served", bad)
+		}
+	}
+}
+
+func TestCaptureAndCancelAreRead(t *testing.T) {
+	var capture AsynchronousCaptureFundsReservationRequest
+	if err := gsp.Decode(golden(t, "p2-request"), &capture); err != nil {
+		t.Fatal(err)
+	}
+	ask, err := korea.captureAsk(capture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if amount, err := ask.Amount(won); amount != money.New(12900, won) || err != nil {
+		t.Errorf("amount %v, %v", amount, err)
+	}
+	if want := (engine.Key{Account: "HanbitPG_KRW", RequestID: "KR-RSV-a3f9-0001"}); ask.Reservation != want {
+		t.Errorf("reservation %v", ask.Reservation)
+	}
+	if got, err := ask.Encode("capture-1"); string(got) != `{"result":"ACKNOWLEDGED"}` || err != nil {
+		t.Errorf("answer %s, %v", got, err)
+	}
+	var cancel AsynchronousCancelFundsReservationRequest
+	if err := gsp.Decode(golden(t, "p3-request"), &cancel); err != nil {
+		t.Fatal(err)
+	}
+	release, err := korea.cancelAsk(cancel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (engine.Key{Account: "HanbitPG_KRW", RequestID: "KR-RSV-91d2-0002"}); release.Reservation != want {
+		t.Errorf("reservation %v", release.Reservation)
+	}
+	if got, err := release.Encode(); string(got) != `{"result":"ACKNOWLEDGED"}` || err != nil {
+		t.Errorf("answer %s, %v", got, err)
+	}
+
+	for _, row := range []struct {
+		example string
+		edit    edits
+		kind    fault.Kind
+		says    string
+	}{
+		{"p2-request", edits{"reservationRequestId": absent, "amount": "0"}, fault.Missing, "reservationRequestId"},
+		{"p2-request", edits{"amount": nil}, fault.Missing, "amount"},
+		{"p2-request", edits{"amount": "0"}, fault.Invalid, "amount"},
+		{"p2-request", edits{"amount": "-1000000"}, fault.Invalid, "amount"},
+		{"p2-request", edits{"amount": "999999"}, fault.Invalid, "amount"},
+		{"p2-request", edits{"amount": "a lot"}, fault.Invalid, "amount"},
+		{"p2-request", edits{"reservationRequestId": 5}, fault.Invalid, "reservationRequestId"},
+		{"p3-request", edits{"reservationRequestId": absent}, fault.Missing, "reservationRequestId"},
+		{"p3-request", edits{"reservationRequestId": edits{}}, fault.Invalid, "reservationRequestId"},
+	} {
+		body := edited(t, row.example, row.edit)
+		var err error
+		if row.example == "p2-request" {
+			var in AsynchronousCaptureFundsReservationRequest
+			if err = gsp.Decode(body, &in); err == nil {
+				_, err = korea.captureAsk(in)
+			}
+		} else {
+			var in AsynchronousCancelFundsReservationRequest
+			if err = gsp.Decode(body, &in); err == nil {
+				_, err = korea.cancelAsk(in)
+			}
+		}
+		if kind, public := fault.Of(err); err == nil || kind != row.kind || !strings.Contains(public, row.says) {
+			t.Errorf("%s %v: got %v %q", row.example, row.edit, kind, public)
+		}
+	}
+}
+
+// Whatever comes: no panic, and what was accepted asks the same after a round trip.
+func FuzzReserveFunds(f *testing.F) {
+	for _, name := range []string{"p1-request", "p1-full", "p1-other"} {
+		f.Add(golden(f, name))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var in ReserveFundsRequest
+		if gsp.Decode(body, &in) != nil {
+			return
+		}
+		ask, err := korea.reserveAsk(in)
+		if err != nil {
+			return
+		}
+		again, err := gsp.Encode(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		twice, err := reserveAsk(t, korea, again)
+		if err != nil || !reflect.DeepEqual(ask.Order, twice.Order) || !reflect.DeepEqual(ask.Decided, twice.Decided) {
+			t.Errorf("a round trip changes the order: %v", err)
+		}
+	})
+}
+
+// Whatever stands in a member: the fault does not say it.
+func FuzzFaultsQuoteNothing(f *testing.F) {
+	const hole, marker = "@@", "Zq7"
+	var bodies []string
+	for _, path := range []string{
+		"currencyCode", "amount", "merchantCategoryCode", cardAt + "accountNumber", cardAt + "expiryMonth", cardAt + "expiryYear", cardAt + "cvn",
+		options + "userSelectedProcessingNetworkType", options + "electronicCommerceIndicator", options + "pin", options + "dateOfBirth",
+		options + "businessIdentifier", options + "connectingInformation", options + "threeDSecureNotAppplicable", threeDS + "cavv",
+		addressAt + "countryCode", "additionalTransactionProcessingOptions", "accountDetails", options + hole,
+	} {
+		bodies = append(bodies, string(edited(f, "p1-full", edits{path: hole})))
+	}
+	f.Add("4242424242424242")
+	f.Add("1991-04-17\x00")
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted, err := json.Marshal(marker + strings.ToValidUTF8(text, "") + marker)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, body := range bodies {
+			_, err := reserveAsk(t, korea, []byte(strings.ReplaceAll(body, `"`+hole+`"`, string(quoted))))
+			if err != nil && strings.Contains(fmt.Sprintf("%v %+v", err, err), marker) {
+				t.Errorf("the fault quotes the message: %d characters", len(text))
+			}
+		}
+	})
+}
