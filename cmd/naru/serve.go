@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+
+	"naru/clock"
+	"naru/crash"
+	"naru/platform"
+)
+
+type serveCmd struct {
+	Config  string `required:"" type:"existingfile" placeholder:"FILE" help:"Configuration file; docs/operate/naru.example.toml shows every key."`
+	Check   bool   `help:"Read the configuration, report every problem, and end."`
+	CrashAt string `placeholder:"NAME:N" help:"Die the Nth time a kill point is passed (sandbox only; for tests)."`
+}
+
+func (c serveCmd) Run(ctx context.Context) error {
+	cfg, err := platform.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	if c.Check {
+		fmt.Println("the configuration is good")
+		return nil
+	}
+	hook := crash.Hook(crash.Never)
+	if c.CrashAt != "" {
+		if !cfg.Sandbox() {
+			return errors.New("--crash-at is for the sandbox environment only")
+		}
+		if hook, err = crash.At(c.CrashAt, crash.Die); err != nil {
+			return err
+		}
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil { // a core dump would hold card data in clear
+		return fmt.Errorf("core dumps cannot be switched off: %w", err)
+	}
+	log := platform.Logger(os.Stderr, cfg.Log)
+	slog.SetDefault(log)
+	p, err := platform.Start(ctx, cfg, platform.World{Clock: &clock.Movable{}, Crash: hook, Log: log})
+	if err != nil {
+		return err
+	}
+	log.Info("ready", "gsp", p.GSPAddr, "admin", p.AdminAddr, "environment", cfg.Environment)
+	return p.Wait()
+}
