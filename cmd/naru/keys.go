@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"naru/seal"
+	"naru/vault"
 )
 
 const keysHelp = `A ring is a folder of files FINGERPRINT.STATE.asc: one ring for our private keys, one for the public keys Google gave us.
@@ -19,7 +21,7 @@ A running server takes a change up within seconds.`
 
 // keysCmd leads the life of the keys of one ring (gsp-core §2.4).
 type keysCmd struct {
-	Ring           string `required:"" type:"path" placeholder:"DIR" help:"Folder of the keys, one file each."`
+	Ring           string `type:"path" placeholder:"DIR" help:"Folder of the keys, one file each; needed by all but kek."`
 	PassphraseFile string `type:"existingfile" placeholder:"FILE" help:"File with the passphrase that locks private keys."`
 
 	Generate keysGenerate `cmd:"" help:"Make an RSA key for us: the primary key signs, a subkey decrypts, both expire."`
@@ -27,6 +29,30 @@ type keysCmd struct {
 	Import   keysImport   `cmd:"" help:"Add keys from an OpenPGP file, or renew those the ring has."`
 	Export   keysExport   `cmd:"" help:"Write public halves, for Google."`
 	State    keysState    `cmd:"" help:"Change what a key may do."`
+	KEK      keysKEK      `cmd:"" name:"kek" help:"Make the key-encryption key of a database."`
+}
+
+// AfterApply asks for the ring where a command needs one.
+func (c *keysCmd) AfterApply(ctx *kong.Context) error {
+	if c.Ring == "" && ctx.Selected() != nil && ctx.Selected().Name != "kek" {
+		return errors.New("missing flags: --ring=DIR")
+	}
+	return nil
+}
+
+// keysKEK makes the one key that never stands in the database (design: card data).
+type keysKEK struct {
+	File string `arg:"" type:"path" help:"Where to write it, mode 0600. Keep a copy elsewhere: without it what is sealed is lost."`
+}
+
+// Run refuses to overwrite: a database that was made with another key would never open again.
+func (k keysKEK) Run() error {
+	f, err := os.OpenFile(k.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("key-encryption key: %w", err)
+	}
+	_, err = f.WriteString(vault.NewKEK())
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func (keysCmd) Help() string { return keysHelp }

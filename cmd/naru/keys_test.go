@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"naru/vault"
 )
 
 // naruKeys runs "naru keys" as typed.
@@ -81,5 +83,22 @@ func TestKeysCommand(t *testing.T) {
 		} else if strings.Contains(err.Error(), "horse") {
 			t.Errorf("%s: the error quotes a secret: %v", name, err)
 		}
+	}
+}
+
+func TestKEKIsPrivateAndNeverOverwritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kek")
+	if _, err := naruKeys(t, "kek", file); err != nil {
+		t.Fatal(err)
+	}
+	before, err := vault.ReadKEK(file) // refuses a file that others can read
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := naruKeys(t, "kek", file); err == nil {
+		t.Error("a key was overwritten")
+	}
+	if after, err := vault.ReadKEK(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the key changed: %v", err)
 	}
 }
