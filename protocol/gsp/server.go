@@ -1,0 +1,124 @@
+package gsp
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"naru/engine"
+	"naru/seal"
+)
+
+// An Idempotency answers each request once. It runs fn for a new request, waits for one that is still running, gives back what was
+// answered before, and refuses a known key with other content.
+type Idempotency interface {
+	Once(context.Context, engine.Request, func(context.Context, engine.Turn) ([]byte, error)) ([]byte, error)
+}
+
+// Accounts knows the accounts we serve.
+type Accounts interface {
+	Account(id string) (engine.Account, bool)
+}
+
+// A Box opens what the peer sends and seals what we send. Open's errors are those of package seal; what it opened is memory of its own.
+type Box interface {
+	Open(context.Context, []byte) (seal.Opened, error)
+	Seal([]byte) ([]byte, error)
+}
+
+// A Meter counts calls. Method is one of ours or "none", so its values are few.
+type Meter interface {
+	Called(method string, status int, seconds float64)
+}
+
+// Config is what a Server needs. Zero limits take the defaults named here.
+type Config struct {
+	Environment   string // for the log
+	ServerMessage string // of echo; optional
+	BasePath      string // in front of every path; optional
+	Box           Box
+	Idempotency   Idempotency
+	Accounts      Accounts
+	Now           func() time.Time // wall time: header timestamps
+	Business      func() time.Time // business time, handed to methods
+	NewID         func() string    // ids of our calls; default: random
+	Log           *slog.Logger
+	Meter         Meter // optional
+
+	Deadline  time.Duration // for a whole call, 5 s (gsp-core §6)
+	BodyLimit int64         // bytes, 1 MiB
+	MaxCalls  int           // calls in work at a time, 1024
+	Failures  int           // undecryptable or unsigned messages a second from one source, 40
+}
+
+// Server answers what Google calls. It serves /v1/echo and /v2/echo by itself.
+type Server struct {
+	cfg       Config
+	routes    map[string]*route
+	working   chan struct{}  // one place for each call in work
+	large     chan struct{}  // one place for a body above the default limit
+	running   sync.WaitGroup // late work
+	bodies    sync.Pool
+	documents documents
+	strangers strangers
+}
+
+// route is where a method is served.
+type route struct {
+	api     API
+	method  Method
+	limit   int64
+	prefix  string          // names the operation in a request's content
+	foreign map[string]bool // members of sibling methods
+}
+
+// NewServer makes a server that serves echo.
+func NewServer(cfg Config) *Server {
+	cfg.Deadline = cmp.Or(cfg.Deadline, 5*time.Second)
+	cfg.BodyLimit = cmp.Or(cfg.BodyLimit, 1<<20)
+	cfg.MaxCalls = cmp.Or(cfg.MaxCalls, 1024)
+	if cfg.NewID == nil {
+		cfg.NewID = rand.Text
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = noMeter{}
+	}
+	s := &Server{
+		cfg: cfg, routes: map[string]*route{},
+		working: make(chan struct{}, cfg.MaxCalls), large: make(chan struct{}, 1),
+		strangers: strangers{
+			perSecond: cmp.Or(cfg.Failures, 40), failures: map[netip.Prefix]int{}, refusals: map[refusal]sealed{},
+		},
+	}
+	echo := []Method{Echo(cfg.ServerMessage)}
+	s.Serve(API{Generation: A, Major: 1, Prefix: "/v1/", Methods: echo})
+	s.Serve(API{Generation: B, Major: 2, Prefix: "/v2/", Methods: echo})
+	return s
+}
+
+type noMeter struct{}
+
+func (noMeter) Called(string, int, float64) {}
+
+// Serve adds an API. All of them are added before the first request. A path that is taken is a mistake in the program.
+func (s *Server) Serve(api API) {
+	for _, m := range api.Methods {
+		path := s.cfg.BasePath + cmp.Or(m.path, api.Prefix+m.name)
+		if s.routes[path] != nil {
+			panic("gsp: two methods at " + path)
+		}
+		s.routes[path] = &route{
+			api: api, method: m, limit: cmp.Or(m.limit, s.cfg.BodyLimit),
+			prefix:  fmt.Sprintf("%s %d %s\n", api.Name, api.Major, m.name),
+			foreign: api.siblings(m),
+		}
+	}
+}
+
+// Drain waits for calls whose caller was already told 503. Call it when the HTTP server has shut down.
+func (s *Server) Drain() { s.running.Wait() }
