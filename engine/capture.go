@@ -98,7 +98,7 @@ func (e *Engine) complete(tx Tx, r payment.Reservation, x Capture, completion, r
 	if !ok {
 		panic("engine: a reservation without its attempt")
 	}
-	if r.Amount.Exceeds(x.Amount) && e.links[a.Acquirer].ReleasesRest() {
+	if r.Amount.Exceeds(x.Amount) && e.links[a.Acquirer].Rail.ReleasesRest() {
 		first := advice(a, payment.ReleaseRest, x.Amount, payment.UndoPartial, release, now)
 		if err := tx.InsertAdvice(first); err != nil {
 			return err

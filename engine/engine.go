@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,11 +31,17 @@ type Config struct {
 	Crash    crash.Hook
 	Log      *slog.Logger
 	Accounts []Account
-	Links    map[string]CardRail // by the name that accounts give their acquirer
-	MaxHold  time.Duration       // how long we hold at the most, whatever the network says; seven days where 0
-	Backoff  []time.Duration     // waits between sendings of an advice; the last one repeats
-	Lanes    int                 // how many advices are under way at once
+	Links    map[string]Link // by the name that accounts give their acquirer
+	MaxHold  time.Duration   // how long we hold at the most, whatever the network says; seven days where 0
+	Lanes    int             // how many advices are under way at once
 	Meter    Meter
+}
+
+// Link is a rail and how patient we are with it.
+type Link struct {
+	Rail    CardRail
+	Backoff []time.Duration // waits between sendings of an advice; the last one repeats
+	Alarms  []time.Duration // ages at which an unanswered advice is an operator's business
 }
 
 // Meter counts what cannot be seen from outside.
@@ -53,13 +60,13 @@ type Engine struct {
 	crash    crash.Hook
 	log      *slog.Logger
 	accounts map[string]Account
-	links    map[string]CardRail
+	links    map[string]Link
 	numbers  map[string]*numbers
 	maxHold  time.Duration
-	backoff  []time.Duration
 	lanes    int
 	meter    Meter
 	flights  flights
+	nextEnd  atomic.Int64 // when the earliest known hold ends, in microseconds since 1970
 
 	Advices queue.Bell // an advice may be due
 	Notices queue.Bell // a notice may be due
@@ -69,20 +76,24 @@ type Engine struct {
 // New makes an engine. It fails where an account names a link that there is not.
 func New(c Config) (*Engine, error) {
 	e := &Engine{
-		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: c.Links, meter: c.Meter, lanes: c.Lanes,
-		maxHold: c.MaxHold, backoff: c.Backoff, accounts: map[string]Account{}, numbers: map[string]*numbers{},
+		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
+		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
 		Advices: queue.NewBell(), Notices: queue.NewBell(), holds: queue.NewBell(),
 	}
 	if e.maxHold == 0 {
 		e.maxHold = 7 * 24 * time.Hour
 	}
-	if len(e.backoff) == 0 {
-		e.backoff = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute} // rails §1.11 T8
-	}
 	if e.crash == nil {
 		e.crash = crash.Never
 	}
-	for name := range c.Links {
+	for name, l := range c.Links {
+		if len(l.Backoff) == 0 {
+			l.Backoff = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute} // rails §1.11 T8
+		}
+		if len(l.Alarms) == 0 {
+			l.Alarms = []time.Duration{15 * time.Minute, 24 * time.Hour}
+		}
+		e.links[name] = l
 		e.numbers[name] = &numbers{series: "acquirer/" + name}
 	}
 	for _, a := range c.Accounts {
@@ -139,12 +150,7 @@ var errReused = fault.New(fault.KeyReused, "requestId was used before with other
 
 func (e *Engine) lead(ctx context.Context, r Request, work func(context.Context, Turn) ([]byte, error)) ([]byte, error) {
 	defer e.flights.leave(r.Key)
-	var row Idempotency
-	var seen bool
-	err := e.store.View(ctx, func(v Reader) (err error) {
-		row, seen, err = v.Idempotency(r.Key)
-		return err
-	})
+	row, seen, err := e.store.Recall(ctx, r.Key)
 	if err != nil {
 		return nil, unavailable(err)
 	}

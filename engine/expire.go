@@ -20,12 +20,26 @@ func (e *Engine) Expire(ctx context.Context) error {
 			})
 			return due, err
 		},
-		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextExpiry) },
+		Next: func(ctx context.Context) (time.Time, bool, error) {
+			e.nextEnd.Store(0) // whoever makes a hold meanwhile rings
+			at, some, err := e.earliest(ctx, Reader.NextExpiry)
+			if some {
+				e.nextEnd.Store(at.UnixMicro())
+			}
+			return at, some, err
+		},
 		ID:    func(r payment.Reservation) string { return r.ID },
 		Do:    e.expireOne,
 		Lanes: 4, Clock: e.clock, Bell: e.holds, Log: e.log,
 	}
 	return loop.Run(ctx)
+}
+
+// ends tells the loop of a hold that ends before all those it knows.
+func (e *Engine) ends(at time.Time) {
+	if next := e.nextEnd.Load(); next == 0 || at.UnixMicro() < next {
+		e.holds.Ring()
+	}
 }
 
 func (e *Engine) expireOne(ctx context.Context, r payment.Reservation) {

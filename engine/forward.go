@@ -47,7 +47,7 @@ func (e *Engine) forward(ctx context.Context, a payment.Advice) {
 		return
 	}
 	e.crash(crash.AdviceClaimed)
-	reply := e.links[link].Advise(ctx, order, a.Sends > 0)
+	reply := e.links[link].Rail.Advise(ctx, order, a.Sends > 0)
 	e.crash(crash.AdviceAnswered)
 	now := e.clock.Now()
 	var renewed payment.Trace
@@ -57,7 +57,7 @@ func (e *Engine) forward(ctx context.Context, a payment.Advice) {
 			return
 		}
 	}
-	err = e.store.Update(ctx, func(tx Tx) error { return e.replied(tx, a, reply, renewed, now) })
+	err = e.store.Update(ctx, func(tx Tx) error { return e.replied(tx, e.links[link], a, reply, renewed, now) })
 	if err != nil {
 		e.log.Error("an advice's answer cannot be written down; it is sent again", "advice", a.ID, "error", err)
 		return
@@ -119,7 +119,7 @@ var ends = map[payment.AdviceKind]map[payment.AdviceVerdict]end{
 const overtakenWait = time.Minute
 
 // replied writes what came of one sending.
-func (e *Engine) replied(tx Tx, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) error {
+func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) error {
 	now = now.UTC()
 	a.Code = reply.Code
 	if reply.Verdict != payment.AdviceNotSent {
@@ -139,9 +139,12 @@ func (e *Engine) replied(tx Tx, a payment.Advice, reply payment.AdviceReply, ren
 	}
 	switch what {
 	case again:
-		a.DueAt = now.Add(e.backoff[min(max(0, a.Sends-1), len(e.backoff)-1)])
-		if age := now.Sub(a.CreatedAt); age > alarmAge {
-			e.log.Error("the network has not answered an advice", "advice", a.ID, "kind", a.Kind, "age", age.Round(time.Second), "sends", a.Sends)
+		was := a.DueAt.Sub(a.CreatedAt)
+		a.DueAt = now.Add(l.Backoff[min(max(0, a.Sends-1), len(l.Backoff)-1)])
+		for _, alarm := range l.Alarms {
+			if age := a.DueAt.Sub(a.CreatedAt); age >= alarm && was < alarm { // due times: no alarm falls between
+				e.log.Error("the network has not answered an advice", "advice", a.ID, "kind", a.Kind, "age", age.Round(time.Second), "sends", a.Sends)
+			}
 		}
 		return tx.UpdateAdvice(a)
 	case stop:
@@ -178,9 +181,6 @@ func (e *Engine) replied(tx Tx, a payment.Advice, reply payment.AdviceReply, ren
 	}
 	return nil
 }
-
-// alarmAge is when an unanswered advice is an operator's business (rails §1.11 T8).
-const alarmAge = 15 * time.Minute
 
 // latest is when the network's own hold ends.
 func latest(r payment.Reservation) time.Time {

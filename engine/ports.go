@@ -41,6 +41,7 @@ type Vault interface {
 type Store interface {
 	Update(context.Context, func(Tx) error) error
 	View(context.Context, func(Reader) error) error
+	Recall(context.Context, Key) (Idempotency, bool, error) // one row by one statement: every call begins with it
 }
 
 // A Reader reads one consistent state. A row that does not exist is no error: the second value is false.
@@ -59,7 +60,7 @@ type Reader interface {
 	ExpiringReservations(now time.Time, limit int) ([]payment.Reservation, error)
 	NextExpiry() (time.Time, bool, error)
 	Abandoned() ([]Idempotency, error) // every first call that has no answer yet
-	Chain(after int64, limit int) ([]Link, error)
+	Chain(after int64, limit int) ([]ChainLink, error)
 	LastCheckpoint() (Checkpoint, bool, error)
 }
 
@@ -133,8 +134,8 @@ type JournalEvent struct {
 	Digest  []byte        // keyed digest over the previous one and this event
 }
 
-// Link is the digest of one event, in the order of the whole journal.
-type Link struct {
+// ChainLink is the digest of one event, in the order of the whole journal.
+type ChainLink struct {
 	ID     int64
 	Digest []byte
 }

@@ -22,7 +22,7 @@ func (e *Engine) Reserve(ctx context.Context, t Turn, ask ReserveAsk) ([]byte, e
 		return answer, err
 	}
 	e.crash(crash.ReserveAccepted)
-	out := e.links[a.Acquirer].Authorise(ctx, order) // the network, outside any transaction
+	out := e.links[a.Acquirer].Rail.Authorise(ctx, order) // the network, outside any transaction
 	e.crash(crash.ReserveSent)
 	answer, err = e.settle(ctx, t, ask, r, a, out) // transaction 2: event, state, money, answer
 	if err == nil {
@@ -49,10 +49,7 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 	}
 	decided := ask.Decided
 	if decided == nil { // what cannot be sent is not stored
-		switch err := e.links[account.Acquirer].Check(o); {
-		case errors.Is(err, payment.ErrAmountTooLarge):
-			decided = &payment.Outcome{Verdict: payment.Refused, Decline: payment.AboveAmountLimit}
-		case err != nil:
+		if err := e.links[account.Acquirer].Rail.Check(o); err != nil {
 			return r, a, o, nil, err
 		}
 	}
@@ -146,6 +143,21 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		e.log.Warn("the network's answer needs a look", "acquirer", a.Acquirer, "code", out.Code, "alert", out.Alert)
 	}
 	now := e.clock.Now()
+	r.Code, r.Approval, r.NetworkID, r.HostUntil, a.Code = out.Code, out.Approval, out.NetworkID, out.HostUntil, out.Code
+	if out.Verdict == payment.Approved {
+		r.HoldUntil = now.Add(e.maxHold)
+		if !out.HostUntil.IsZero() && out.HostUntil.Before(r.HoldUntil) {
+			r.HoldUntil = out.HostUntil
+		}
+	}
+	var answer []byte
+	if settled[out.Verdict].final {
+		var err error
+		if answer, err = ask.Encode(ReserveResult{ReservationID: r.ID, Outcome: out, HoldUntil: r.HoldUntil}); err != nil {
+			e.log.Error("the network's answer has no words in the caller's protocol", "reservation", r.ID, "code", out.Code, "error", err)
+			out = unspeakable(out, err)
+		}
+	}
 	undo := out.Undo
 	if undo == "" && out.Verdict == payment.Unclear {
 		undo = payment.UndoSilence
@@ -157,18 +169,9 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 			return nil, err // the attempt stays prepared: recovery reverses it
 		}
 	}
-	r.Code, r.Approval, r.NetworkID, r.HostUntil, a.Code = out.Code, out.Approval, out.NetworkID, out.HostUntil, out.Code
-	if out.Verdict == payment.Approved {
-		r.HoldUntil = now.Add(e.maxHold)
-		if !out.HostUntil.IsZero() && out.HostUntil.Before(r.HoldUntil) {
-			r.HoldUntil = out.HostUntil
-		}
-	}
 	v := settled[out.Verdict]
 	c := change{actor: "acquirer", at: now, detail: "code=" + out.Code, keepCard: undo != ""}
-	var answer []byte
 	err := e.store.Update(ctx, func(tx Tx) error {
-		answer = nil
 		var err error
 		if undo == "" {
 			err = e.attempt(tx, a, v.attempt, now)
@@ -184,9 +187,6 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		if !v.final { // errors are never stored: a repeat is judged afresh (gsp-core §4.1 I7)
 			return tx.DeleteIdempotency(t.request.Key)
 		}
-		if answer, err = ask.Encode(ReserveResult{ReservationID: r.ID, Outcome: out, HoldUntil: r.HoldUntil}); err != nil {
-			return err
-		}
 		return e.close(tx, t.request.Key, answer, now)
 	})
 	switch {
@@ -200,12 +200,23 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		e.Advices.Ring()
 	}
 	if out.Verdict == payment.Approved {
-		e.holds.Ring()
+		e.ends(r.HoldUntil)
 	}
 	if v.final {
 		return answer, nil
 	}
 	return nil, noVerdict(out)
+}
+
+// unspeakable is what an outcome becomes that cannot be told: a refusal is no verdict, and an approval is given back.
+func unspeakable(out payment.Outcome, err error) payment.Outcome {
+	out.Fault, out.Detail = fault.Of(err)
+	if out.Verdict == payment.Approved || out.Undo != "" {
+		out.Verdict = payment.Unclear
+		return out
+	}
+	out.Verdict = payment.NothingHeld
+	return out
 }
 
 // settled is what each verdict does to the reservation and its attempt, and whether the caller gets an answer for ever.
@@ -235,7 +246,7 @@ func (e *Engine) trace(ctx context.Context, acquirer string, at time.Time) (int6
 	if err != nil {
 		return 0, payment.Trace{}, unavailable(err)
 	}
-	return n, e.links[acquirer].Trace(n, at), nil
+	return n, e.links[acquirer].Rail.Trace(n, at), nil
 }
 
 // attempt moves an attempt on from the version that the caller saw.

@@ -319,8 +319,8 @@ func (c *session) AppendEvent(e engine.JournalEvent) error {
 
 const selectChain = `SELECT id, digest FROM event WHERE id > $1 ORDER BY id LIMIT $2`
 
-func (c *session) Chain(after int64, limit int) ([]engine.Link, error) {
-	return all(c, selectChain, []any{after, limit}, func(scan scanner) (l engine.Link, err error) {
+func (c *session) Chain(after int64, limit int) ([]engine.ChainLink, error) {
+	return all(c, selectChain, []any{after, limit}, func(scan scanner) (l engine.ChainLink, err error) {
 		return l, scan(&l.ID, &l.Digest)
 	})
 }

@@ -166,7 +166,10 @@ func (s *Store) Close() error {
 	s.closed.Do(func() {
 		close(s.stop)
 		<-s.idle
-		err = errors.Join(s.db.Close(), s.lock.Close())
+		for range cap(s.read) { // each reader, when it is done
+			err = errors.Join(err, (<-s.read).conn.Close())
+		}
+		err = errors.Join(err, s.db.Close(), s.lock.Close()) // the last connection folds the write-ahead log into the database
 	})
 	return err
 }
@@ -177,6 +180,8 @@ func (s *Store) Update(ctx context.Context, work func(engine.Tx) error) error {
 	select {
 	case <-s.stop:
 		return ErrClosed
+	case <-ctx.Done(): // the next select picks at random: what was given up already must not run
+		return ctx.Err()
 	default:
 	}
 	select {
@@ -201,23 +206,46 @@ func (s *Store) Update(ctx context.Context, work func(engine.Tx) error) error {
 
 // View implements engine.Store.
 func (s *Store) View(ctx context.Context, look func(engine.Reader) error) error {
-	var c *session
+	return s.reading(ctx, func(c *session) error {
+		if err := c.run("BEGIN"); err != nil {
+			return err
+		}
+		defer func() { _ = c.run("ROLLBACK") }()
+		return look(c)
+	})
+}
+
+// Recall implements engine.Store.
+func (s *Store) Recall(ctx context.Context, k engine.Key) (row engine.Idempotency, ok bool, err error) {
+	err = s.reading(ctx, func(c *session) error {
+		row, ok, err = c.Idempotency(k)
+		return err
+	})
+	return row, ok, err
+}
+
+// reading lends one of the readers' connections.
+func (s *Store) reading(ctx context.Context, work func(*session) error) error {
 	select {
-	case c = <-s.read:
+	case <-s.stop:
+		return ErrClosed
+	default:
+	}
+	select {
+	case c := <-s.read:
+		defer func() { s.read <- c }()
+		return work(c)
+	case <-s.stop:
+		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { s.read <- c }()
-	if err := c.run("BEGIN"); err != nil {
-		return err
-	}
-	defer func() { _ = c.run("ROLLBACK") }()
-	return look(c)
 }
 
 // write is the one writer. It ends when the store is closed and all it took is done.
 func (s *Store) write(c *session) {
 	defer close(s.idle)
+	defer c.conn.Close()
 	for {
 		select {
 		case j := <-s.jobs:

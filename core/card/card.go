@@ -4,6 +4,7 @@ package card
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 )
 
@@ -23,6 +24,9 @@ func (s Secret) IsZero() bool { return s.text == "" }
 func (s Secret) Len() int { return len(s.text) }
 
 const mask = "***"
+
+// Format masks under every verb, the wrong ones too.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
 
 func (Secret) String() string       { return mask }
 func (Secret) GoString() string     { return mask }
@@ -58,6 +62,9 @@ func (p PAN) Masked() string {
 	}
 	return t[:6] + "******" + t[len(t)-4:]
 }
+
+// Format shows the masked number under every verb.
+func (p PAN) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.Masked())) }
 
 func (p PAN) String() string       { return p.Masked() }
 func (p PAN) GoString() string     { return p.Masked() }

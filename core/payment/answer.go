@@ -1,7 +1,6 @@
 package payment
 
 import (
-	"errors"
 	"time"
 
 	"naru/core/card"
@@ -276,6 +275,3 @@ type AdviceReply struct {
 	Verdict AdviceVerdict
 	Code    string // the network's response code, untouched
 }
-
-// ErrAmountTooLarge says that an amount does not fit the network's format; to the caller it is a decline (design §3.11).
-var ErrAmountTooLarge = errors.New("the amount does not fit the network's format")

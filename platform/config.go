@@ -1,0 +1,312 @@
+package platform
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"naru/core/money"
+	"naru/engine"
+	"naru/protocol/gsp/koreacards"
+	"naru/rail/iso8583"
+)
+
+// Config is the one configuration file (naru.example.toml shows every key with its meaning). Paths are relative to the file; secrets stand
+// in files of their own. The zero value of a key is its default.
+type Config struct {
+	Environment string     `toml:"environment"` // sandbox or production
+	Log         Log        `toml:"log"`
+	Store       Store      `toml:"store"`
+	GSP         GSP        `toml:"gsp"`
+	Admin       Admin      `toml:"admin"`
+	Acquirers   []Acquirer `toml:"acquirer"`
+	Accounts    []Account  `toml:"account"`
+
+	dir string
+}
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  string `toml:"level"`  // debug, info, warn or error; info
+	Format string `toml:"format"` // text or json; text
+}
+
+// Store is where everything is kept.
+type Store struct {
+	Path string `toml:"path"` // the database file
+	KEK  string `toml:"kek"`  // file with the key-encryption key, mode 0600; naru keys kek makes one
+}
+
+// GSP is the listener that Google calls, the keys, and Google's own side.
+type GSP struct {
+	Listen        string            `toml:"listen"`         // host:port
+	Cert          string            `toml:"cert"`           // certificate chain, PEM
+	Key           string            `toml:"key"`            // its private key, PEM
+	TLSMax        string            `toml:"tls_max"`        // 1.2 or 1.3; 1.3
+	BasePath      string            `toml:"base_path"`      // in front of every path
+	ServerMessage string            `toml:"server_message"` // of echo
+	OwnKeys       string            `toml:"own_keys"`       // folder of our OpenPGP keys
+	Passphrase    string            `toml:"passphrase"`     // file with the passphrase of our keys, if they have one
+	GoogleKeys    string            `toml:"google_keys"`    // folder of Google's public keys
+	GoogleBase    string            `toml:"google_base"`    // https address of what Google hosts
+	GoogleCA      string            `toml:"google_ca"`      // PEM file of authorities to trust there; those of the system if empty
+	Paths         map[string]string `toml:"paths"`          // overrides of Google-hosted paths, by method
+	Armor         bool              `toml:"armor"`          // send armored OpenPGP inside
+	NoIntegrity   bool              `toml:"allow_no_integrity_packet"`
+	Deadline      iso8583.Duration  `toml:"deadline"`  // for a whole call; 5s
+	MaxCalls      int               `toml:"max_calls"` // calls in work at a time; 1024
+	BodyLimit     int64             `toml:"body_limit"`
+	Failures      int               `toml:"max_failures"` // unreadable or unsigned messages a second from one address; 40
+	RawScope      string            `toml:"raw_scope"`    // scope of rawResult in what we tell Google; Iso8583Code
+}
+
+// Admin is the operators' listener: /livez, /readyz, /metrics.
+type Admin struct {
+	Listen string `toml:"listen"` // host:port; loopback unless remote is true
+	Remote bool   `toml:"remote"`
+}
+
+// Acquirer is one link to a card acquirer: a dialect and what differs between hosts that speak it.
+type Acquirer struct {
+	Name        string      `toml:"name"`
+	Profile     string      `toml:"profile"`      // pi87-default, pi87-alt, or a profile file
+	Addresses   []string    `toml:"addresses"`    // host:port, in order of preference
+	Institution string      `toml:"institution"`  // our acquiring institution id (DE32)
+	City        string      `toml:"city"`         // where the merchant is (DE43)
+	Country     string      `toml:"country"`      // alpha-2; KR
+	CountryCode string      `toml:"country_code"` // ISO 3166 numeric (DE19); 410
+	TLS         iso8583.TLS `toml:"tls"`
+}
+
+// Account is one payment integrator account (PIAID).
+type Account struct {
+	ID         string             `toml:"id"`
+	APIs       []string           `toml:"apis"`
+	Currencies []string           `toml:"currencies"`
+	Acquirer   string             `toml:"acquirer"`
+	Terminals  []string           `toml:"terminals"`
+	Merchant   string             `toml:"merchant"`
+	MCC        string             `toml:"mcc"`
+	TimeZone   string             `toml:"time_zone"` // of its business day; Asia/Seoul
+	Korea      koreacards.Profile `toml:"korea_cards"`
+}
+
+// Load reads a configuration file and reports every problem in it at once.
+func Load(path string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	c := Config{dir: filepath.Dir(path)}
+	err = toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&c)
+	var unknown *toml.StrictMissingError
+	switch {
+	case errors.As(err, &unknown):
+		err = fmt.Errorf("%s: unknown keys:\n%s", path, unknown)
+	case err != nil:
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := errors.Join(err, c.check()); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// file makes a path of the configuration absolute.
+func (c Config) file(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.dir, path)
+}
+
+// Database is the path of the database.
+func (c Config) Database() string { return c.file(c.Store.Path) }
+
+// KEK is the path of the key-encryption key's file.
+func (c Config) KEK() string { return c.file(c.Store.KEK) }
+
+// Sandbox reports whether this is no place for real money.
+func (c Config) Sandbox() bool { return c.Environment == "sandbox" }
+
+var (
+	accountID  = regexp.MustCompile(`^[\x21-\x7e]{1,100}$`)
+	terminalID = regexp.MustCompile(`^[\x20-\x7e]{8}$`)
+	merchantID = regexp.MustCompile(`^[\x20-\x7e]{15}$`)
+	mcc        = regexp.MustCompile(`^\d{4}$`)
+)
+
+func (c Config) check() error {
+	var problems []error
+	refuse := func(format string, args ...any) {
+		problems = append(problems, fmt.Errorf("configuration: "+format, args...))
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			refuse("%s = %q: write one of %s", key, value, strings.Join(allowed, ", "))
+		}
+	}
+	needed := func(key, value string) {
+		if value == "" {
+			refuse("%s is missing", key)
+		}
+	}
+	address := func(key, value string) {
+		if _, _, err := net.SplitHostPort(value); err != nil {
+			refuse("%s = %q is not host:port", key, value)
+		}
+	}
+	oneOf("environment", c.Environment, "sandbox", "production")
+	oneOf("log.level", c.Log.Level, "", "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "", "text", "json")
+	needed("store.path", c.Store.Path)
+	needed("store.kek", c.Store.KEK)
+	address("gsp.listen", c.GSP.Listen)
+	address("admin.listen", c.Admin.Listen)
+	if host, _, err := net.SplitHostPort(c.Admin.Listen); err == nil && !c.Admin.Remote {
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			refuse("admin.listen = %q is not on loopback; set admin.remote = true if that is meant", c.Admin.Listen)
+		}
+	}
+	for key, value := range map[string]string{
+		"gsp.cert": c.GSP.Cert, "gsp.key": c.GSP.Key, "gsp.own_keys": c.GSP.OwnKeys, "gsp.google_keys": c.GSP.GoogleKeys,
+	} {
+		needed(key, value)
+	}
+	if u, err := url.Parse(c.GSP.GoogleBase); err != nil || u.Scheme != "https" || u.Host == "" {
+		refuse("gsp.google_base = %q is no https address", c.GSP.GoogleBase)
+	}
+	oneOf("gsp.tls_max", c.GSP.TLSMax, "", "1.2", "1.3")
+	for method := range c.GSP.Paths {
+		oneOf("gsp.paths", method, koreacards.NotifiedMethods()...)
+	}
+	if len(c.Acquirers) == 0 {
+		refuse("there is no [[acquirer]]")
+	}
+	links := map[string]bool{}
+	for i, a := range c.Acquirers {
+		name := fmt.Sprintf("acquirer %d (%s)", i+1, a.Name)
+		needed(name+": name", a.Name)
+		if links[a.Name] {
+			refuse("%s: the name stands twice", name)
+		}
+		links[a.Name] = true
+		if len(a.Addresses) == 0 {
+			refuse("%s: addresses is empty", name)
+		}
+		for _, to := range a.Addresses {
+			address(name+": address", to)
+		}
+		if _, err := c.profile(a); err != nil {
+			refuse("%s: %w", name, err)
+		}
+		if err := a.contract().Validate(); err != nil {
+			refuse("%s: %w", name, err)
+		}
+	}
+	if len(c.Accounts) == 0 {
+		refuse("there is no [[account]]")
+	}
+	ids := map[string]bool{}
+	for i, a := range c.Accounts {
+		name := fmt.Sprintf("account %d (%s)", i+1, a.ID)
+		if !accountID.MatchString(a.ID) {
+			refuse("%s: id is 1 to 100 visible characters", name)
+		}
+		if ids[a.ID] {
+			refuse("%s: the id stands twice", name)
+		}
+		ids[a.ID] = true
+		for _, api := range a.APIs {
+			oneOf(name+": apis", api, koreacards.Name)
+		}
+		for _, code := range a.Currencies {
+			if _, ok := money.Lookup(code); !ok {
+				refuse("%s: currency %q is unknown", name, code)
+			}
+		}
+		if len(a.Currencies) == 0 {
+			refuse("%s: currencies is empty", name)
+		}
+		if !links[a.Acquirer] {
+			refuse("%s: there is no acquirer %q", name, a.Acquirer)
+		}
+		if len(a.Terminals) == 0 {
+			refuse("%s: terminals is empty", name)
+		}
+		for _, t := range a.Terminals {
+			if !terminalID.MatchString(t) {
+				refuse("%s: terminal %q is not 8 printable characters", name, t)
+			}
+		}
+		if !merchantID.MatchString(a.Merchant) {
+			refuse("%s: merchant %q is not 15 printable characters", name, a.Merchant)
+		}
+		if !mcc.MatchString(a.MCC) {
+			refuse("%s: mcc %q is not four digits", name, a.MCC)
+		}
+		if _, err := a.location(); err != nil {
+			refuse("%s: time_zone %q is unknown", name, a.TimeZone)
+		}
+		if err := a.Korea.Check(); err != nil {
+			refuse("%s: korea_cards: %w", name, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (c Config) profile(a Acquirer) (iso8583.Profile, error) {
+	name := a.Profile
+	if name == "" {
+		name = iso8583.DefaultProfile
+	}
+	if strings.ContainsAny(name, "./") {
+		name = c.file(name)
+	}
+	p, err := iso8583.LoadProfile(name)
+	if err != nil {
+		return p, err
+	}
+	p.Pool.Addresses = a.Addresses
+	if a.TLS != (iso8583.TLS{}) {
+		p.TLS = a.TLS
+	}
+	p.TLS.CA, p.TLS.Cert, p.TLS.Key = c.file(p.TLS.CA), c.file(p.TLS.Cert), c.file(p.TLS.Key)
+	return p, p.Validate()
+}
+
+func (a Acquirer) contract() iso8583.Contract {
+	return iso8583.Contract{
+		Institution: a.Institution, City: a.City, Country: cmp.Or(a.Country, "KR"), CountryCode: cmp.Or(a.CountryCode, "410"),
+	}
+}
+
+func (a Account) location() (*time.Location, error) {
+	if a.TimeZone == "" {
+		return time.LoadLocation("Asia/Seoul")
+	}
+	return time.LoadLocation(a.TimeZone)
+}
+
+// account is the engine's view of an account.
+func (a Account) account() engine.Account {
+	in, _ := a.location() // checked
+	out := engine.Account{
+		ID: a.ID, APIs: a.APIs, Acquirer: a.Acquirer, Terminals: a.Terminals, Merchant: a.Merchant, MCC: a.MCC, Location: in,
+	}
+	for _, code := range a.Currencies {
+		out.Currencies = append(out.Currencies, money.Of(code))
+	}
+	return out
+}

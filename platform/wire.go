@@ -1,0 +1,323 @@
+// Package platform is where everything meets: a plain list of constructors, read from top to bottom.
+package platform
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"naru/clock"
+	"naru/crash"
+	"naru/engine"
+	"naru/outbox"
+	"naru/protocol/gsp"
+	"naru/protocol/gsp/koreacards"
+	"naru/rail/iso8583"
+	"naru/seal"
+	"naru/store"
+	"naru/vault"
+)
+
+// World is what a platform does not make itself.
+type World struct {
+	Clock clock.Clock // business time
+	Crash crash.Hook
+	Log   *slog.Logger
+}
+
+// Platform is a running integrator.
+type Platform struct {
+	Store     *store.Store
+	Engine    *engine.Engine
+	GSPAddr   string // where Google reaches us
+	AdminAddr string
+
+	box     *seal.Box
+	metrics *metrics
+	links   map[string]*iso8583.Acquirer
+	gsp     *gsp.Server
+	client  *gsp.Client
+	log     *slog.Logger
+	sandbox bool
+	done    chan error
+}
+
+// Start runs the integrator until ctx ends. When it returns without an error, everything abandoned by an earlier process has been given up,
+// and calls are answered.
+func Start(ctx context.Context, c Config, w World) (*Platform, error) {
+	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, log: w.Log, sandbox: c.Sandbox(), done: make(chan error, 1)}
+	fail := func(err error) (*Platform, error) {
+		if p.Store != nil {
+			err = errors.Join(err, p.Store.Close())
+		}
+		return nil, err
+	}
+	if w.Crash == nil {
+		w.Crash = crash.Never
+	}
+
+	// What is kept, and the keys of what is kept.
+	kek, err := vault.ReadKEK(c.KEK())
+	if err != nil {
+		return fail(err)
+	}
+	if p.Store, err = store.Open(ctx, c.Database(), store.Options{Crash: w.Crash}); err != nil {
+		return fail(err)
+	}
+	keys, err := vault.Open(kek, p.Store)
+	if err != nil {
+		return fail(err)
+	}
+	p.metrics.registry.MustRegister(backlog{p.Store, w.Clock.Now})
+
+	// The rails.
+	links, watched := map[string]engine.Link{}, rails(nil)
+	for _, a := range c.Acquirers {
+		profile, err := c.profile(a)
+		if err != nil {
+			return fail(err)
+		}
+		counters := &iso8583.Counters{}
+		link, err := iso8583.NewAcquirer(iso8583.LinkConfig{
+			Profile: profile, Now: w.Clock.Now, Jitter: rand.Float64, Log: w.Log.With("acquirer", a.Name), Counters: counters,
+		}, a.contract())
+		if err != nil {
+			return fail(fmt.Errorf("acquirer %s: %w", a.Name, err))
+		}
+		p.links[a.Name] = link
+		watched = append(watched, rail{a.Name, link, counters})
+		links[a.Name] = engine.Link{Rail: link, Backoff: plain(profile.SAF.Backoff), Alarms: plain(profile.SAF.Alarms)}
+	}
+
+	p.metrics.registry.MustRegister(watched)
+
+	// The engine.
+	accounts, korea := make([]engine.Account, 0, len(c.Accounts)), map[string]koreacards.Profile{}
+	for _, a := range c.Accounts {
+		accounts = append(accounts, a.account())
+		korea[a.ID] = a.Korea
+	}
+	p.Engine, err = engine.New(engine.Config{
+		Store: p.Store, Vault: keys, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Accounts: accounts, Links: links, Lanes: 32, Meter: p.metrics,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := p.Engine.Recover(ctx); err != nil { // before the first request
+		return fail(err)
+	}
+
+	// What Google calls.
+	own, err := seal.LoadLockedRing(c.file(c.GSP.OwnKeys), c.file(c.GSP.Passphrase))
+	if err != nil {
+		return fail(err)
+	}
+	peer, err := seal.LoadRing(c.file(c.GSP.GoogleKeys))
+	if err != nil {
+		return fail(err)
+	}
+	p.box, err = seal.NewBox(seal.Config{
+		Own: own, Peer: peer, Refused: p.metrics.Refused, Armor: c.GSP.Armor, AllowNoIntegrity: c.GSP.NoIntegrity,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	service, err := koreacards.NewService(p.Engine, korea)
+	if err != nil {
+		return fail(err)
+	}
+	p.gsp = gsp.NewServer(gsp.Config{
+		Environment: c.Environment, ServerMessage: c.GSP.ServerMessage, BasePath: c.GSP.BasePath, Box: p.box, Idempotency: p.Engine,
+		Accounts: p.Engine, Now: time.Now, Business: w.Clock.Now, Log: w.Log, Meter: p.metrics, Deadline: c.GSP.Deadline.Duration,
+		BodyLimit: c.GSP.BodyLimit, MaxCalls: c.GSP.MaxCalls, Failures: c.GSP.Failures,
+	})
+	p.gsp.Serve(service.API())
+
+	// What we owe Google.
+	roots, err := c.roots()
+	if err != nil {
+		return fail(err)
+	}
+	if p.client, err = gsp.NewClient(gsp.ClientConfig{Base: c.GSP.GoogleBase, Box: p.box, Now: time.Now, Roots: roots}); err != nil {
+		return fail(err)
+	}
+	notifier, err := koreacards.NewNotifier(p.client, c.GSP.Paths, c.GSP.RawScope)
+	if err != nil {
+		return fail(err)
+	}
+	owed := &outbox.Worker{
+		Queue: p.Store, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices, Lanes: 16,
+		Senders: map[engine.NoticeKind]outbox.Sender{engine.CaptureResult: google{notifier}, engine.CancelResult: google{notifier}},
+	}
+
+	// The listeners.
+	tlsConfig, err := c.tls()
+	if err != nil {
+		return fail(err)
+	}
+	front, err := net.Listen("tcp", c.GSP.Listen)
+	if err != nil {
+		return fail(err)
+	}
+	back, err := net.Listen("tcp", c.Admin.Listen)
+	if err != nil {
+		return fail(errors.Join(err, front.Close()))
+	}
+	p.GSPAddr, p.AdminAddr = front.Addr().String(), back.Addr().String()
+	servers := map[*http.Server]net.Listener{
+		gsp.HTTPServer(p.gsp, w.Log):     gsp.Listen(front, tlsConfig),
+		gsp.HTTPServer(p.admin(), w.Log): back,
+	}
+	workers := []func(context.Context) error{
+		p.Engine.Forward, p.Engine.Expire, p.Engine.KeepRecovering, p.Engine.Checkpoint, owed.Run, p.reloadKeys,
+	}
+	for _, l := range p.links {
+		workers = append(workers, l.Run)
+	}
+	go p.run(ctx, servers, workers)
+	return p, nil
+}
+
+// run keeps everything going until ctx ends, and then ends it in order: no new calls, the calls under way, the workers, the store.
+func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listener, workers []func(context.Context) error) {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var group errgroup.Group
+	failed := make(chan error, len(servers)+len(workers))
+	for _, w := range workers {
+		group.Go(func() error {
+			err := w(working)
+			if err != nil {
+				failed <- err
+			}
+			return err
+		})
+	}
+	for s, l := range servers {
+		group.Go(func() error {
+			err := s.Serve(l)
+			if errors.Is(err, http.ErrServerClosed) {
+				return nil
+			}
+			failed <- err
+			return err
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	for s := range servers {
+		err = errors.Join(err, s.Shutdown(ending))
+	}
+	p.gsp.Drain()
+	stop()
+	_ = group.Wait() // its first error is in failed
+	p.client.Close()
+	p.done <- errors.Join(err, p.Store.Close())
+}
+
+// shutdownTime is more than a call may take.
+const shutdownTime = 10 * time.Second
+
+// Wait returns when everything has ended.
+func (p *Platform) Wait() error { return <-p.done }
+
+// reloadEvery is how soon a key that was added, or changed its state, counts.
+const reloadEvery = 10 * time.Second
+
+// reloadKeys reads the key folders again and again; what cannot be read leaves the keys as they were.
+func (p *Platform) reloadKeys(ctx context.Context) error {
+	tick := time.NewTicker(reloadEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := p.box.Reload(); err != nil {
+				p.log.Error("the key folders cannot be read; the keys stay as they were", "error", err)
+			}
+		}
+	}
+}
+
+func plain(list []iso8583.Duration) (out []time.Duration) {
+	for _, d := range list {
+		out = append(out, d.Duration)
+	}
+	return out
+}
+
+// google lets the outbox deliver what the protocol knows how to say.
+type google struct{ notifier *koreacards.Notifier }
+
+// classes says what Google's answer means for what we owe (gsp-core §5.5, §5.6).
+var classes = map[gsp.Class]outbox.Class{
+	gsp.Retry:         outbox.Repeat,
+	gsp.Delivered:     outbox.Delivered,
+	gsp.RetryNow:      outbox.Repeat,
+	gsp.RetryBriefly:  outbox.RepeatFor,
+	gsp.Misconfigured: outbox.Repeat,
+	gsp.Park:          outbox.Park,
+}
+
+func (g google) Send(ctx context.Context, n engine.Notice) outbox.Result {
+	r := g.notifier.Send(ctx, n)
+	return outbox.Result{Class: classes[r.Class], Status: r.Status, Word: cmp.Or(r.Code, r.Why, r.Class.String()), Alert: r.Alert}
+}
+
+func (c Config) roots() (*x509.CertPool, error) {
+	if c.GSP.GoogleCA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.file(c.GSP.GoogleCA))
+	if err != nil {
+		return nil, fmt.Errorf("gsp.google_ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("gsp.google_ca: %s holds no certificate", c.GSP.GoogleCA)
+	}
+	return pool, nil
+}
+
+func (c Config) tls() (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(c.file(c.GSP.Cert), c.file(c.GSP.Key))
+	if err != nil {
+		return nil, fmt.Errorf("gsp.cert, gsp.key: %w", err)
+	}
+	most := uint16(tls.VersionTLS13)
+	if c.GSP.TLSMax == "1.2" {
+		most = tls.VersionTLS12
+	}
+	return gsp.TLSConfig(cert, tls.VersionTLS12, most)
+}
+
+// Logger writes one line an event.
+func Logger(w io.Writer, c Log) *slog.Logger {
+	level := slog.LevelInfo
+	if c.Level != "" {
+		_ = level.UnmarshalText([]byte(c.Level)) // checked with the configuration
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
