@@ -1,0 +1,57 @@
+# Every task in a line. "make" alone lists them.
+.DEFAULT_GOAL := help
+GO ?= go
+export CGO_ENABLED ?= 0
+GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Packages in which goroutines share memory; they also run under the race detector.
+CONCURRENT := ./clock ./queue ./crash ./engine ./store ./outbox ./seal ./protocol/gsp/... ./rail/...
+
+help: ## list the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/naru, one static binary
+	$(GO) build -trimpath -o bin/naru ./cmd/naru
+
+sandbox: ## run everything on loopback and play a payment
+	$(GO) run ./cmd/naru sandbox
+
+test: need ## every test, GnuPG interoperability and the kill test among them
+	$(GO) test -count=1 -timeout 15m ./...
+
+check: ## quick: format, vet, lint, tests without the kill test; run it before each commit
+	$(MAKE) --no-print-directory format-check vet
+	NARU_KILLTEST=quick $(GO) test -timeout 5m ./...
+
+need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL)
+	@./.ci/need gpg:gnupg openssl:openssl
+
+race: ## the concurrent packages under the race detector
+	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: ## staticcheck
+	$(GO) run $(STATICCHECK) ./...
+
+format: ## rewrite the sources with gofumpt
+	$(GO) run $(GOFUMPT) -w .
+
+format-check: ## fail where a source is not formatted
+	@bad=$$($(GO) run $(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "run make format; not formatted:"; echo "$$bad"; exit 1; }
+
+generate: ## write the generated files: docs/states, store/schema/schema.sql
+	$(GO) test ./core/payment ./store -run 'Generated' -update
+
+fresh: ## fail where a generated file is not what make generate writes
+	$(GO) test -count=1 ./core/payment ./store -run 'Generated'
+
+fuzz: ## fuzz each target for a short while
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 10s $$p || exit 1; done; done
+
+bench: build ## measure this build; see docs/performance.md
+	bin/naru bench gsp
+
+.PHONY: help build sandbox test check need race vet lint format format-check generate fresh fuzz bench

@@ -1,0 +1,101 @@
+package naru_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// layers says what each folder may import of this module. A folder speaks for all below it unless one below has a line of its own.
+// Why we care: money is safe to reason about only where the outside cannot reach. The domain knows no network and no database; the engine
+// knows ports and nobody behind them; protocols, rails, the store and the outbox never see each other and meet in platform/wire.go.
+var layers = map[string][]string{
+	"core":            {"core"},
+	"clock":           {},
+	"crash":           {},
+	"queue":           {"clock"},
+	"vault":           {},
+	"seal":            {},
+	"engine":          {"core", "clock", "crash", "queue"},
+	"store":           {"engine", "core", "crash"},
+	"outbox":          {"engine", "clock", "crash", "queue"},
+	"protocol":        {"protocol", "engine", "core", "seal", "outbox"},
+	"rail":            {"rail", "engine", "core"},
+	"rail/iso8583":    {"engine", "core"},
+	"platform":        {"protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
+	"fsck":            {"core", "vault"}, // an independent reader: never the code that wrote what it reads
+	"sandbox":         {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
+	"bench":           {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
+	"cmd":             {"*"},
+	"killtest":        {"*"},
+	"core/money":      {},
+	"core/card":       {},
+	"core/flow":       {},
+	"core/fault":      {},
+	"core/ledger":     {"core/money"},
+	"core/payment":    {"core"},
+	"store/storetest": {"engine", "core"},
+}
+
+// pure folders import nothing but the standard library and each other.
+var pure = []string{"core"}
+
+func TestLayers(t *testing.T) {
+	checked := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		allowed, ok := rule(dir)
+		if !ok {
+			t.Errorf("%s: the folder has no line in the table of layers", dir)
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		checked++
+		for _, i := range f.Imports {
+			name := strings.Trim(i.Path.Value, `"`)
+			own, ours := strings.CutPrefix(name, "naru/")
+			switch {
+			case ours && !within(own, allowed) && own != dir:
+				t.Errorf("%s imports %s: %s may import %v. Turn the dependency round with a small interface of the caller, or meet in platform/wire.go.",
+					path, name, dir, allowed)
+			case !ours && strings.Contains(name, ".") && within(dir, pure):
+				t.Errorf("%s imports %s: the domain knows the standard library and nothing else", path, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checked == 0 {
+		t.Fatal("no file was checked")
+	}
+}
+
+// rule finds the line of the nearest folder.
+func rule(dir string) ([]string, bool) {
+	for d := dir; d != "."; d = filepath.ToSlash(filepath.Dir(d)) {
+		if allowed, ok := layers[d]; ok {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func within(folder string, list []string) bool {
+	for _, l := range list {
+		if l == "*" || folder == l || strings.HasPrefix(folder, l+"/") {
+			return true
+		}
+	}
+	return false
+}
