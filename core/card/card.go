@@ -9,19 +9,30 @@ import (
 )
 
 // Secret is text that must never be seen: printing, formatting, logging or marshalling it yields a mask or an error.
-type Secret struct{ text string }
+// The text stands behind a pointer, because fmt cannot call the methods of a field it may not see, and would print a string.
+type Secret struct{ text *string }
 
 // Conceal wraps a secret text.
-func Conceal(text string) Secret { return Secret{text} }
+func Conceal(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{&text}
+}
 
 // Reveal is the text itself. Call it only where the text leaves for the network that asked for it.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsZero reports whether there is no text.
-func (s Secret) IsZero() bool { return s.text == "" }
+func (s Secret) IsZero() bool { return s.text == nil }
 
 // Len is the length of the text in bytes.
-func (s Secret) Len() int { return len(s.text) }
+func (s Secret) Len() int { return len(s.Reveal()) }
 
 const mask = "***"
 

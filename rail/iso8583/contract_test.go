@@ -1,0 +1,188 @@
+package iso8583_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"naru/core/card"
+	"naru/core/money"
+	"naru/core/payment"
+	"naru/engine"
+	"naru/rail/iso8583"
+	"naru/rail/iso8583/sim"
+)
+
+var _ engine.CardRail = (*iso8583.Acquirer)(nil)
+
+// bench is one acquirer link and the host at its other end, in one dialect.
+type bench struct {
+	*testing.T
+	rail   *iso8583.Acquirer
+	host   *sim.Host
+	online bool // reversals begin with an 0400
+	now    time.Time
+	next   int64
+}
+
+func connect(t *testing.T, profile string) *bench {
+	t.Helper()
+	p, err := iso8583.LoadProfile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{T: t, online: p.ReversalMTI == "0400", now: time.Date(2026, 11, 22, 3, 15, 0, 0, time.UTC)}
+	clock := func() time.Time { return b.now }
+	if b.host, err = sim.Start(t.Context(), sim.Config{Profile: p, Address: "127.0.0.1:0", Seed: 1, Now: clock}); err != nil {
+		t.Fatal(err)
+	}
+	p.Pool.Addresses, p.Pool.ReconnectMin.Duration, p.Timeouts.Authorise.Duration = []string{b.host.Addr()}, time.Millisecond, 2*time.Second
+	b.rail, err = iso8583.NewAcquirer(iso8583.LinkConfig{Profile: p, Now: clock, Jitter: func() float64 { return 0 }},
+		iso8583.Contract{Institution: "12345678901", City: "Seoul", Country: "KR", CountryCode: "410"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.rail.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := b.host.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func (b *bench) trace() payment.Trace {
+	b.next++
+	return b.rail.Trace(b.next, b.now)
+}
+
+func (b *bench) hold(pan string) (payment.AuthOrder, payment.Outcome) {
+	b.Helper()
+	p, err := card.ParsePAN(pan)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := payment.AuthOrder{Terminal: "PI000001", Merchant: "PIMERCHANT00001", Amount: money.New(10_000, money.Of("KRW")), PAN: p,
+		Expiry: card.Expiry{Year: 2029, Month: 12}, MCC: "5816", Statement: "GOOGLE*별농장", Reference: "payment-1"}
+	for out := (payment.Outcome{Verdict: payment.NotSent}); ; {
+		if b.Context().Err() != nil {
+			b.Fatal("never signed on")
+		}
+		o.Trace = b.trace()
+		if out = b.rail.Authorise(b.Context(), o); out.Verdict != payment.NotSent { // not signed on yet, or again
+			return o, out
+		}
+	}
+}
+
+func (b *bench) advise(o payment.AuthOrder, approval string, a payment.Advice) payment.AdviceVerdict {
+	b.Helper()
+	a.Trace = b.trace()
+	order := payment.AdviceOrder{Advice: a, Original: o.Trace, Whole: o.Amount, Terminal: o.Terminal, Merchant: o.Merchant, PAN: o.PAN,
+		Expiry: o.Expiry, MCC: o.MCC, Approval: approval}
+	first := b.rail.Advise(b.Context(), order, false)
+	if first.Verdict == payment.AdviceNotSent {
+		return first.Verdict // the host has hung up; the link comes back
+	}
+	again := b.rail.Advise(b.Context(), order, true)
+	if first != again && !(b.online && a.Kind == payment.Reversal && again.Verdict == payment.AdviceUnknown) { // 0400, then 0420
+		b.Errorf("%s: %+v, and again %+v", a.Kind, first, again)
+	}
+	return first.Verdict
+}
+
+// ledger is what the host says of a hold: its state, and what it captured.
+func (b *bench) ledger(rrn string) string {
+	b.Helper()
+	w := httptest.NewRecorder()
+	b.host.Control().ServeHTTP(w, httptest.NewRequest("GET", "/holds?rrn="+rrn, nil))
+	var holds []struct {
+		State    string `json:"state"`
+		Captured int64  `json:"captured"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &holds); err != nil {
+		b.Fatal(err)
+	}
+	if len(holds) != 1 {
+		return "none"
+	}
+	if holds[0].Captured > 0 {
+		return holds[0].State + " " + money.New(holds[0].Captured, money.Of("KRW")).String()
+	}
+	return holds[0].State
+}
+
+// The same orders, outcomes and money in two dialects that differ wherever hosts differ: configuration only (rails §7 R3).
+func TestAgainstTheSimulatedHost(t *testing.T) {
+	for _, profile := range []string{iso8583.DefaultProfile, "pi87-alt"} {
+		t.Run(profile, func(t *testing.T) {
+			b := connect(t, profile)
+			won := func(n int64) money.Amount { return money.New(n, money.Of("KRW")) }
+
+			for _, pan := range []string{"9999990000000006", "4242424242424242"} { // approval codes of six and of eight
+				o, out := b.hold(pan)
+				if out.Verdict != payment.Approved || out.Approval == "" || out.HostUntil.IsZero() || b.ledger(o.Trace.RRN) != "open" {
+					t.Fatalf("hold: %+v, %s", out, b.ledger(o.Trace.RRN))
+				}
+				if b.rail.ReleasesRest() {
+					rest := payment.Advice{Kind: payment.ReleaseRest, Amount: won(4_000)}
+					if v := b.advise(o, out.Approval, rest); v != payment.AdviceAccepted {
+						t.Errorf("release of the rest: %d", v)
+					}
+				}
+				if v := b.advise(o, out.Approval, payment.Advice{Kind: payment.Completion, Amount: won(4_000)}); v != payment.AdviceAccepted {
+					t.Errorf("partial capture: %d", v)
+				}
+				if got := b.ledger(o.Trace.RRN); got != "captured 4000 KRW" {
+					t.Errorf("after the capture: %s", got)
+				}
+			}
+			for pan, want := range map[string]payment.Outcome{
+				"9999990000000519": {Verdict: payment.Refused, Decline: payment.InsufficientFunds},
+				"9999990000000550": {Verdict: payment.Refused, Decline: payment.PINMismatch},
+				"9999990000009072": {Verdict: payment.Refused, Decline: payment.BirthOrBusinessNo},
+				"9999990000000824": {Verdict: payment.Refused, Decline: payment.CVNMismatch},
+				"9999990000000915": {Verdict: payment.NothingHeld},
+				"9999990000009049": {Verdict: payment.Refused, Decline: payment.IssuerDeclined, Undo: payment.UndoPartial},
+				"9999990000009031": {Verdict: payment.Unclear, Undo: payment.UndoSilence},
+				"9999990000009163": {Verdict: payment.Unclear, Undo: payment.UndoSilence},
+				"9999990000009064": {Verdict: payment.Unclear, Undo: payment.UndoInvalid},
+				"9999990000000683": {Verdict: payment.Unclear, Undo: payment.UndoSilence},
+			} {
+				o, out := b.hold(pan)
+				if out.Verdict != want.Verdict || out.Decline != want.Decline || out.Undo != want.Undo {
+					t.Errorf("%s: %+v", o.PAN, out)
+				}
+				if out.Undo == "" {
+					if got := b.ledger(o.Trace.RRN); got != "none" {
+						t.Errorf("%s: %s, and nothing says to undo it", o.PAN, got)
+					}
+					continue
+				}
+				v := payment.AdviceNotSent
+				for v == payment.AdviceNotSent {
+					v = b.advise(o, out.Approval, payment.Advice{Kind: payment.Reversal, Reason: out.Undo})
+				}
+				if v != payment.AdviceAccepted {
+					t.Errorf("%s: reversal: %d", o.PAN, v)
+				}
+				if got := b.ledger(o.Trace.RRN); got != "released" {
+					t.Errorf("%s: %s after the reversal", o.PAN, got)
+				}
+			}
+			o, _ := b.hold("9999990000000519") // declined: there is nothing to give back
+			o.Trace = b.trace()
+			if v := b.advise(o, "", payment.Advice{Kind: payment.Reversal, Reason: payment.UndoSilence}); v != payment.AdviceUnknown {
+				t.Errorf("reversal of nothing: %d", v)
+			}
+		})
+	}
+}
