@@ -1,0 +1,155 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+// Contract is sandbox.json: all that an outside client needs to know. File names are relative to its folder.
+type Contract struct {
+	GSP      GSPContract `json:"gsp"`
+	Admin    Base        `json:"admin"`
+	Acquirer Address     `json:"acquirer"`
+	Control  Base        `json:"control"`
+}
+
+// GSPContract is both sides of the GSP wire.
+type GSPContract struct {
+	Base       string         `json:"base"`
+	CA         string         `json:"ca"`
+	Accounts   []Account      `json:"accounts"`
+	Integrator IntegratorKeys `json:"integrator"`
+	Google     GoogleContract `json:"google"`
+}
+
+// Account is one payment integrator account (PIAID).
+type Account struct {
+	PIAID      string   `json:"piaid"`
+	APIs       []string `json:"apis"`
+	Currencies []string `json:"currencies"`
+}
+
+// IntegratorKeys names the integrator's public key.
+type IntegratorKeys struct {
+	PGPPublic string `json:"pgp_public"`
+}
+
+// GoogleContract is what the simulated Google hosts, and its key: whoever holds the secret half can play Google.
+type GoogleContract struct {
+	Base      string `json:"base"`
+	PGPSecret string `json:"pgp_secret"`
+	PGPPublic string `json:"pgp_public"`
+}
+
+// Base is a server's address as a URL without a path.
+type Base struct {
+	Base string `json:"base"`
+}
+
+// Address is host:port.
+type Address struct {
+	Address string `json:"address"`
+}
+
+// accounts are the two that the sandbox is contracted for. Each has a terminal and a merchant number of its own at the acquirer.
+var accounts = []Account{
+	{"NaruPG_KRW", []string{"korea-cards-v1"}, []string{"KRW"}},
+	{"NaruPG2_KRW", []string{"korea-cards-v1"}, []string{"KRW"}},
+}
+
+// googlePath stands in front of what Google hosts (Korea §1.1).
+const googlePath = "/secure-serving/gsp"
+
+// offset is where a listener stands above the port base. What is not built yet is not here.
+type offset int
+
+const (
+	gspPort      offset = 0
+	googlePort   offset = 1
+	controlPort  offset = 3
+	adminPort    offset = 4
+	acquirerPort offset = 7
+)
+
+// at is the address of a listener; without a base any free port.
+func (o offset) at(base int) string {
+	if base == 0 {
+		return "127.0.0.1:0"
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+int(o)))
+}
+
+// addresses is where everything listens, host:port.
+type addresses struct{ GSP, Google, Control, Admin, Acquirer string }
+
+func (a addresses) contract() Contract {
+	return Contract{
+		GSP: GSPContract{
+			Base: "https://" + a.GSP, CA: caFile, Accounts: accounts,
+			Integrator: IntegratorKeys{integratorPublic},
+			Google:     GoogleContract{"https://" + a.Google + googlePath, googleSecret, googlePublic},
+		},
+		Admin: Base{"http://" + a.Admin}, Acquirer: Address{a.Acquirer}, Control: Base{"http://" + a.Control},
+	}
+}
+
+func (c Contract) text() ([]byte, error) {
+	text, err := json.MarshalIndent(c, "", "  ")
+	return append(text, '\n'), err
+}
+
+// config is naru.toml: with it "naru serve --config" runs the same integrator alone.
+func (a addresses) config() ([]byte, error) {
+	var b strings.Builder
+	err := configTemplate.Execute(&b, struct {
+		addresses
+		GooglePath string
+		Accounts   []Account
+	}{a, googlePath, accounts})
+	return []byte(b.String()), err
+}
+
+var configTemplate = template.Must(template.New(configFile).Funcs(template.FuncMap{
+	"quoted": func(list []string) string { return `"` + strings.Join(list, `", "`) + `"` },
+	"number": func(width, i int) string { return fmt.Sprintf("%0*d", width, i+1) },
+}).Parse(`# The sandbox writes this file at every start. naru serve --config FILE runs the same integrator alone.
+
+environment = "sandbox"
+
+[store]
+path = "` + database + `"
+kek = "` + kekFile + `"
+
+[gsp]
+listen = "{{.GSP}}"
+cert = "` + serverCert + `"
+key = "` + serverKey + `"
+server_message = "naru sandbox"
+own_keys = "` + ownKeys + `"
+google_keys = "` + googleKeys + `"
+google_base = "https://{{.Google}}{{.GooglePath}}"
+google_ca = "` + caFile + `"
+
+[admin]
+listen = "{{.Admin}}"
+
+[[acquirer]]
+name = "simulator"
+profile = "` + profile + `"
+addresses = ["{{.Acquirer}}"]
+institution = "12345678901"
+city = "SEOUL"
+{{range $i, $a := .Accounts}}
+[[account]]
+id = "{{$a.PIAID}}"
+apis = [{{quoted $a.APIs}}]
+currencies = [{{quoted $a.Currencies}}]
+acquirer = "simulator"
+terminals = ["PI{{number 6 $i}}"]
+merchant = "PIMERCHANT{{number 5 $i}}"
+mcc = "5816"
+{{end}}`))

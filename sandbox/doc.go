@@ -1,0 +1,12 @@
+// Package sandbox runs an integrator with everything around it on loopback: a simulated Google in front, a simulated acquirer behind, and a
+// control port from which a person or a test moves time, makes faults and looks into every party's record.
+//
+//	control ──▶ Google ──HTTPS, PGP──▶ Naru ──TCP, ISO 8583──▶ acquirer
+//	  story.go    google/                platform/                rail/iso8583/sim
+//	                │                      │                        │
+//	                └── google.jsonl       └── naru.db              └── acquirer.jsonl
+//	                          └──────── compare.go: do the three agree? ────────┘
+//
+// The three are peers: they share the clock of business time, which the control port moves, and nothing else but the wire. Each keeps its
+// own record in the folder, so that a second start goes on where the first ended.
+package sandbox

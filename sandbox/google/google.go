@@ -1,0 +1,120 @@
+// Package google plays Google towards an integrator: it sends what Google sends, hosts what Google hosts, and keeps its own record.
+//
+//	Send ──seal, HTTPS──▶ the integrator ──▶ its answer, verified ──▶ Exchange   (send.go)
+//	the integrator ──HTTPS──▶ open, check, judge ──▶ Received, Verdict           (serve.go; faults.go meddles)
+//
+// It is a peer, not a part: it knows the integrator's address, certificate authority and public key, and shares nothing else with it.
+// Its record (record.go) is one side of the comparison in package sandbox and holds no card data. When nobody answers, it knows nothing:
+// an Exchange with status 0, to be sent again with the same request id.
+package google
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"naru/seal"
+)
+
+// Config is what a Google needs to know.
+type Config struct {
+	Integrator string           // https address of the integrator, without a path
+	Roots      *x509.CertPool   // who vouches for it
+	Keys       *seal.Ring       // our private key
+	Peer       *seal.Ring       // the integrator's public key
+	Accounts   []string         // the contracted payment integrator accounts; the first stands where a request names none
+	BasePath   string           // in front of everything that we host
+	Now        func() time.Time // wall time: header timestamps
+	Business   func() time.Time // business time: when the record says that something happened
+	Seed       int64            // of the request ids we make up
+	File       string           // the record on disk; "" keeps it in memory
+	Log        *slog.Logger
+}
+
+// Google is one Google with its memory. It is safe for concurrent use.
+type Google struct {
+	cfg      Config
+	box      *seal.Box
+	stranger func() (*seal.Box, error) // signs with a key that nobody knows
+	http     *http.Client
+
+	mu     sync.Mutex
+	record record
+	file   *file
+	asked  map[key]string // the method of every request id we used, from before it left
+	run    int            // how often this Google was started on its file
+	serial int            // of request ids in this run
+	rules  []*rule
+}
+
+// key is one request id of one account.
+type key struct{ account, id string }
+
+// New makes a Google that remembers what its file says.
+func New(cfg Config) (*Google, error) {
+	if len(cfg.Accounts) == 0 {
+		return nil, errors.New("google: there is no account")
+	}
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	box, err := seal.NewBox(seal.Config{Own: cfg.Keys, Peer: cfg.Peer, Now: cfg.Now})
+	if err != nil {
+		return nil, fmt.Errorf("google: %w", err)
+	}
+	g := &Google{
+		cfg: cfg, box: box, record: newRecord(), asked: map[key]string{},
+		http: &http.Client{
+			Timeout:       patience,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{
+				TLSClientConfig:     &tls.Config{RootCAs: cfg.Roots, MinVersion: tls.VersionTLS12},
+				ForceAttemptHTTP2:   true,
+				DisableCompression:  true,
+				MaxIdleConnsPerHost: 32,
+			},
+		},
+	}
+	g.stranger = sync.OnceValues(func() (*seal.Box, error) {
+		private, _, err := seal.GenerateKey(seal.KeyOptions{Name: "a stranger", Now: cfg.Now()})
+		if err != nil {
+			return nil, err
+		}
+		keys, err := seal.ParseRing(private)
+		if err != nil {
+			return nil, err
+		}
+		return seal.NewBox(seal.Config{Own: keys, Peer: cfg.Peer, Now: cfg.Now})
+	})
+	if g.file, err = openFile(cfg.File, g.recall); err != nil {
+		return nil, fmt.Errorf("google: %w", err)
+	}
+	g.run++
+	if err := g.file.append(line{Run: g.run}); err != nil {
+		return nil, errors.Join(fmt.Errorf("google: %w", err), g.file.close())
+	}
+	return g, nil
+}
+
+// patience is how long Google waits for an answer: more than the 7 s after which it calls the integrator unavailable (gsp-core §6).
+const patience = 10 * time.Second
+
+// Close lets go of connections and of the file. Nothing is recorded after it.
+func (g *Google) Close() error {
+	g.http.CloseIdleConnections()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.file.close()
+}
+
+// Record is what was sent with what came back, and every verdict, oldest first.
+func (g *Google) Record() ([]Exchange, []Verdict) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.record.exchanges), slices.Clone(g.record.verdicts)
+}
