@@ -1,0 +1,163 @@
+package fsck
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"naru/core/payment"
+)
+
+// method is what must stand in the stored answer of a method. An answer that says yes says it with one word; any other is a no.
+type method struct {
+	object  string // the table of what it makes
+	yes     string // result where it was done
+	id, end string // members that name the object and the end of the hold, where there are such
+}
+
+// methods are the wire words that answers are kept under (Korea Cards v1 §4.1 to §4.3).
+var methods = map[string]method{
+	"reserveFunds":                        {"reservation", "SUCCESS", "paymentIntegratorFundsReservationId", "reservationExpirationTimestamp"},
+	"asynchronousCaptureFundsReservation": {object: "capture", yes: "ACKNOWLEDGED"},
+	"asynchronousCancelFundsReservation":  {object: "cancel", yes: "ACKNOWLEDGED"},
+}
+
+const requests = `
+SELECT i.account, i.request_id, i.method, i.fingerprint, i.done, i.answer, i.created_us, (SELECT at_us FROM event ORDER BY id DESC LIMIT 1),
+       r.id, r.state, r.hold_until_us,
+       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.event = 'approve'),
+       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.event = 'decline'),
+       c.id, x.id
+  FROM idempotency AS i
+  LEFT JOIN reservation AS r ON r.account = i.account AND r.request_id = i.request_id
+  LEFT JOIN capture AS c ON c.account = i.account AND c.request_id = i.request_id
+  LEFT JOIN cancel AS x ON x.account = i.account AND x.request_id = i.request_id`
+
+// unanswered is what was decided and has no answer. What was never decided may have none: its request may be asked again.
+const unanswered = `
+SELECT 'reservation', r.id FROM reservation AS r
+ WHERE (r.state = 'PENDING' OR EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.event IN ('approve', 'decline')))
+   AND NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = r.account AND i.request_id = r.request_id)
+ UNION ALL
+SELECT 'capture', c.id FROM capture AS c
+ WHERE NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = c.account AND i.request_id = c.request_id)
+ UNION ALL
+SELECT 'cancel', x.id FROM cancel AS x
+ WHERE NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = x.account AND i.request_id = x.request_id)`
+
+// abandonedAfterUS is when a first call without an answer is nobody's work any more: the whole call has five seconds (design §3.11).
+const abandonedAfterUS = 60 * 1_000_000
+
+// answers checks that each request has the answer that its object demands: the same question, the same answer, for ever (design §3.2).
+func (x *run) answers() error {
+	err := x.each(requests, func(scan func(...any) error) error {
+		var q request
+		var newest, holdUntil sql.NullInt64
+		var reservation, state, capture, cancel sql.NullString
+		err := scan(&q.account, &q.id, &q.method, &q.fingerprint, &q.done, &q.answer, &q.createdUS, &newest, &reservation, &state, &holdUntil,
+			&q.approved, &q.declined, &capture, &cancel)
+		if err != nil {
+			return err
+		}
+		q.state, q.reservation, q.holdUntil = payment.State(state.String), reservation.String, holdUntil
+		for table, id := range map[string]sql.NullString{"reservation": reservation, "capture": capture, "cancel": cancel} {
+			if id.Valid {
+				q.objects = append(q.objects, table)
+			}
+		}
+		x.did("answers")
+		x.answer(q, newest.Int64)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return x.each(unanswered, func(scan func(...any) error) error {
+		var table, id string
+		err := scan(&table, &id)
+		x.bad("answers", table, id, "was asked for, and the request is not remembered: a repeat would do it again")
+		return err
+	})
+}
+
+// request is a remembered request with what it made.
+type request struct {
+	account, id, method string
+	fingerprint, answer []byte
+	done                bool
+	createdUS           int64
+	objects             []string // tables with a row of this key
+	reservation         string
+	state               payment.State
+	holdUntil           sql.NullInt64
+	approved, declined  bool
+}
+
+func (x *run) answer(q request, newestUS int64) {
+	row := q.account + "/" + q.id
+	bad := func(check, problem string, args ...any) { x.bad(check, "idempotency", row, problem, args...) }
+	m, known := methods[q.method]
+	if !known {
+		bad("answers", "is of the method %q, which is not known here", q.method)
+		return
+	}
+	if len(q.objects) != 1 || q.objects[0] != m.object {
+		bad("answers", "is a %s and made %q, not one %s", q.method, q.objects, m.object)
+		return
+	}
+	if len(q.fingerprint) != 4+32 {
+		bad("answers", "its fingerprint is not a digest")
+	}
+	held := m.object == "reservation"
+	switch {
+	case held && q.done != (q.approved || q.declined):
+		bad("answers", "answered=%t where approved=%t and declined=%t", q.done, q.approved, q.declined)
+	case held && q.approved && q.declined:
+		bad("answers", "was approved and declined")
+	case !q.done && q.state != payment.Pending:
+		bad("answers", "is being worked on and there is nothing to wait for: its reservation is %s", q.state)
+	case !q.done && newestUS-q.createdUS > abandonedAfterUS:
+		x.warn("answers", "idempotency", row, "has no answer since long before the newest event; recovery gives it up at the next start")
+	}
+	if !q.done || x.vault == nil {
+		return
+	}
+	x.did("answers-open")
+	plain, err := x.vault.Open(q.answer, "idempotency.answer/"+row)
+	if err != nil {
+		bad("answers-open", "the answer does not open in this place")
+		return
+	}
+	for _, what := range x.secretsIn(plain, nil) {
+		bad("answers-open", "the answer holds %s", what)
+	}
+	var says map[string]json.RawMessage
+	if err := json.Unmarshal(plain, &says); err != nil {
+		bad("answers-open", "the answer is no document")
+		return
+	}
+	yes := !held || q.approved
+	switch result := text(says["result"]); {
+	case result == "":
+		bad("answers-open", "the answer has no result")
+	case (result == m.yes) != yes:
+		bad("answers-open", "the answer is %s where approved=%t", result, yes)
+	}
+	if held && q.approved {
+		if id := text(says[m.id]); id != "" && id != q.reservation {
+			bad("answers-open", "the answer names %s and not %s", id, q.reservation)
+		}
+		if end := text(says[m.end]); end != "" && end != fmt.Sprint(q.holdUntil.Int64/1000) {
+			bad("answers-open", "the answer says that the hold ends at %s ms, and it ends at %d us", end, q.holdUntil.Int64)
+		}
+	}
+}
+
+// text is a JSON string or number as text.
+func text(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}

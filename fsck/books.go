@@ -1,0 +1,158 @@
+package fsck
+
+import (
+	"fmt"
+	"slices"
+
+	"naru/core/ledger"
+	"naru/core/money"
+	"naru/core/payment"
+)
+
+// place is one balance: an account of an owner in a currency.
+type place struct{ account, owner, currency string }
+
+func (p place) String() string { return p.account + "/" + p.owner + "/" + p.currency }
+
+// books is what all postings, and all open reservations, add up to. Its size grows with the accounts, not with the payments.
+type books struct {
+	entries map[place]int64 // debits less credits
+	held    map[place]int64 // what the reservations say that is held, as the balance of the acquirer's memorandum account
+}
+
+func newBooks() *books { return &books{map[place]int64{}, map[place]int64{}} }
+
+// memorandum are the accounts that hold promises, not money: they are posted against each other only (design §3.4).
+var memorandum = []string{string(ledger.AcquirerHeld), string(ledger.GoogleHeld)}
+
+func (p posting) row(payment string) string { return fmt.Sprintf("%s/%d/%d", payment, p.n, p.k) }
+
+func (b *books) add(x *run, payment string, p posting) {
+	x.did("postings")
+	b.entries[place{p.debit, p.owner, p.currency}] += p.amount
+	b.entries[place{p.credit, p.owner, p.currency}] -= p.amount
+	for _, account := range []string{p.debit, p.credit} {
+		if !slices.Contains(ledger.Chart, ledger.Kind(account)) {
+			x.bad("postings", "posting", p.row(payment), "%s is no account", account)
+		}
+	}
+	if slices.Contains(memorandum, p.debit) != slices.Contains(memorandum, p.credit) {
+		x.bad("postings", "posting", p.row(payment), "moves between a promise and money")
+	}
+}
+
+// replay tells a reservation its events from the beginning: it must come to where it is, and exactly the money that moves on the way must
+// be booked.
+func (x *run) replay(p *life, b *books) {
+	for _, q := range p.postings {
+		b.add(x, p.id, q)
+	}
+	currency, known := money.Lookup(p.currency)
+	if !known || p.amount <= 0 {
+		x.bad("states", "reservation", p.id, "%d %s is no amount", p.amount, p.currency)
+		return
+	}
+	if p.held {
+		b.held[place{string(ledger.AcquirerHeld), p.account, p.currency}] += p.amount
+	}
+	x.did("states")
+	r := payment.Reservation{ID: p.id, Account: p.account, State: payment.Pending, Amount: money.New(p.amount, currency)}
+	r.Captured = money.New(p.captured, currency)
+	if len(p.captures) == 1 {
+		r.Captured = money.New(p.captures[0].amount, currency)
+	}
+	left := p.postings
+	for i, e := range p.events {
+		row := e.row(p.id)
+		var moved []ledger.Posting
+		if i == 0 && e.event != payment.Ask {
+			x.bad("states", "event", row, "a payment begins with %s, not with %s", payment.Ask, e.event)
+			return
+		}
+		if i > 0 {
+			if e.event == payment.Confirm && !r.Captured.IsPositive() {
+				x.bad("states", "event", row, "confirms a capture that there is not")
+				return
+			}
+			var err error
+			if r, moved, err = r.After(e.event); err != nil {
+				x.bad("states", "event", row, "%s", err)
+				return
+			}
+		}
+		if e.state != r.State {
+			x.bad("states", "event", row, "leads to %s and says %s", r.State, e.state)
+		}
+		n := 0
+		for n < len(left) && left[n].n <= e.n {
+			n++
+		}
+		x.booked(p, e, moved, left[:n])
+		left = left[n:]
+	}
+	for _, q := range left {
+		x.bad("postings", "posting", q.row(p.id), "belongs to no event")
+	}
+	switch {
+	case r.State != p.state:
+		x.bad("states", "reservation", p.id, "is %s and its events lead to %s", p.state, r.State)
+	case r.Held != p.held:
+		x.bad("states", "reservation", p.id, "says held=%t and its events say held=%t", p.held, r.Held)
+	}
+}
+
+// booked compares the postings of an event with those that the event demands.
+func (x *run) booked(p *life, e event, want []ledger.Posting, have []posting) {
+	if len(have) != len(want) {
+		x.bad("postings", "event", e.row(p.id), "%s is booked %d times and must be %d times", e.event, len(have), len(want))
+		return
+	}
+	for i, w := range want {
+		must := posting{
+			n: e.n, k: int64(i), owner: w.Debit.Owner, debit: string(w.Debit.Kind), credit: string(w.Credit.Kind),
+			currency: w.Amount.Currency().Code(), amount: w.Amount.Minor(), atUS: e.atUS,
+		}
+		if h := have[i]; h != must {
+			x.bad("postings", "posting", h.row(p.id), "%s must book %s, from %s to %s of %s, and this is not what stands here",
+				e.event, w.Amount, must.credit, must.debit, must.owner)
+		}
+	}
+}
+
+// balances compares the kept balances with the postings, and the held ones with the reservations too.
+func (x *run) balances(b *books) error {
+	sums := map[string]int64{}
+	err := x.each("SELECT account, owner, currency, amount FROM balance", func(scan func(...any) error) error {
+		var at place
+		var amount int64
+		if err := scan(&at.account, &at.owner, &at.currency, &amount); err != nil {
+			return err
+		}
+		x.did("balances")
+		sums[at.currency] += amount
+		if want := b.entries[at]; amount != want {
+			x.bad("balances", "balance", at.String(), "is %d and its postings make %d", amount, want)
+		}
+		delete(b.entries, at)
+		if at.account == string(ledger.AcquirerHeld) {
+			x.did("holds")
+			if want := b.held[at]; amount != want {
+				x.bad("holds", "balance", at.String(), "is %d and the open reservations hold %d", amount, want)
+			}
+			delete(b.held, at)
+		}
+		return nil
+	})
+	for at, amount := range b.entries {
+		x.bad("balances", "balance", at.String(), "is missing: its postings make %d", amount)
+	}
+	for at, amount := range b.held {
+		x.bad("holds", "balance", at.String(), "is missing: the open reservations hold %d", amount)
+	}
+	for currency, sum := range sums {
+		if sum != 0 {
+			x.bad("balances", "balance", currency, "the books of this currency sum to %d", sum)
+		}
+	}
+	return err
+}

@@ -1,0 +1,141 @@
+// Package fsck reads a database independently of the code that wrote it, and says whether what stands in it can be true.
+//
+// It shares the rules with the engine (core) and the keys (vault), and nothing else: its queries are its own. It reads in one transaction,
+// so that it sees one moment of a database that is in use, and payment by payment, so that its memory does not grow with the database.
+package fsck
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	_ "modernc.org/sqlite" // the only database/sql driver for the embedded store
+
+	"naru/vault"
+)
+
+// Options say what to read, and with what.
+type Options struct {
+	// Path is the database file. Another process may have it open; this one must not, because closing a file drops its locks of that file.
+	Path      string
+	KEK       []byte   // key-encryption key; without it what is sealed or digested is reported as not checked
+	Forbidden [][]byte // values that must stand nowhere in clear, for tests that know which secrets went in
+	Strict    bool     // warnings count as errors
+}
+
+// checks is everything that is looked at, and why it matters. What is keyed needs the key-encryption key.
+var checks = []struct {
+	name, why string
+	keyed     bool
+}{
+	{"schema", "tables, indexes and triggers stand as the migration made them: they forbid most of what is checked below", false},
+	{"integrity", "SQLite finds its own pages and indexes in order", false},
+	{"constraints", "every row keeps to the constraints of its table", false},
+	{"references", "no row names a row that is not there", false},
+	{"keys", "the keysets open under the key-encryption key", true},
+	{"journal-chain", "no event is missing within a payment, and the payment knows the last one", false},
+	{"journal-digests", "no event was changed after it was written", true},
+	{"checkpoints", "no event is missing that was there when the journal was signed", false},
+	{"checkpoint-digests", "the signatures over the journal are ours", true},
+	{"states", "every reservation is where its events lead, and could get there", false},
+	{"attempts", "what may be held at the network agrees with the reservation; at most one attempt may hold money", false},
+	{"advices", "what the network must still hear is queued once, and what is over was told", false},
+	{"jobs", "captures and cancels agree with the events of their reservation", false},
+	{"postings", "the events of a payment moved exactly the money that they must", false},
+	{"balances", "each balance is the sum of its postings, and the books sum to zero", false},
+	{"holds", "what the books call held is what the open reservations hold", false},
+	{"answers", "every decided request has its answer, and no other has", false},
+	{"answers-open", "every stored answer opens in its place and says what happened", true},
+	{"notices", "each verdict is owed once, with that verdict, and what was sent was answered", false},
+	{"cards", "card data is kept where a later message needs it, and nowhere else", false},
+	{"cards-open", "the card data that is kept opens in its place", true},
+	{"secrets-columns", "no card number, and no member for a card secret, stands in clear in any column", false},
+	{"secrets-files", "nor anywhere in the pages of the database and its log, used or freed", false},
+}
+
+// passes is the order of reading. A pass that cannot be read to its end leaves its checks unchecked.
+var passes = []struct {
+	checks []string
+	read   func(*run) error
+}{
+	{[]string{"schema"}, (*run).schema},
+	{[]string{"integrity"}, (*run).integrity},
+	{[]string{"constraints"}, (*run).constraints},
+	{[]string{"references"}, (*run).references},
+	{[]string{"keys"}, (*run).keys},
+	{[]string{"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "postings", "balances", "holds", "cards",
+		"cards-open"}, (*run).payments},
+	{[]string{"checkpoints", "checkpoint-digests"}, (*run).checkpoints},
+	{[]string{"answers", "answers-open"}, (*run).answers},
+	{[]string{"notices"}, (*run).notices},
+	{[]string{"secrets-columns"}, (*run).columns},
+	{[]string{"secrets-files"}, (*run).files}, // after columns, which learns the foreign identifiers that look like card numbers
+}
+
+// run is one reading.
+type run struct {
+	Options
+	ctx    context.Context
+	conn   *sql.Conn
+	vault  *vault.Vault        // nil where there is no key
+	opaque map[string]struct{} // runs of digits in identifiers that others chose, or side by side in a record; they only look like cards
+	report Report
+}
+
+// Run reads the database and reports what is wrong. It fails where it cannot be read as a database of this version.
+func Run(ctx context.Context, o Options) (Report, error) {
+	x := &run{Options: o, ctx: ctx, opaque: map[string]struct{}{}}
+	x.report = Report{Findings: []Finding{}, NotChecked: []NotChecked{}, Checked: map[string]int64{}, Rows: map[string]int64{}}
+	if _, err := os.Stat(o.Path); err != nil {
+		return x.report, fmt.Errorf("fsck: %w", err)
+	}
+	db, err := sql.Open("sqlite", dsn(o.Path))
+	if err != nil {
+		return x.report, fmt.Errorf("fsck: %w", err)
+	}
+	defer db.Close()
+	if x.conn, err = db.Conn(ctx); err != nil {
+		return x.report, fmt.Errorf("fsck: %w", err)
+	}
+	defer x.conn.Close()
+	if _, err := x.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return x.report, fmt.Errorf("fsck: %w", err)
+	}
+	defer func() { _, _ = x.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	for _, p := range passes {
+		err := p.read(x)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil, errors.Is(err, errVersion), x.report.Errors == 0: // a good database that we cannot read: say so, prove nothing
+			return x.report, fmt.Errorf("fsck: %s: %w", p.checks[0], err)
+		}
+		for _, c := range p.checks {
+			x.concluded(c, err)
+		}
+	}
+	return x.report, nil
+}
+
+// dsn opens for reading only. Not immutable: the newest commits may stand in the write-ahead log alone.
+func dsn(path string) string {
+	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(ON)", "trusted_schema(OFF)", "cell_size_check(ON)"}}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// each runs a query and hands over its rows one by one.
+func (x *run) each(query string, row func(scan func(...any) error) error, args ...any) error {
+	rows, err := x.conn.QueryContext(x.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

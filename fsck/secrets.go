@@ -1,0 +1,247 @@
+package fsck
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"naru/core/card"
+)
+
+// ranges are the first digits of card numbers: the networks' own, Korean local ones, and those of test cards.
+var ranges = []string{"30", "34", "35", "36", "37", "38", "39", "4", "51", "52", "53", "54", "55", "6", "9410", "9999"}
+
+// members are the names under which a document would carry a card secret (Korea Cards v1 §3.1, §3.2).
+var members = []string{"accountNumber", "paymentTokenAccountNumber", "cvn", "cvc", "cvv", "cryptogram", "pin", "connectingInformation",
+	"dateOfBirth", "businessIdentifier"}
+
+// foreign are the columns whose text others chose. A number in them may look like a card's by chance, so it is a warning.
+var foreign = map[string][]string{
+	"idempotency": {"request_id"},
+	"reservation": {"request_id", "approval", "network_id"},
+	"attempt":     {"stan", "rrn", "terminal", "merchant"},
+	"capture":     {"request_id"},
+	"cancel":      {"request_id"},
+	"advice":      {"stan", "rrn"},
+	"notice":      {"subject"},
+}
+
+// sealed are the columns that must be opaque.
+var sealed = map[string]string{"keyset": "sealed", "idempotency": "answer", "reservation": "card"}
+
+// cardLike reports whether digits may be a card number: 13 to 19 of them, the check digit, a known range.
+func cardLike(digits []byte) bool {
+	if len(digits) < 13 || len(digits) > 19 {
+		return false
+	}
+	series := string(digits[:4])
+	known := "2221" <= series && series <= "2720" || slices.ContainsFunc(ranges, func(r string) bool { return strings.HasPrefix(series, r) })
+	return known && card.Luhn(string(digits))
+}
+
+// runs finds the runs of digits in b that may be card numbers. A cut ends a run: what stands behind it is another value.
+func runs(b []byte, cut []bool) (found [][]byte) {
+	start := -1
+	end := func(i int) {
+		if start >= 0 && cardLike(b[start:i]) {
+			found = append(found, b[start:i])
+		}
+		start = -1
+	}
+	for i, c := range b {
+		if c < '0' || c > '9' {
+			if start >= 0 {
+				end(i)
+			}
+			continue
+		}
+		if cut != nil && cut[i] {
+			end(i)
+		}
+		if start < 0 {
+			start = i
+		}
+	}
+	end(len(b))
+	return found
+}
+
+// named finds names of members that would carry a card secret.
+func named(b []byte) (found []string) {
+	for i := bytes.IndexByte(b, '"'); i >= 0 && i+1 < len(b); {
+		for _, name := range members {
+			rest := b[i+1:]
+			if len(rest) <= len(name) || rest[len(name)] != '"' || !strings.EqualFold(string(rest[:len(name)]), name) {
+				continue
+			}
+			if after := bytes.TrimLeft(rest[len(name)+1:], " \t\r\n"); len(after) > 0 && after[0] == ':' {
+				found = append(found, name)
+			}
+		}
+		next := bytes.IndexByte(b[i+1:], '"')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	return found
+}
+
+// forbidden counts the values among those that the caller named that stand in b. Digits count only where no digit stands beside them.
+func (x *run) forbidden(b []byte, cut []bool) (n int) {
+	for _, value := range x.Forbidden {
+		if len(value) == 0 {
+			continue
+		}
+		for from := 0; ; {
+			i := bytes.Index(b[from:], value)
+			if i < 0 {
+				break
+			}
+			i += from
+			from = i + 1
+			to := i + len(value)
+			if digit(value, 0) && digit(b, i-1) && (cut == nil || !cut[i]) ||
+				digit(value, len(value)-1) && digit(b, to) && (cut == nil || !cut[to]) {
+				continue
+			}
+			n++
+		}
+	}
+	return n
+}
+
+func digit(b []byte, i int) bool { return i >= 0 && i < len(b) && b[i] >= '0' && b[i] <= '9' }
+
+// secretsIn says what stands in b that must not, without saying it.
+func (x *run) secretsIn(b []byte, cut []bool) (what []string) {
+	if n := len(runs(b, cut)); n > 0 {
+		what = append(what, fmt.Sprintf("%d card numbers", n))
+	}
+	for _, name := range named(b) {
+		what = append(what, "a member "+name)
+	}
+	if n := x.forbidden(b, cut); n > 0 {
+		what = append(what, fmt.Sprintf("%d forbidden values", n))
+	}
+	return what
+}
+
+// masked hides in a report what must not stand in it.
+func (x *run) masked(s string) string {
+	b := []byte(s)
+	for _, r := range runs(b, nil) {
+		copy(r, bytes.Repeat([]byte("*"), len(r)))
+	}
+	for _, value := range x.Forbidden {
+		if len(value) > 0 {
+			b = bytes.ReplaceAll(b, value, bytes.Repeat([]byte("*"), len(value)))
+		}
+	}
+	return string(b)
+}
+
+// columns looks at every text and blob of every table, whatever the column is declared to hold.
+func (x *run) columns() error {
+	var tables []string
+	err := x.each("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name",
+		func(scan func(...any) error) error {
+			var name string
+			err := scan(&name)
+			tables = append(tables, name)
+			return err
+		})
+	for _, table := range tables {
+		if err == nil {
+			err = x.table(table)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// In freed space no record tells where a value ends, and these then stand side by side.
+	return x.each("SELECT DISTINCT merchant || code FROM attempt UNION SELECT DISTINCT terminal || merchant || code FROM attempt",
+		func(scan func(...any) error) error {
+			var digits string
+			err := scan(&digits)
+			if cardLike([]byte(digits)) {
+				x.opaque[digits] = struct{}{}
+			}
+			return err
+		})
+}
+
+func (x *run) table(table string) error {
+	var names, exprs []string
+	var keys []int
+	err := x.each("SELECT name, pk FROM pragma_table_info($1) ORDER BY cid", func(scan func(...any) error) error {
+		var name string
+		var key int
+		err := scan(&name, &key)
+		if key > 0 {
+			keys = append(keys, len(names))
+		}
+		names = append(names, name)
+		exprs = append(exprs, "+"+quoted(name)) // an expression has no declared type, so the driver gives the value as it is stored
+		return err
+	}, table)
+	if err != nil {
+		return err
+	}
+	values, into := make([]any, len(names)), make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	x.report.Rows[table] = 0
+	return x.each("SELECT "+strings.Join(exprs, ", ")+" FROM "+quoted(table), func(scan func(...any) error) error {
+		if err := scan(into...); err != nil {
+			return err
+		}
+		x.report.Rows[table]++
+		for i, v := range values {
+			b, ok := v.([]byte)
+			if s, is := v.(string); is {
+				b, ok = []byte(s), true
+			}
+			if !ok {
+				continue
+			}
+			x.did("secrets-columns")
+			row := func() string {
+				var parts []string
+				for _, k := range keys {
+					parts = append(parts, fmt.Sprint(values[k]))
+				}
+				return strings.Join(parts, "/")
+			}
+			if len(b) == 0 && sealed[table] != names[i] {
+				continue
+			}
+			if sealed[table] == names[i] && !opaque(table, b) {
+				x.bad("secrets-columns", table, row(), "%s is not sealed", names[i])
+			}
+			if slices.Contains(foreign[table], names[i]) {
+				for _, r := range runs(b, nil) {
+					x.opaque[string(r)] = struct{}{}
+					x.warn("secrets-columns", table, row(), "%s is an identifier that others chose, and looks like a card number", names[i])
+				}
+				continue
+			}
+			for _, what := range x.secretsIn(b, nil) {
+				x.bad("secrets-columns", table, row(), "%s holds %s", names[i], what)
+			}
+		}
+		return nil
+	})
+}
+
+func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// opaque reports whether a value has the shape of ciphertext: the keyset's container, or a key's prefix (1, key id), nonce and tag.
+func opaque(table string, b []byte) bool {
+	if table == "keyset" {
+		return len(b) > 32 && bytes.ContainsFunc(b, func(r rune) bool { return r == '\uFFFD' || r < ' ' })
+	}
+	return len(b) > 1+4+12+16 && b[0] == 1
+}

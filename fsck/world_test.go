@@ -1,0 +1,403 @@
+package fsck_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"naru/core/card"
+	"naru/core/money"
+	"naru/core/payment"
+	"naru/crash"
+	"naru/engine"
+	"naru/outbox"
+	"naru/store"
+	"naru/vault"
+)
+
+// world is an engine on a real store, with a network that answers what the test says.
+type world struct {
+	t      *testing.T
+	path   string
+	kek    []byte
+	store  *store.Store
+	engine *engine.Engine
+	outbox outbox.Worker
+	clock  *manual
+	rail   *rail
+	die    bool // the next call ends as its process would
+}
+
+// manual is a clock that a test sets. A loop that has nothing due is at its end: Sleep stops it.
+type manual struct {
+	mu   sync.Mutex
+	at   time.Time
+	idle context.CancelFunc
+}
+
+func (c *manual) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *manual) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func (c *manual) Sleep(ctx context.Context, until time.Time, wake <-chan struct{}) error {
+	if until.Sub(c.Now()) != time.Second { // a loop that waits for work that it began looks again after a second
+		c.idle()
+	}
+	select {
+	case <-wake:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+// drain runs a worker until it finds nothing due.
+func (w *world) drain(run func(context.Context) error) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	w.clock.idle = cancel
+	if err := run(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) settle() {
+	w.drain(w.engine.Forward)
+	w.drain(w.outbox.Run)
+}
+
+type rail struct {
+	outcome payment.Outcome
+	replies map[payment.AdviceKind]payment.AdviceReply // accepted where nothing is said
+}
+
+// Trace makes numbers that look like a card's where the two stand side by side in a record: they must not be taken for one.
+func (*rail) Trace(n int64, at time.Time) payment.Trace {
+	stan := fmt.Sprintf("4%05d", n)
+	for i := range 10 {
+		if rrn := fmt.Sprintf("%d%03d%02d%05d%d", at.Year()%10, at.YearDay(), at.Hour(), n, i); card.Luhn(stan + rrn) {
+			return payment.Trace{STAN: stan, RRN: rrn, At: at.Truncate(time.Second)}
+		}
+	}
+	panic("no digit fits")
+}
+
+func (*rail) Check(payment.AuthOrder) error { return nil }
+
+func (r *rail) Authorise(context.Context, payment.AuthOrder) payment.Outcome { return r.outcome }
+
+func (r *rail) Advise(_ context.Context, a payment.AdviceOrder, _ bool) payment.AdviceReply {
+	if reply, ok := r.replies[a.Kind]; ok {
+		return reply
+	}
+	return payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00"}
+}
+
+func (*rail) ReleasesRest() bool { return true }
+
+type silentMeter struct{}
+
+func (silentMeter) Replayed(string)                       {}
+func (silentMeter) Reversed(payment.UndoReason)           {}
+func (silentMeter) Unmapped(string, string)               {}
+func (silentMeter) CaseOpened(string)                     {}
+func (silentMeter) NoticeTried(engine.NoticeKind, string) {}
+
+// google takes each notice at the second try.
+type google map[string]bool
+
+func (g google) Send(_ context.Context, n engine.Notice) outbox.Result {
+	if !g[n.ID] {
+		g[n.ID] = true
+		return outbox.Result{Class: outbox.Repeat, Status: 500, Word: "server error"}
+	}
+	return outbox.Result{Class: outbox.Delivered, Status: 200, Word: "delivered"}
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}}
+	var err error
+	if w.kek, err = base64.StdEncoding.DecodeString(strings.TrimSpace(vault.NewKEK())); err != nil {
+		t.Fatal(err)
+	}
+	if w.store, err = store.Open(t.Context(), w.path, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.store.Close() })
+	v, err := vault.Open(w.kek, w.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	w.engine, err = engine.New(engine.Config{
+		Store: w.store, Vault: v, Clock: w.clock, Log: log, Meter: silentMeter{}, Lanes: 1, Links: map[string]engine.Link{"acq7": {Rail: w.rail}},
+		Crash: func(p crash.Point) {
+			if w.die && p == crash.ReserveAccepted {
+				runtime.Goexit()
+			}
+		},
+		Accounts: []engine.Account{{
+			ID: "PG_KRW", Currencies: []money.Currency{money.Of("KRW")}, Acquirer: "acq7", Terminals: []string{"40000001"},
+			Merchant: "000000000000042", MCC: "5732", Location: time.UTC,
+		}, {
+			ID: "PG2_KRW", Currencies: []money.Currency{money.Of("KRW")}, Acquirer: "acq7", Terminals: []string{"40000002"},
+			Merchant: "000000000000043", MCC: "5732", Location: time.UTC,
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := google{}
+	w.outbox = outbox.Worker{
+		Queue: w.store, Senders: map[engine.NoticeKind]outbox.Sender{engine.CaptureResult: g, engine.CancelResult: g}, Clock: w.clock,
+		Crash: crash.Never, Log: log, Meter: silentMeter{}, Bell: w.engine.Notices, Lanes: 1,
+	}
+	return w
+}
+
+var (
+	approved = payment.Outcome{Verdict: payment.Approved, Code: "00", Approval: "ABC123", NetworkID: "MCC0001231122"}
+	refused  = payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined, Code: "05"}
+	partial  = payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined, Code: "10", Undo: payment.UndoPartial}
+	silent   = payment.Outcome{}
+	busy     = payment.Outcome{Verdict: payment.NothingHeld, Code: "91"}
+)
+
+func (w *world) once(account, request, method, content string, work func(context.Context, engine.Turn) ([]byte, error)) error {
+	r := engine.Request{Key: engine.Key{Account: account, RequestID: request}, Method: method, Content: []byte(method + content)}
+	_, err := w.engine.Once(w.t.Context(), r, work)
+	return err
+}
+
+const testPAN = "4111111111111111"
+
+// reserve asks for a hold; the network answers out. It reports whether there was an answer.
+func (w *world) reserve(account, request string, out payment.Outcome, decided *payment.Outcome) bool {
+	w.t.Helper()
+	w.rail.outcome = out
+	pan, err := card.ParsePAN(testPAN)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ask := engine.ReserveAsk{
+		Order: payment.AuthOrder{
+			Amount: money.New(12_900, money.Of("KRW")), PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, CVN: card.Conceal("737"),
+		},
+		Decided: decided,
+		Encode: func(r engine.ReserveResult) ([]byte, error) {
+			if r.Outcome.Verdict != payment.Approved {
+				return []byte(`{"result":"ISSUER_DECLINED"}`), nil
+			}
+			return fmt.Appendf(nil, `{"result":"SUCCESS","paymentIntegratorFundsReservationId":%q,"reservationExpirationTimestamp":"%d"}`,
+				r.ReservationID, r.HoldUntil.UnixMilli()), nil
+		},
+	}
+	err = w.once(account, request, "reserveFunds", testPAN, func(ctx context.Context, t engine.Turn) ([]byte, error) {
+		return w.engine.Reserve(ctx, t, ask)
+	})
+	return err == nil
+}
+
+func (w *world) capture(account, reservation string, minor int64) {
+	w.t.Helper()
+	err := w.once(account, "capture-"+reservation, "asynchronousCaptureFundsReservation", reservation,
+		func(ctx context.Context, t engine.Turn) ([]byte, error) {
+			return w.engine.Capture(ctx, t, engine.CaptureAsk{
+				Reservation: engine.Key{Account: account, RequestID: reservation},
+				Amount:      func(c money.Currency) (money.Amount, error) { return money.New(minor, c), nil },
+				Encode:      func(string) ([]byte, error) { return []byte(`{"result":"ACKNOWLEDGED"}`), nil },
+			})
+		})
+	if err != nil {
+		w.t.Fatal("capture", reservation, err)
+	}
+}
+
+func (w *world) cancel(account, reservation, request string) {
+	w.t.Helper()
+	err := w.once(account, request, "asynchronousCancelFundsReservation", reservation,
+		func(ctx context.Context, t engine.Turn) ([]byte, error) {
+			return w.engine.Cancel(ctx, t, engine.CancelAsk{
+				Reservation: engine.Key{Account: account, RequestID: reservation},
+				Encode:      func() ([]byte, error) { return []byte(`{"result":"ACKNOWLEDGED"}`), nil },
+			})
+		})
+	if err != nil {
+		w.t.Fatal("cancel", reservation, err)
+	}
+}
+
+// must fails where a call had an answer and must not have, or the other way round.
+func (w *world) must(want, answered bool) {
+	w.t.Helper()
+	if want != answered {
+		w.t.Fatalf("answered=%t", answered)
+	}
+}
+
+// play is every life that a payment can have, some of them still going on.
+func (w *world) play() {
+	const a, b = "PG_KRW", "PG2_KRW"
+	w.must(true, w.reserve(a, "captured", approved, nil))
+	w.capture(a, "captured", 12_900)
+	w.must(true, w.reserve(b, "captured-in-part", approved, nil))
+	w.capture(b, "captured-in-part", 9_900)
+	w.must(true, w.reserve(a, "declined", refused, nil))
+	w.must(true, w.reserve(a, "mistyped", silent, &refused))
+	w.must(true, w.reserve(a, "approved-in-part", partial, nil))
+	w.cancel(a, "approved-in-part", "cancel-approved-in-part")
+	w.must(false, w.reserve(a, "not-held", silent, nil))
+	w.must(false, w.reserve(a, "held-at-last", silent, nil))
+	w.must(false, w.reserve(a, "held-again", silent, nil))
+	w.must(false, w.reserve(a, "not-held-cancelled", silent, nil))
+	w.must(false, w.reserve(b, "busy", busy, nil))
+	w.must(false, w.reserve(b, "busy-cancelled", busy, nil))
+	w.cancel(b, "busy-cancelled", "cancel-busy-cancelled")
+	w.must(true, w.reserve(a, "cancelled", approved, nil))
+	w.cancel(a, "cancelled", "cancel-cancelled-1")
+	w.cancel(a, "cancelled", "cancel-cancelled-2")
+	w.settle()
+	w.must(true, w.reserve(a, "held-at-last", approved, nil))
+	w.capture(a, "held-at-last", 12_900)
+	w.settle()
+	w.cancel(a, "not-held-cancelled", "cancel-not-held")
+	w.must(true, w.reserve(a, "revoked", approved, nil))
+	w.capture(a, "revoked", 12_900)
+	w.rail.replies = map[payment.AdviceKind]payment.AdviceReply{payment.Completion: {Verdict: payment.AdviceRevoked, Code: "R1"}}
+	w.drain(w.engine.Forward)
+	w.rail.replies = nil
+
+	short := approved
+	short.HostUntil = w.clock.Now().Add(time.Hour)
+	for _, request := range []string{"freed", "freed-cancelled", "freed-captured"} {
+		w.must(true, w.reserve(b, request, short, nil))
+	}
+	for _, request := range []string{"expired", "expired-cancelled", "expired-captured"} {
+		w.must(true, w.reserve(b, request, approved, nil))
+	}
+	w.clock.advance(8 * 24 * time.Hour)
+	w.drain(w.engine.Expire)
+	for _, request := range []string{"freed", "expired"} {
+		w.cancel(b, request+"-cancelled", "cancel-"+request+"-cancelled")
+		w.capture(b, request+"-captured", 12_900)
+	}
+	w.settle()
+	w.must(true, w.reserve(a, "not-held-cancelled", approved, nil)) // declines: it was cleaned up
+	w.clock.advance(time.Hour)
+	w.settle()
+	w.sign()
+
+	w.must(true, w.reserve(a, "stopped", approved, nil))
+	w.capture(a, "stopped", 12_900)
+	w.rail.replies = map[payment.AdviceKind]payment.AdviceReply{payment.Completion: {Verdict: payment.AdviceRefused, Code: "30"}}
+	w.drain(w.engine.Forward)
+	w.rail.replies = nil
+	w.sign()
+
+	w.must(true, w.reserve(a, "held", approved, nil))
+	w.must(true, w.reserve(b, "held", approved, nil))
+	w.must(true, w.reserve(a, "held-again", approved, nil))
+	w.must(true, w.reserve(a, "capturing", approved, nil))
+	w.capture(a, "capturing", 900)
+	w.must(true, w.reserve(a, "cancelling", approved, nil))
+	w.cancel(a, "cancelling", "cancel-cancelling-1")
+	w.cancel(a, "cancelling", "cancel-cancelling-2")
+	w.must(false, w.reserve(a, "reversing", silent, nil))
+	w.must(true, w.reserve(a, "undoing", partial, nil))
+	w.die = true
+	var gone sync.WaitGroup
+	gone.Go(func() { w.reserve(a, "pending", approved, nil) })
+	gone.Wait()
+	w.die = false
+}
+
+func (w *world) sign() {
+	w.t.Helper()
+	if err := w.engine.SignJournal(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// played is a finished world's database file, closed.
+func played(t *testing.T) (path string, kek []byte) {
+	t.Helper()
+	w := newWorld(t)
+	w.play()
+	if err := w.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w.path, w.kek
+}
+
+// copied is a database of its own for one test: the file and, where there is one, its log.
+func copied(t *testing.T, from string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "copy.db")
+	for _, part := range []string{"", "-wal"} {
+		b, err := os.ReadFile(from + part)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+part, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// corrupt runs statements behind everybody's back: without triggers, constraints on references, or a trace in freed pages.
+func corrupt(t *testing.T, path string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(OFF)&_pragma=secure_delete(ON)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	rows, err := db.Query("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drop, again []string
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			t.Fatal(err)
+		}
+		drop, again = append(drop, "DROP TRIGGER "+name), append(again, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range append(append(drop, statements...), again...) {
+		r, err := db.Exec(s)
+		if err != nil {
+			t.Fatal(s, err)
+		}
+		if n, err := r.RowsAffected(); err == nil && n == 0 && strings.HasPrefix(s, "UPDATE") {
+			t.Fatalf("nothing to change: %s", s)
+		}
+	}
+}
