@@ -12,8 +12,11 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"naru/seal"
 )
@@ -54,15 +57,26 @@ func conditions() (Conditions, error) {
 	return c, nil
 }
 
-// floorCPU is the CPU time of one floor operation in milliseconds, on one core.
+// floorCPU is the CPU time of one floor operation in milliseconds, with every core busy, as under load: cores that share an execution unit
+// are slower together than alone, and the figures would not compare.
 func floorCPU(f *seal.Floor, d time.Duration) (float64, error) {
-	before, start, n := ownCPU(), time.Now(), 0
-	for ; time.Since(start) < d; n++ {
-		if err := f.Do(); err != nil {
-			return 0, err
-		}
+	var group errgroup.Group
+	var n atomic.Int64
+	before, start := ownCPU(), time.Now()
+	for range runtime.NumCPU() {
+		group.Go(func() error {
+			for ; time.Since(start) < d; n.Add(1) {
+				if err := f.Do(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return (ownCPU() - before).Seconds() * 1000 / float64(n), nil
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	return (ownCPU() - before).Seconds() * 1000 / float64(n.Load()), nil
 }
 
 func ownCPU() time.Duration {
@@ -73,9 +87,10 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// openssl is the time of two RSA-2048 private operations as OpenSSL does them.
+// openssl is the time of two RSA-2048 private operations as OpenSSL does them, with every core busy.
 func openssl(ctx context.Context) (float64, error) {
-	out, err := exec.CommandContext(ctx, "openssl", "speed", "-mr", "-seconds", "2", "rsa2048").Output()
+	cores := runtime.NumCPU()
+	out, err := exec.CommandContext(ctx, "openssl", "speed", "-mr", "-multi", strconv.Itoa(cores), "-seconds", "2", "rsa2048").Output()
 	if err != nil {
 		return 0, fmt.Errorf("openssl speed: %w (Debian: apt-get install openssl)", err)
 	}
@@ -86,7 +101,7 @@ func openssl(ctx context.Context) (float64, error) {
 			if err != nil || perSecond <= 0 {
 				return 0, fmt.Errorf("openssl speed printed %q", line)
 			}
-			return 2000 / perSecond, nil
+			return 2000 * float64(cores) / perSecond, nil
 		}
 	}
 	return 0, errors.New("openssl speed printed no figure for RSA")

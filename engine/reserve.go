@@ -54,6 +54,7 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 		}
 	}
 	err = e.store.Update(ctx, func(tx Tx) error {
+		answer = nil
 		old, again, err := tx.ReservationByRequest(t.request.Key)
 		if err != nil {
 			return err

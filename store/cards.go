@@ -345,8 +345,9 @@ func (c *session) InsertCheckpoint(p engine.Checkpoint) error {
 const insertPosting = `
 INSERT INTO posting (payment_id, event_n, k, owner, debit, credit, currency, amount, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
-const addToBalance = `
-INSERT INTO balance (account, owner, currency, amount) VALUES ($1, $2, $3, $4)
+// addToBalances changes both sides of a posting at once.
+const addToBalances = `
+INSERT INTO balance (account, owner, currency, amount) VALUES ($1, $3, $4, $5), ($2, $3, $4, $6)
 ON CONFLICT (account, owner, currency) DO UPDATE SET amount = balance.amount + excluded.amount`
 
 func (c *session) Post(e engine.JournalEvent, postings []ledger.Posting) error {
@@ -359,10 +360,8 @@ func (c *session) Post(e engine.JournalEvent, postings []ledger.Posting) error {
 		if err != nil {
 			return err
 		}
-		if err := c.run(addToBalance, string(p.Debit.Kind), p.Debit.Owner, currency, amount); err != nil {
-			return err
-		}
-		if err := c.run(addToBalance, string(p.Credit.Kind), p.Credit.Owner, currency, -amount); err != nil {
+		err = c.run(addToBalances, string(p.Debit.Kind), string(p.Credit.Kind), p.Debit.Owner, currency, amount, -amount)
+		if err != nil {
 			return err
 		}
 	}
@@ -381,6 +380,7 @@ INSERT INTO series (name, next) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET
 
 func (c *session) TakeNumbers(series string, count int64) (first int64, err error) {
 	var next int64
+	c.wrote = true
 	if _, err := c.one(takeNumbers, []any{series, count}, &next); err != nil {
 		return 0, err
 	}

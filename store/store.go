@@ -91,7 +91,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 func dsn(path string) string {
 	q := url.Values{"_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)",
-		"trusted_schema(OFF)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-65536)",
+		"trusted_schema(OFF)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-8192)", "wal_autocheckpoint(4000)",
 	}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
@@ -263,73 +263,88 @@ func (s *Store) write(c *session) {
 	}
 }
 
-// commit runs a transaction and all that wait behind it, each in its own savepoint, and makes them durable together.
+// commit makes a transaction durable together with all that wait behind it.
+//
+// Nearly all of them succeed, or fail before they write, so they run side by side without savepoints. One that fails after it wrote takes the
+// others down with it: they run once more, each in a savepoint of its own. That is what re-runnable closures are for.
 func (s *Store) commit(c *session, first *job) {
-	var held []*job
-	fail := func(err error) {
+	batch := []*job{first}
+	for len(batch) < s.batch {
+		select {
+		case j := <-s.jobs:
+			batch = append(batch, j)
+			continue
+		default:
+		}
+		break
+	}
+	held, again, err := s.together(c, batch)
+	if again {
+		held, err = s.apart(c, held)
+	}
+	if err == nil && len(held) > 0 {
+		s.crash(crash.CommitBefore)
+		err = c.run("COMMIT")
+	}
+	if err != nil || len(held) == 0 {
 		_ = c.run("ROLLBACK")
-		for _, j := range held {
-			j.done <- err
-		}
+	} else {
+		s.crash(crash.CommitAfter)
 	}
+	for _, j := range held {
+		j.done <- err
+	}
+}
+
+// together runs a batch in one transaction. again says that one failed after it wrote and all is undone: those held must run apart.
+func (s *Store) together(c *session, batch []*job) (held []*job, again bool, err error) {
 	if err := c.run("BEGIN IMMEDIATE"); err != nil {
-		first.done <- err
-		return
+		return batch, false, err
 	}
-	for j := first; j != nil; {
-		whole := len(held) == 0 // the first needs no savepoint: nothing stands beside it yet
-		if !whole {
-			if err := c.run("SAVEPOINT one"); err != nil {
-				held = append(held, j)
-				fail(err)
-				return
-			}
-		}
+	for i, j := range batch {
+		c.wrote = false
 		err := guarded(j.work, c)
 		switch {
 		case err == nil:
 			held = append(held, j)
-			if !whole {
-				err = c.run("RELEASE one")
-			}
 		case spoilt(err):
-			held = append(held, j)
-		case whole:
+			return append(held, batch[i:]...), false, err
+		case !c.wrote:
 			j.done <- err
-			if err = c.run("ROLLBACK"); err == nil {
-				err = c.run("BEGIN IMMEDIATE")
-			}
 		default:
 			j.done <- err
-			if err = c.run("ROLLBACK TO one"); err == nil {
-				err = c.run("RELEASE one")
+			return append(held, batch[i+1:]...), true, c.run("ROLLBACK")
+		}
+	}
+	return held, false, nil
+}
+
+// apart runs a batch in one transaction, each part in a savepoint of its own.
+func (s *Store) apart(c *session, batch []*job) (held []*job, err error) {
+	if err := c.run("BEGIN IMMEDIATE"); err != nil {
+		return batch, err
+	}
+	for i, j := range batch {
+		if err := c.run("SAVEPOINT one"); err != nil {
+			return append(held, batch[i:]...), err
+		}
+		failed := guarded(j.work, c)
+		switch {
+		case failed == nil:
+			held = append(held, j)
+		case spoilt(failed):
+			return append(held, batch[i:]...), failed
+		default:
+			j.done <- failed
+			if err := c.run("ROLLBACK TO one"); err != nil {
+				return append(held, batch[i+1:]...), err
 			}
 		}
-		if err != nil {
-			fail(err)
-			return
-		}
-		j = nil
-		if len(held) < s.batch {
-			select {
-			case j = <-s.jobs:
-			default:
-			}
+		if err := c.run("RELEASE one"); err != nil {
+			return append(held, batch[i+1:]...), err
 		}
 	}
-	if len(held) == 0 {
-		_ = c.run("ROLLBACK")
-		return
-	}
-	s.crash(crash.CommitBefore)
-	if err := c.run("COMMIT"); err != nil {
-		fail(err)
-		return
-	}
-	s.crash(crash.CommitAfter)
-	for _, j := range held {
-		j.done <- nil
-	}
+	return held, nil
 }
 
 // guarded turns a panic into an error: the transaction goes with it, the others stay.
@@ -359,6 +374,7 @@ func spoilt(err error) bool {
 type session struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	wrote bool // something, since the present transaction of the batch began
 }
 
 func (s *Store) session(ctx context.Context) (*session, error) {
@@ -366,7 +382,7 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn, map[string]*sql.Stmt{}}, nil
+	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
 }
 
 func (c *session) prepared(query string) (*sql.Stmt, error) {
@@ -394,9 +410,12 @@ func (c *session) change(query string, args ...any) (int64, error) {
 	}
 	r, err := st.ExecContext(context.Background(), args...) // request contexts never reach the database
 	if err != nil {
+		c.wrote = true // perhaps
 		return 0, describe(query, err)
 	}
-	return r.RowsAffected()
+	n, err := r.RowsAffected()
+	c.wrote = c.wrote || n > 0
+	return n, err
 }
 
 // one scans the only row of a query; ok is false where there is none.
