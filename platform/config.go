@@ -113,7 +113,7 @@ func Load(path string) (Config, error) {
 	var unknown *toml.StrictMissingError
 	switch {
 	case errors.As(err, &unknown):
-		err = fmt.Errorf("%s: unknown keys:\n%s", path, unknown)
+		err = fmt.Errorf("%s: unknown keys:\n%s", path, unknown.String())
 	case err != nil:
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -154,7 +154,7 @@ func (c Config) check() error {
 	}
 	oneOf := func(key, value string, allowed ...string) {
 		if !slices.Contains(allowed, value) {
-			refuse("%s = %q: write one of %s", key, value, strings.Join(allowed, ", "))
+			refuse("%s = %q: write one of %s", key, value, strings.TrimPrefix(strings.Join(allowed, ", "), ", "))
 		}
 	}
 	needed := func(key, value string) {

@@ -92,6 +92,9 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		counters := &iso8583.Counters{}
 		link, err := iso8583.NewAcquirer(iso8583.LinkConfig{
 			Profile: profile, Now: w.Clock.Now, Jitter: rand.Float64, Log: w.Log.With("acquirer", a.Name), Counters: counters,
+			Late: func(m *iso8583.Message) { // what it approved is being reversed already (rails §1.11 T1)
+				w.Log.Warn("an answer came that nobody waits for", "acquirer", a.Name, "message", m)
+			},
 		}, a.contract())
 		if err != nil {
 			return fail(fmt.Errorf("acquirer %s: %w", a.Name, err))
@@ -228,6 +231,7 @@ func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listene
 	p.gsp.Drain()
 	stop()
 	_ = group.Wait() // its first error is in failed
+	err = errors.Join(err, p.Engine.SignJournal(ending)) // what came after the last checkpoint cannot be cut off unnoticed either
 	p.client.Close()
 	p.done <- errors.Join(err, p.Store.Close())
 }

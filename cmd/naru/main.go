@@ -47,6 +47,9 @@ func main() {
 			os.Exit(status)
 		}),
 	)
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil { // a core dump would hold card data in clear
+		parser.Fatalf("core dumps cannot be switched off: %v", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed, err := parser.Parse(os.Args[1:])

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"syscall"
 
 	"naru/clock"
 	"naru/crash"
@@ -37,9 +36,6 @@ func (c serveCmd) Run(ctx context.Context) error {
 		if hook, err = crash.At(c.CrashAt, crash.Die); err != nil {
 			return err
 		}
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil { // a core dump would hold card data in clear
-		return fmt.Errorf("core dumps cannot be switched off: %w", err)
 	}
 	if os.Getenv("GOGC") == "" { // the live heap is small: collecting it less often costs little memory and saves CPU
 		debug.SetGCPercent(400)

@@ -1,0 +1,90 @@
+package platform_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"naru/platform"
+)
+
+const example = "../docs/operate/naru.example.toml"
+
+// The example is what operators start from: it must load, also with every key that it shows commented out.
+func TestExampleIsGood(t *testing.T) {
+	if _, err := platform.Load(example); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if key, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(key, " = ") && !strings.HasPrefix(key, "A ") && !strings.HasPrefix(key, "Paths") {
+			line = key
+		}
+		if strings.HasPrefix(line, "# [account.korea_cards]") {
+			line = "[account.korea_cards]\n"
+		}
+		all.WriteString(line)
+	}
+	path := filepath.Join(t.TempDir(), "naru.toml")
+	if err := os.WriteFile(path, []byte(all.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := platform.Load(path); err != nil {
+		t.Errorf("with every key: %v", err)
+	}
+}
+
+// Whoever writes a configuration wants to hear of all mistakes at once, each with what to write instead.
+func TestEveryProblemAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "naru.toml")
+	err := os.WriteFile(path, []byte(`
+environment = "test"
+colour = "blue"
+[log]
+level = "loud"
+[gsp]
+listen = "7440"
+google_base = "http://example.com"
+tls_max = "1.1"
+[gsp.paths]
+noSuchNotification = "/x"
+[admin]
+listen = "0.0.0.0:7444"
+[[acquirer]]
+name = "main"
+profile = "pi99"
+addresses = []
+institution = "12A"
+[[account]]
+id = ""
+apis = ["no-such-api"]
+currencies = ["XXX"]
+acquirer = "other"
+terminals = ["SHORT"]
+merchant = "M"
+mcc = "58"
+time_zone = "Mars/Olympus"
+korea_cards = { emit = ["NO_SUCH_CODE"] }
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = platform.Load(path)
+	if err == nil {
+		t.Fatal("it loaded")
+	}
+	for _, want := range []string{
+		`environment = "test"`, "colour", `log.level = "loud"`, "store.path is missing", "store.kek is missing", "gsp.listen", "gsp.google_base", "gsp.tls_max",
+		"noSuchNotification", "gsp.cert is missing", "admin.remote = true", "pi99", "addresses is empty", "institution", "id is 1 to 100",
+		"no-such-api", `"XXX" is unknown`, `no acquirer "other"`, `terminal "SHORT"`, `merchant "M"`, `mcc "58"`, "Mars/Olympus", "NO_SUCH_CODE",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("nothing about %s in\n%v", want, err)
+		}
+	}
+}
