@@ -13,12 +13,17 @@ import (
 // succeeds. Where nothing is held, it has succeeded already.
 func (e *Engine) Cancel(ctx context.Context, t Turn, ask CancelAsk) ([]byte, error) {
 	ctx = context.WithoutCancel(ctx)
+	acquirer, err := e.acquirerOf(ctx, ask.Reservation)
+	if err != nil {
+		return nil, err
+	}
 	now := e.clock.Now()
-	_, trace, err := e.trace(ctx, e.accounts[t.request.Account].Acquirer, now)
+	_, trace, err := e.trace(ctx, acquirer, now)
 	if err != nil {
 		return nil, err
 	}
 	var answer []byte
+	var reversed bool
 	err = e.store.Update(ctx, func(tx Tx) error {
 		r, err := e.named(tx, ask.Reservation)
 		if err != nil {
@@ -28,7 +33,7 @@ func (e *Engine) Cancel(ctx context.Context, t Turn, ask CancelAsk) ([]byte, err
 			return fault.New(fault.Precondition, "the reservation cannot be cancelled: it is %s", r.State)
 		}
 		x := Cancel{ID: newID(), Key: t.request.Key, Reservation: r.ID, State: payment.CancelOpen, At: now}
-		if r.State == payment.Reserved {
+		if reversed = r.State == payment.Reserved; reversed {
 			if err := e.giveBack(tx, r, trace, now); err != nil {
 				return err
 			}
@@ -62,6 +67,9 @@ func (e *Engine) Cancel(ctx context.Context, t Turn, ask CancelAsk) ([]byte, err
 	})
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	if reversed {
+		e.meter.Reversed(payment.UndoCancel)
 	}
 	e.crash(crash.CancelAccepted)
 	e.Advices.Ring()

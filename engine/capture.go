@@ -13,7 +13,10 @@ import (
 // message to the network, and the answer. What the network says, and when, is the advice queue's business.
 func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, error) {
 	ctx = context.WithoutCancel(ctx)
-	acquirer := e.accounts[t.request.Account].Acquirer
+	acquirer, err := e.acquirerOf(ctx, ask.Reservation)
+	if err != nil {
+		return nil, err
+	}
 	now := e.clock.Now()
 	_, completion, err := e.trace(ctx, acquirer, now)
 	if err != nil {
@@ -35,6 +38,9 @@ func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, e
 		amount, err := ask.Amount(r.Amount.Currency())
 		if err != nil {
 			return err
+		}
+		if !amount.IsPositive() {
+			return fault.New(fault.Invalid, "the amount is not more than nothing")
 		}
 		if amount.Exceeds(r.Amount) {
 			return fault.New(fault.Precondition, "the amount is more than was reserved")

@@ -122,9 +122,9 @@ var errTaken = errors.New("engine: the key is taken")
 // Only what work answers without an error is kept, by the verb that it calls, in the transaction of its effect.
 func (e *Engine) Once(ctx context.Context, r Request, work func(context.Context, Turn) ([]byte, error)) ([]byte, error) {
 	for {
-		first, done := e.flights.join(r)
+		first, same, done := e.flights.join(r)
 		if !first {
-			if !e.flights.same(r) {
+			if !same {
 				return nil, errReused
 			}
 			select {
@@ -268,11 +268,10 @@ func (j JournalEvent) Bytes() []byte {
 // newID makes an identifier of our own: UUID version 7, so that rows are stored in the order in which they were made.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// openCase writes something only a person can resolve. Its id comes from what happened, so that stumbling upon it twice opens one case.
-func (e *Engine) openCase(tx Tx, kind, payment, detail string, at time.Time) error {
-	e.meter.CaseOpened(kind)
-	e.log.Error("a case needs an operator", "kind", kind, "payment", payment, "detail", detail)
-	return tx.OpenCase(Case{ID: kind + "/" + payment, Kind: kind, Payment: payment, Detail: detail, At: at})
+// reportCase tells the operators of a case that was opened.
+func (e *Engine) reportCase(c Case) {
+	e.meter.CaseOpened(c.Kind)
+	e.log.Error("a case needs an operator", "kind", c.Kind, "payment", c.Payment, "detail", c.Detail)
 }
 
 // Bytes is what the digest of a checkpoint covers beside the checkpoint before it and the events' digests.

@@ -42,9 +42,13 @@ func (e *Engine) ends(at time.Time) {
 	}
 }
 
-func (e *Engine) expireOne(ctx context.Context, r payment.Reservation) {
+func (e *Engine) expireOne(ctx context.Context, r payment.Reservation) error {
 	now := e.clock.Now()
-	_, trace, err := e.trace(ctx, e.accounts[r.Account].Acquirer, now)
+	var trace payment.Trace
+	acquirer, err := e.acquirerOf(ctx, Key{r.Account, r.RequestID})
+	if err == nil {
+		_, trace, err = e.trace(ctx, acquirer, now)
+	}
 	if err == nil {
 		err = e.store.Update(ctx, func(tx Tx) error {
 			fresh, ok, err := tx.Reservation(r.ID)
@@ -57,10 +61,11 @@ func (e *Engine) expireOne(ctx context.Context, r payment.Reservation) {
 	}
 	if err != nil {
 		e.log.Error("a hold's end cannot be written down", "reservation", r.ID, "error", err)
-		return
+		return err
 	}
 	e.crash(crash.ExpiryApplied)
 	e.Advices.Ring()
+	return nil
 }
 
 // expire ends a hold. Where the network's own time is over too, the money is free; otherwise a reversal asks for it.

@@ -16,26 +16,19 @@ type flight struct {
 	done    chan struct{}
 }
 
-// join makes the caller the first to work on a request, or gives it what closes when the first is done.
-func (f *flights) join(r Request) (first bool, done <-chan struct{}) {
+// join makes the caller the first to work on a request, or gives it what closes when the first is done; same tells whether that one has the
+// same content.
+func (f *flights) join(r Request) (first, same bool, done <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if other, ok := f.flying[r.Key]; ok {
-		return false, other.done
+		return false, other.request.Method == r.Method && bytes.Equal(other.request.Content, r.Content), other.done
 	}
 	if f.flying == nil {
 		f.flying = map[Key]*flight{}
 	}
 	f.flying[r.Key] = &flight{r, make(chan struct{})}
-	return true, nil
-}
-
-// same reports whether the request under way has the same content; true where it has just ended.
-func (f *flights) same(r Request) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	other, ok := f.flying[r.Key]
-	return !ok || other.request.Method == r.Method && bytes.Equal(other.request.Content, r.Content)
+	return true, true, nil
 }
 
 func (f *flights) leave(k Key) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"naru/core/payment"
@@ -39,35 +40,69 @@ func (e *Engine) earliest(ctx context.Context, next func(Reader) (time.Time, boo
 	return at, ok, err
 }
 
-// forward sends one advice once and writes down what came of it.
-func (e *Engine) forward(ctx context.Context, a payment.Advice) {
-	order, link, err := e.order(ctx, a)
+// forward sends one advice once and writes down what came of it. That bytes may leave is on disk before they do: after a crash, or where the
+// answer cannot be written down, the next sending is marked as the repeat that it may be (rails §1.11 T3).
+func (e *Engine) forward(ctx context.Context, a payment.Advice) error {
+	a, mine, err := e.claim(ctx, a)
+	if err != nil || !mine {
+		return err
+	}
+	order, acquirer, err := e.order(ctx, a)
+	link, known := e.links[acquirer]
+	if err == nil && !known {
+		err = fmt.Errorf("acquirer %q is not configured: put it back", acquirer)
+	}
 	if err != nil {
 		e.log.Error("an advice cannot be sent", "advice", a.ID, "reservation", a.Reservation, "error", err)
-		return
+		return err
 	}
 	e.crash(crash.AdviceClaimed)
-	reply := e.links[link].Rail.Advise(ctx, order, a.Sends > 0)
+	reply := link.Rail.Advise(ctx, order, a.Sends > 1)
 	e.crash(crash.AdviceAnswered)
 	now := e.clock.Now()
 	var renewed payment.Trace
 	if reply.Verdict == payment.AdviceCollided && !a.Renewed {
-		if _, renewed, err = e.trace(ctx, link, now); err != nil {
+		if _, renewed, err = e.trace(ctx, acquirer, now); err != nil {
 			e.log.Error("an advice cannot be renewed", "advice", a.ID, "error", err)
-			return
+			return err
 		}
 	}
-	err = e.store.Update(ctx, func(tx Tx) error { return e.replied(tx, e.links[link], a, reply, renewed, now) })
+	var opened *Case
+	err = e.store.Update(ctx, func(tx Tx) error {
+		opened, err = e.replied(tx, link, a, reply, renewed, now)
+		return err
+	})
 	if err != nil {
 		e.log.Error("an advice's answer cannot be written down; it is sent again", "advice", a.ID, "error", err)
-		return
+		return err
+	}
+	if opened != nil {
+		e.reportCase(*opened)
 	}
 	e.crash(crash.AdviceSettled)
 	e.Notices.Ring()
+	return nil
+}
+
+// claim counts a sending before it happens. An advice that was settled since it was read is left alone.
+func (e *Engine) claim(ctx context.Context, a payment.Advice) (fresh payment.Advice, mine bool, err error) {
+	now := e.clock.Now()
+	err = e.store.Update(ctx, func(tx Tx) error {
+		fresh, mine, err = tx.Advice(a.ID)
+		if mine = mine && fresh.State == payment.AdviceQueued && !fresh.DueAt.After(now); err != nil || !mine {
+			return err
+		}
+		fresh.Sends++
+		return tx.UpdateAdvice(fresh)
+	})
+	if err != nil {
+		e.log.Error("an advice cannot be claimed", "advice", a.ID, "error", err)
+	}
+	return fresh, mine, err
 }
 
 // order adds to an advice what its message must repeat of the hold.
-func (e *Engine) order(ctx context.Context, a payment.Advice) (o payment.AdviceOrder, link string, err error) {
+func (e *Engine) order(ctx context.Context, a payment.Advice) (o payment.AdviceOrder, acquirer string, err error) {
 	err = e.store.View(ctx, func(v Reader) error {
 		r, _, err := v.Reservation(a.Reservation)
 		if err != nil {
@@ -77,15 +112,19 @@ func (e *Engine) order(ctx context.Context, a payment.Advice) (o payment.AdviceO
 		if err != nil {
 			return err
 		}
-		link = t.Acquirer
+		acquirer = t.Acquirer
+		local := time.UTC
+		if account, ok := e.accounts[r.Account]; ok {
+			local = account.Location
+		}
 		o = payment.AdviceOrder{
-			Advice: a, Original: t.Trace, Whole: r.Amount, Terminal: t.Terminal, Merchant: t.Merchant, Local: e.accounts[r.Account].Location,
+			Advice: a, Original: t.Trace, Whole: r.Amount, Terminal: t.Terminal, Merchant: t.Merchant, Local: local,
 			MCC: r.MCC, Approval: r.Approval,
 		}
 		o.PAN, o.Expiry, err = e.openCard(r.ID, r.Card)
 		return err
 	})
-	return o, link, err
+	return o, acquirer, err
 }
 
 // An end is what the network's reply does to an advice.
@@ -119,22 +158,22 @@ var ends = map[payment.AdviceKind]map[payment.AdviceVerdict]end{
 const overtakenWait = time.Minute
 
 // replied writes what came of one sending.
-func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) error {
+func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) (*Case, error) {
 	now = now.UTC()
 	a.Code = reply.Code
-	if reply.Verdict != payment.AdviceNotSent {
-		a.Sends++
+	if reply.Verdict == payment.AdviceNotSent {
+		a.Sends--
 	}
 	if reply.Verdict == payment.AdviceCollided && !a.Renewed { // our number was taken: once more with a new one
 		renewed.RRN = a.Trace.RRN
 		a.Trace, a.Renewed, a.Sends, a.DueAt = renewed, true, 0, now
-		return tx.UpdateAdvice(a)
+		return nil, tx.UpdateAdvice(a)
 	}
 	what := ends[a.Kind][reply.Verdict]
 	if what == gone && a.Kind == payment.Reversal && a.Reason != payment.UndoCancel {
 		if a.Lost++; a.Lost == 1 {
 			a.DueAt = now.Add(overtakenWait)
-			return tx.UpdateAdvice(a)
+			return nil, tx.UpdateAdvice(a)
 		}
 	}
 	switch what {
@@ -146,17 +185,17 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 				e.log.Error("the network has not answered an advice", "advice", a.ID, "kind", a.Kind, "age", age.Round(time.Second), "sends", a.Sends)
 			}
 		}
-		return tx.UpdateAdvice(a)
+		return nil, tx.UpdateAdvice(a)
 	case stop:
 		a.State = payment.AdviceStopped
 		if err := tx.UpdateAdvice(a); err != nil {
-			return err
+			return nil, err
 		}
-		return e.openCase(tx, "advice-refused", a.Reservation, "kind="+string(a.Kind)+" code="+a.Code, now)
+		return openCase(tx, "advice-refused", a, now)
 	}
 	r, ok, err := tx.Reservation(a.Reservation)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !ok {
 		panic("engine: an advice without its reservation")
@@ -164,22 +203,32 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 	if a.Kind == payment.Completion && what == gone && now.Before(latest(r)) { // not expired, yet unknown: no verdict fits (rails §1.10)
 		a.State = payment.AdviceStopped
 		if err := tx.UpdateAdvice(a); err != nil {
-			return err
+			return nil, err
 		}
-		return e.openCase(tx, "capture-unknown", a.Reservation, "code="+a.Code, now)
+		return openCase(tx, "capture-unknown", a, now)
 	}
 	a.State = payment.AdviceDone
 	if err := tx.UpdateAdvice(a); err != nil {
-		return err
+		return nil, err
 	}
 	c := change{actor: "acquirer", at: now, detail: "code=" + a.Code}
 	if a.Kind == payment.Completion {
-		return e.completed(tx, r, a, what, c)
+		return nil, e.completed(tx, r, a, what, c)
 	}
 	if a.Kind == payment.Reversal {
-		return e.reversed(tx, r, a, c)
+		return nil, e.reversed(tx, r, a, c)
 	}
-	return nil
+	return nil, nil
+}
+
+// openCase writes that only a person can resolve what the network answered to an advice. Its id comes from what happened: stumbling upon it twice
+// opens one case, a refusal of a later sending another.
+func openCase(tx Tx, kind string, a payment.Advice, at time.Time) (*Case, error) {
+	c := Case{
+		ID: fmt.Sprintf("%s/%s/%d", kind, a.ID, a.Sends), Kind: kind, Payment: a.Reservation,
+		Detail: "kind=" + string(a.Kind) + " code=" + a.Code, At: at,
+	}
+	return &c, tx.OpenCase(c)
 }
 
 // latest is when the network's own hold ends.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"naru/core/payment"
@@ -54,11 +55,16 @@ func (e *Engine) KeepRecovering(ctx context.Context) error {
 }
 
 func (e *Engine) abandon(ctx context.Context, k Key) error {
-	now := e.clock.Now()
-	_, trace, err := e.trace(ctx, e.accounts[k.Account].Acquirer, now)
+	acquirer, err := e.acquirerOf(ctx, k)
 	if err != nil {
 		return err
 	}
+	now := e.clock.Now()
+	_, trace, err := e.trace(ctx, acquirer, now)
+	if err != nil {
+		return fmt.Errorf("account %s, an unfinished request: %w", k.Account, err)
+	}
+	e.meter.Reversed(payment.UndoCrash)
 	return e.store.Update(ctx, func(tx Tx) error {
 		row, ok, err := tx.Idempotency(k)
 		if err != nil || !ok || row.Done {

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"naru/core/fault"
@@ -198,6 +200,7 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		return nil, unavailable(err) // the attempt stays prepared: recovery reverses it
 	}
 	if undo != "" {
+		e.meter.Reversed(undo)
 		e.Advices.Ring()
 	}
 	if out.Verdict == payment.Approved {
@@ -243,11 +246,33 @@ func noVerdict(out payment.Outcome) error {
 
 // trace gives the next message of a link its number and names.
 func (e *Engine) trace(ctx context.Context, acquirer string, at time.Time) (int64, payment.Trace, error) {
+	link, ok := e.links[acquirer]
+	if !ok {
+		err := fmt.Errorf("acquirer %q is not configured, and still has unfinished business: put it back", acquirer)
+		return 0, payment.Trace{}, fault.Wrap(fault.Unavailable, err, "")
+	}
 	n, err := e.numbers[acquirer].take(ctx, e.store)
 	if err != nil {
 		return 0, payment.Trace{}, unavailable(err)
 	}
-	return n, e.links[acquirer].Rail.Trace(n, at), nil
+	return n, link.Rail.Trace(n, at), nil
+}
+
+// acquirerOf is the link over which a request's reservation was asked for. A reservation stays with it when its account moves to another.
+func (e *Engine) acquirerOf(ctx context.Context, k Key) (name string, err error) {
+	err = e.store.View(ctx, func(v Reader) error {
+		r, ok, err := v.ReservationByRequest(k)
+		if err != nil || !ok {
+			return err
+		}
+		a, _, err := v.Attempt(r.AttemptID)
+		name = a.Acquirer
+		return err
+	})
+	if err != nil {
+		return "", unavailable(err)
+	}
+	return cmp.Or(name, e.accounts[k.Account].Acquirer), nil
 }
 
 // attempt moves an attempt on from the version that the caller saw.
@@ -273,7 +298,6 @@ func (e *Engine) reverse(
 	if err := e.attempt(tx, a, ev, at); err != nil {
 		return err
 	}
-	e.meter.Reversed(why)
 	return tx.InsertAdvice(advice(a, payment.Reversal, whole, why, trace, at))
 }
 

@@ -71,7 +71,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return loop.Run(ctx)
 }
 
-func (w *Worker) deliver(ctx context.Context, item engine.DueNotice) {
+func (w *Worker) deliver(ctx context.Context, item engine.DueNotice) error {
 	w.Crash(crash.NoticeClaimed)
 	started := time.Now()
 	var r Result
@@ -94,9 +94,10 @@ func (w *Worker) deliver(ctx context.Context, item engine.DueNotice) {
 	w.Meter.NoticeTried(item.Kind, r.Word)
 	if err := w.Queue.RecordTry(ctx, t); err != nil {
 		log.Error("outbox: writing down an attempt; it will be repeated", "error", err)
-		return
+		return err
 	}
 	w.Crash(crash.NoticeSettled)
+	return nil
 }
 
 // The waits between attempts (gsp-core §5.6). Money facts have no last attempt.

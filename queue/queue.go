@@ -5,6 +5,7 @@ package queue
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -31,8 +32,8 @@ type Loop[T any] struct {
 	Due   func(ctx context.Context, now time.Time, limit int) ([]T, error) // oldest first; items under work may be among them
 	Next  func(context.Context) (time.Time, bool, error)                   // when the earliest item is due
 	ID    func(T) string
-	Do    func(context.Context, T) // finishes what it began even when ctx ends
-	Lanes int                      // how many items are under work at once
+	Do    func(context.Context, T) error // finishes what it began even when ctx ends; an error: that could not be written down
+	Lanes int                            // how many items are under work at once
 	Clock clock.Clock
 	Bell  Bell
 	Log   *slog.Logger
@@ -48,17 +49,18 @@ const pause = time.Second
 func (l *Loop[T]) Run(ctx context.Context) error {
 	l.busy = map[string]bool{}
 	lanes := make(chan struct{}, max(1, l.Lanes))
-	var under sync.WaitGroup
-	defer under.Wait()
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	for ctx.Err() == nil {
 		now := l.Clock.Now()
-		due, err := l.Due(ctx, now, 4*cap(lanes)+l.underWork())
+		under := l.underWork() // what these leave behind is not in what is read now
+		due, err := l.Due(ctx, now, 4*cap(lanes)+len(under))
 		if err != nil && ctx.Err() == nil {
 			l.Log.Error("reading what is due", "queue", l.Name, "error", err)
 		}
 		for _, item := range due {
 			id := l.ID(item)
-			if !l.claim(id) {
+			if under[id] || !l.claim(id) {
 				continue
 			}
 			select {
@@ -66,13 +68,15 @@ func (l *Loop[T]) Run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			}
-			under.Go(func() {
+			workers.Go(func() {
 				defer func() {
 					l.free(id)
 					<-lanes
 					l.Bell.Ring()
 				}()
-				l.Do(context.WithoutCancel(ctx), item)
+				if err := l.Do(context.WithoutCancel(ctx), item); err != nil { // it is due still: not again at once
+					_ = l.Clock.Sleep(ctx, l.Clock.Now().Add(pause), nil)
+				}
 			})
 		}
 		until, some, err := l.Next(ctx)
@@ -87,10 +91,10 @@ func (l *Loop[T]) Run(ctx context.Context) error {
 	return nil
 }
 
-func (l *Loop[T]) underWork() int {
+func (l *Loop[T]) underWork() map[string]bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.busy)
+	return maps.Clone(l.busy)
 }
 
 func (l *Loop[T]) claim(id string) bool {

@@ -288,7 +288,11 @@ func (c *session) DueAdvices(now time.Time, limit int) ([]payment.Advice, error)
 	return all(c, selectDueAdvices, []any{us(now), limit}, scanAdvice)
 }
 
-const selectNextAdvice = `SELECT MIN(due_us) FROM advice WHERE state = 'QUEUED'`
+const selectNextAdvice = `
+SELECT MIN(due_us) FROM advice AS a
+ WHERE state = 'QUEUED'
+   AND NOT EXISTS (SELECT 1 FROM advice AS older WHERE older.reservation_id = a.reservation_id AND older.state <> 'DONE'
+                      AND (older.created_us < a.created_us OR older.created_us = a.created_us AND older.id < a.id))`
 
 func (c *session) NextAdvice() (time.Time, bool, error) { return c.earliest(selectNextAdvice) }
 
