@@ -150,19 +150,20 @@ type job struct {
 	problems []string
 }
 
-// job gathers the copies of one request: they must have one answer between them (gsp-core §4.1).
-func (e evidence) job(account, id string) (j job) {
+// job gathers the copies of one request: they must have one answer between them (gsp-core §4.1). The same id sent to another method is another
+// request, which is refused.
+func (e evidence) job(of google.Exchange) (j job) {
 	for _, x := range e.exchanges {
 		switch {
-		case x.Account != account || x.RequestID != id:
+		case x.Account != of.Account || x.RequestID != of.RequestID || x.Method != of.Method:
 		case x.Status == http.StatusOK && j.exchange.Status == http.StatusOK && x.Digest != j.exchange.Digest:
-			j.problems = append(j.problems, id+" got two answers")
+			j.problems = append(j.problems, of.RequestID+" got two answers")
 		case j.exchange.Status != http.StatusOK:
 			j.exchange = x
 		}
 	}
 	for _, v := range e.verdicts {
-		if v.Account == account && v.Subject == id {
+		if v.Account == of.Account && v.Subject == of.RequestID {
 			j.verdict = v.Result
 		}
 	}
@@ -171,17 +172,17 @@ func (e evidence) job(account, id string) (j job) {
 
 // atGoogle is what Google must believe of a reservation, from what it was told and nothing else.
 func (e evidence) atGoogle(id google.Exchange) (p place, problems []string) {
-	reserved := e.job(id.Account, id.RequestID)
+	reserved := e.job(id)
 	problems = reserved.problems
 	approved := reserved.exchange.Status == http.StatusOK && reserved.exchange.Result == "SUCCESS"
 	ended := !reserved.exchange.HeldUntil.After(e.now)
 	seen, captures := map[string]bool{}, 0
 	for _, x := range e.exchanges {
-		if x.Account != id.Account || x.Reservation != id.RequestID || seen[x.RequestID] {
+		if x.Account != id.Account || x.Reservation != id.RequestID || seen[x.RequestID+x.Method] {
 			continue
 		}
-		seen[x.RequestID] = true
-		j := e.job(x.Account, x.RequestID)
+		seen[x.RequestID+x.Method] = true
+		j := e.job(x)
 		problems = append(problems, j.problems...)
 		taken := j.exchange.Status == http.StatusOK
 		switch {
@@ -281,26 +282,33 @@ func (c comparison) print(out io.Writer) error {
 	return nil
 }
 
-// once tells the story, waits until nothing is owed any more, ends the integrator and compares what everybody wrote down.
+// once tells the story and compares the records.
 func (s *Sandbox) once(ctx context.Context, o Options) error {
 	told := s.tell(ctx, o)
+	return errors.Join(told, s.Compare(ctx, o.Out))
+}
+
+// Compare waits until nothing is owed any more, ends the integrator, compares what Google, the ledger and the acquirer wrote down, and has the
+// database checked. It prints what it finds and fails where the records differ.
+func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 	if err := s.drain(ctx); err != nil {
-		return errors.Join(told, err)
+		return err
 	}
 	e, err := s.gather(ctx)
 	if err != nil {
-		return errors.Join(told, err)
-	}
-	if err := s.closePlatform(); err != nil {
-		return errors.Join(told, err)
-	}
-	c := compare(e)
-	fmt.Fprint(o.Out, "\nWhat Google knows, what the books say, what the acquirer did:\n\n")
-	if err := c.print(o.Out); err != nil {
 		return err
 	}
+	if err := s.closePlatform(); err != nil {
+		return err
+	}
+	c := compare(e)
+	fmt.Fprint(out, "\nWhat Google knows, what the books say, what the acquirer did:\n\n")
+	if err := c.print(out); err != nil {
+		return err
+	}
+	var differ error
 	if !c.agrees() {
-		told = errors.Join(told, errors.New("the records do not agree"))
+		differ = errors.New("the records do not agree")
 	}
 	kek, err := vault.ReadKEK(s.folder.file(kekFile))
 	if err != nil {
@@ -311,15 +319,15 @@ func (s *Sandbox) once(ctx context.Context, o Options) error {
 		return err
 	}
 	if !report.OK() {
-		told = errors.Join(told, fmt.Errorf("fsck finds %d errors in the database", report.Errors))
-		if _, err := report.WriteTo(o.Out); err != nil {
+		differ = errors.Join(differ, fmt.Errorf("fsck finds %d errors in the database", report.Errors))
+		if _, err := report.WriteTo(out); err != nil {
 			return err
 		}
 	}
-	if told == nil {
-		fmt.Fprintf(o.Out, "\n%d payments: all three records agree, and fsck finds nothing.\n", len(c.rows))
+	if differ == nil {
+		fmt.Fprintf(out, "\n%d payments: all three records agree, and fsck finds nothing.\n", len(c.rows))
 	}
-	return told
+	return differ
 }
 
 // drain waits until nothing is owed: no advice to the acquirer, no verdict to Google. Waits between attempts are business time, which

@@ -83,8 +83,8 @@ func (o offset) at(base int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+int(o)))
 }
 
-// addresses is where everything listens, host:port.
-type addresses struct{ GSP, Google, Control, Admin, Acquirer string }
+// addresses is where everything listens, host:port, and the dialect that the acquirer speaks.
+type addresses struct{ GSP, Google, Control, Admin, Acquirer, Profile string }
 
 func (a addresses) contract() Contract {
 	return Contract{
@@ -139,7 +139,7 @@ listen = "{{.Admin}}"
 
 [[acquirer]]
 name = "simulator"
-profile = "` + profile + `"
+profile = "{{.Profile}}"
 addresses = ["{{.Acquirer}}"]
 institution = "12345678901"
 city = "SEOUL"

@@ -22,9 +22,6 @@ import (
 	"naru/sandbox/google"
 )
 
-// profile is the dialect that the acquirer speaks.
-const profile = iso8583.DefaultProfile
-
 // Options are what a person chooses.
 type Options struct {
 	Dir      string    // where everything is kept; "" is a temporary folder that is removed at the end
@@ -33,6 +30,8 @@ type Options struct {
 	Demo     bool      // play the story
 	Once     bool      // play the story, compare the records, and end
 	Out      io.Writer // where the story is told
+	Profile  string    // the dialect that the acquirer speaks: a shipped one or a file; pi87-default where empty
+	LogLevel string    // of naru.log; info where empty
 }
 
 // Sandbox is a running integrator with everything around it.
@@ -85,12 +84,13 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		return s, err
 	}
 	s.later(log.Close)
-	s.log = platform.Logger(log, platform.Log{})
+	s.log = platform.Logger(log, platform.Log{Level: o.LogLevel})
 	if err = s.resumeClock(); err != nil {
 		return s, err
 	}
 
 	// The peers' sockets, before anybody needs to know where they are.
+	profile := cmp.Or(o.Profile, iso8583.DefaultProfile)
 	dialect, err := iso8583.LoadProfile(profile)
 	if err != nil {
 		return s, err
@@ -115,7 +115,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	// The integrator, from its configuration file as anywhere else. The file is written again with the ports that it got.
 	where := addresses{
 		GSP: gspPort.at(o.PortBase), Admin: adminPort.at(o.PortBase),
-		Google: googleSide.Addr().String(), Control: controlSide.Addr().String(), Acquirer: s.acquirer.Addr(),
+		Google: googleSide.Addr().String(), Control: controlSide.Addr().String(), Acquirer: s.acquirer.Addr(), Profile: profile,
 	}
 	if err = s.configure(where); err != nil {
 		return s, err
@@ -280,5 +280,5 @@ func (s *Sandbox) introduce(o Options) {
   admin     %s/metrics
   folder    %s   sandbox.json for clients, naru.toml for naru serve, naru.log
   seed      %d
-`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, profile, c.Control.Base, c.Admin.Base, s.Dir, o.Seed)
+`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.Control.Base, c.Admin.Base, s.Dir, o.Seed)
 }
