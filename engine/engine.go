@@ -42,6 +42,8 @@ type Link struct {
 	Rail    CardRail
 	Backoff []time.Duration // waits between sendings of an advice; the last one repeats
 	Alarms  []time.Duration // ages at which an unanswered advice is an operator's business
+	// Overtaken is how long after "original unknown" a time-out reversal is sent once more: it may have overtaken its original (rails §1.11 T11).
+	Overtaken time.Duration
 }
 
 // Meter counts what cannot be seen from outside.
@@ -92,6 +94,9 @@ func New(c Config) (*Engine, error) {
 		}
 		if len(l.Alarms) == 0 {
 			l.Alarms = []time.Duration{15 * time.Minute, 24 * time.Hour}
+		}
+		if l.Overtaken == 0 {
+			l.Overtaken = time.Minute
 		}
 		e.links[name] = l
 		e.numbers[name] = &numbers{series: "acquirer/" + name}

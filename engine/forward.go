@@ -154,9 +154,6 @@ var ends = map[payment.AdviceKind]map[payment.AdviceVerdict]end{
 	},
 }
 
-// overtakenWait is how long after "original unknown" a time-out reversal is sent once more: it may have overtaken its original (T11).
-const overtakenWait = time.Minute
-
 // replied writes what came of one sending.
 func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) (*Case, error) {
 	now = now.UTC()
@@ -172,7 +169,7 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 	what := ends[a.Kind][reply.Verdict]
 	if what == gone && a.Kind == payment.Reversal && a.Reason != payment.UndoCancel {
 		if a.Lost++; a.Lost == 1 {
-			a.DueAt = now.Add(overtakenWait)
+			a.DueAt = now.Add(l.Overtaken)
 			return nil, tx.UpdateAdvice(a)
 		}
 	}

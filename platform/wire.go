@@ -73,7 +73,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if p.Store, err = store.Open(ctx, c.Database(), store.Options{Crash: w.Crash}); err != nil {
+	if p.Store, err = store.Open(ctx, c.Database(), store.Options{Crash: w.Crash, Gather: gather}); err != nil {
 		return fail(err)
 	}
 	keys, err := vault.Open(kek, p.Store)
@@ -101,7 +101,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		}
 		p.links[a.Name] = link
 		watched = append(watched, rail{a.Name, link, counters})
-		links[a.Name] = engine.Link{Rail: link, Backoff: plain(profile.SAF.Backoff), Alarms: plain(profile.SAF.Alarms)}
+		links[a.Name] = engine.Link{Rail: link, Backoff: plain(profile.SAF.Backoff), Alarms: plain(profile.SAF.Alarms), Overtaken: profile.SAF.Overtaken.Duration}
 	}
 
 	p.metrics.registry.MustRegister(watched)
@@ -230,11 +230,14 @@ func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listene
 	}
 	p.gsp.Drain()
 	stop()
-	_ = group.Wait() // its first error is in failed
+	_ = group.Wait()                                     // its first error is in failed
 	err = errors.Join(err, p.Engine.SignJournal(ending)) // what came after the last checkpoint cannot be cut off unnoticed either
 	p.client.Close()
 	p.done <- errors.Join(err, p.Store.Close())
 }
+
+// gather is how long a commit may wait for company: little beside a card network's answer, much beside a flush to disk.
+const gather = 3 * time.Millisecond
 
 // shutdownTime is more than a call may take.
 const shutdownTime = 10 * time.Second

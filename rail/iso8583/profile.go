@@ -77,8 +77,9 @@ type Timeouts struct {
 
 // SAF says when an unanswered advice is sent again and when somebody is told (rails §1.11 T8). It has no expiry.
 type SAF struct {
-	Backoff []Duration `toml:"backoff"`
-	Alarms  []Duration `toml:"alarms"`
+	Backoff   []Duration `toml:"backoff"`
+	Alarms    []Duration `toml:"alarms"`
+	Overtaken Duration   `toml:"overtaken"`
 }
 
 // Pool is the set of connections to one host.
@@ -198,8 +199,10 @@ func (p Profile) Validate() error {
 	if p.TPDU.Enabled && !(nii.MatchString(p.TPDU.Dest) && nii.MatchString(p.TPDU.Src)) {
 		refuse("tpdu: dest and src are four digits each")
 	}
-	for key, value := range map[string]string{"sign_on": p.NetworkCodes.SignOn, "sign_off": p.NetworkCodes.SignOff,
-		"key_change": p.NetworkCodes.KeyChange, "cutover": p.NetworkCodes.Cutover, "echo": p.NetworkCodes.Echo} {
+	for key, value := range map[string]string{
+		"sign_on": p.NetworkCodes.SignOn, "sign_off": p.NetworkCodes.SignOff,
+		"key_change": p.NetworkCodes.KeyChange, "cutover": p.NetworkCodes.Cutover, "echo": p.NetworkCodes.Echo,
+	} {
 		if !code.MatchString(value) {
 			refuse("network_codes.%s = %q: three digits", key, value)
 		}
@@ -207,10 +210,12 @@ func (p Profile) Validate() error {
 	if p.NetworkCodes.SignOn == "" || p.NetworkCodes.Echo == "" {
 		refuse("network_codes: sign_on and echo are needed")
 	}
-	for key, d := range map[string]Duration{"timeouts.connect": p.Timeouts.Connect, "timeouts.write": p.Timeouts.Write,
+	for key, d := range map[string]Duration{
+		"timeouts.connect": p.Timeouts.Connect, "timeouts.write": p.Timeouts.Write,
 		"timeouts.authorise": p.Timeouts.Authorise, "timeouts.advice": p.Timeouts.Advice, "timeouts.network": p.Timeouts.Network,
-		"timeouts.idle": p.Timeouts.Idle, "timeouts.drain": p.Timeouts.Drain,
-		"pool.reconnect_min": p.Pool.ReconnectMin, "pool.reconnect_max": p.Pool.ReconnectMax} {
+		"saf.overtaken": p.SAF.Overtaken, "timeouts.idle": p.Timeouts.Idle, "timeouts.drain": p.Timeouts.Drain,
+		"pool.reconnect_min": p.Pool.ReconnectMin, "pool.reconnect_max": p.Pool.ReconnectMax,
+	} {
 		if d.Duration <= 0 {
 			refuse("%s must be more than nothing", key)
 		}

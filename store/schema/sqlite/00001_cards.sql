@@ -29,29 +29,30 @@ CREATE TABLE idempotency (
 ) WITHOUT ROWID;
 CREATE INDEX idempotency_running ON idempotency (created_us) WHERE NOT done;
 
+-- Columns of digits never stand side by side, here or below: in the raw pages they would read as one number, such as a card's.
 CREATE TABLE reservation (
     id            TEXT    NOT NULL PRIMARY KEY,
     account       TEXT    NOT NULL,
     request_id    TEXT    NOT NULL,
+    currency      TEXT    NOT NULL,
+    approval      TEXT    NOT NULL,
     state         TEXT    NOT NULL CHECK (state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING',
                                                     'CAPTURED', 'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED')),
+    network_id    TEXT    NOT NULL,
     version       BIGINT  NOT NULL,
-    currency      TEXT    NOT NULL,
     amount        BIGINT  NOT NULL CHECK (amount > 0),
     captured      BIGINT  NOT NULL CHECK (captured >= 0 AND captured <= amount),
     held          BOOLEAN NOT NULL,
     hold_until_us BIGINT,
     host_until_us BIGINT,
-    attempt_id    TEXT    NOT NULL,
-    approval      TEXT    NOT NULL,
+    created_us    BIGINT  NOT NULL,
     code          TEXT    NOT NULL,
-    network_id    TEXT    NOT NULL,
+    changed_us    BIGINT  NOT NULL,
     mcc           TEXT    NOT NULL,
-    card          BYTEA,             -- sealed: account number and expiry
     chain_length  BIGINT  NOT NULL,
     chain_digest  BYTEA   NOT NULL,
-    created_us    BIGINT  NOT NULL,
-    changed_us    BIGINT  NOT NULL,
+    attempt_id    TEXT    NOT NULL,
+    card          BYTEA,             -- sealed: account number and expiry
     UNIQUE (account, request_id),
     CHECK (NOT held OR state IN ('RESERVED', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED'))
 ) WITHOUT ROWID;
@@ -64,8 +65,8 @@ CREATE TABLE attempt (
     version        BIGINT NOT NULL,
     acquirer       TEXT   NOT NULL,
     stan           TEXT   NOT NULL,
-    rrn            TEXT   NOT NULL,
     sent_us        BIGINT NOT NULL,
+    rrn            TEXT   NOT NULL,
     terminal       TEXT   NOT NULL,
     merchant       TEXT   NOT NULL,
     code           TEXT   NOT NULL,
@@ -111,8 +112,8 @@ CREATE TABLE advice (
     kind           TEXT    NOT NULL CHECK (kind IN ('REVERSAL', 'RELEASE_REST', 'COMPLETION')),
     state          TEXT    NOT NULL CHECK (state IN ('QUEUED', 'DONE', 'STOPPED')),
     stan           TEXT    NOT NULL,
-    rrn            TEXT    NOT NULL,
     sent_us        BIGINT  NOT NULL,
+    rrn            TEXT    NOT NULL,
     reason         TEXT    NOT NULL,
     currency       TEXT    NOT NULL,
     amount         BIGINT  NOT NULL CHECK (amount > 0),
