@@ -1,0 +1,414 @@
+package killtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"naru/crash"
+	"naru/fsck"
+	"naru/platform"
+	"naru/rail/iso8583"
+	"naru/rail/iso8583/sim"
+	"naru/sandbox"
+	"naru/sandbox/google"
+	"naru/seal"
+	"naru/vault"
+)
+
+// workshop is what all lives share: the binary, and the folder of a sandbox with its keys and configuration.
+type workshop struct {
+	binary, dir string
+	config      []byte // naru.toml
+	accounts    []string
+	keys, peer  *seal.Ring
+	roots       *x509.CertPool
+	certificate tls.Certificate
+	kek         []byte
+}
+
+// openWorkshop builds the binary and lets a sandbox make keys, certificates and configuration: once, because RSA keys are slow.
+func openWorkshop(t *testing.T) *workshop {
+	t.Helper()
+	w := &workshop{dir: t.TempDir()}
+	w.binary = filepath.Join(w.dir, "naru")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", w.binary, "naru/cmd/naru").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	s, err := sandbox.Start(t.Context(), sandbox.Options{Dir: w.dir})
+	must(t, err)
+	must(t, s.Close())
+	w.config, err = os.ReadFile(filepath.Join(w.dir, "naru.toml"))
+	must(t, err)
+	for _, a := range s.Contract.GSP.Accounts {
+		w.accounts = append(w.accounts, a.PIAID)
+	}
+	w.keys, err = seal.LoadRing(filepath.Join(w.dir, s.Contract.GSP.Google.PGPSecret))
+	must(t, err)
+	w.peer, err = seal.LoadRing(filepath.Join(w.dir, s.Contract.GSP.Integrator.PGPPublic))
+	must(t, err)
+	w.certificate, err = tls.LoadX509KeyPair(filepath.Join(w.dir, "google.pem"), filepath.Join(w.dir, "google.key"))
+	must(t, err)
+	ca, err := os.ReadFile(filepath.Join(w.dir, s.Contract.GSP.CA))
+	must(t, err)
+	w.roots = x509.NewCertPool()
+	if !w.roots.AppendCertsFromPEM(ca) {
+		t.Fatal("the sandbox's authority is no certificate")
+	}
+	c, err := platform.Load(filepath.Join(w.dir, "naru.toml"))
+	must(t, err)
+	w.kek, err = vault.ReadKEK(c.KEK())
+	must(t, err)
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dialects are the two shipped ones.
+var dialects = []string{"pi87-default", "pi87-alt"}
+
+// patience is how long the victim waits: a silent card costs two seconds.
+var patience = fields{
+	"timeouts": fields{"connect": "1s", "authorise": "2s", "advice": "300ms", "network": "1s", "drain": "500ms"},
+	"saf":      fields{"backoff": []string{"100ms", "300ms"}, "overtaken": "2s"},
+	"pool":     fields{"reconnect_min": "20ms", "reconnect_max": "100ms"},
+}
+
+// fields is a TOML table or a JSON object.
+type fields = map[string]any
+
+// life is one database, the peers around it, and the victims that die on it.
+type life struct {
+	t        *testing.T
+	ctx      context.Context // ends when the life must be over
+	cancel   context.CancelFunc
+	shop     *workshop
+	dir      string
+	config   string
+	database string
+	did      *tally
+	relay    *relay
+	google   *google.Google
+	host     *sim.Host
+	dialect  iso8583.Profile
+	hurry    atomic.Bool // the acquirer's clock has caught up with ours
+	starts   int
+	made     atomic.Bool // a victim has opened the database and answered
+	deaths   atomic.Int64
+	busy     sync.WaitGroup // the traffic
+
+	mu       sync.Mutex
+	serial   int
+	payments []*payment
+}
+
+// bound is more than any life takes; one that is not over by then is stuck.
+const bound = 4 * time.Minute
+
+// lag is how far the acquirer's clock is behind ours: its ten-minute holds end for us after seconds. It catches up before the records are
+// compared.
+const lag = 10*time.Minute - 3*time.Second
+
+func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) *life {
+	t.Helper()
+	l := &life{t: t, shop: w, dir: t.TempDir(), did: did}
+	if keep := os.Getenv("NARU_KILLTEST_KEEP"); keep != "" { // a folder where the evidence stays
+		l.dir = filepath.Join(keep, filepath.Base(t.Name()))
+		must(t, os.MkdirAll(l.dir, 0o700))
+	}
+	l.ctx, l.cancel = context.WithTimeout(t.Context(), bound)
+	t.Cleanup(func() { l.cancel(); l.busy.Wait() })
+	l.database = filepath.Join(l.dir, "naru.db")
+
+	shipped, err := os.ReadFile(filepath.Join("..", "rail", "iso8583", "profiles", dialect+".toml"))
+	must(t, err)
+	profile := l.write(l.dir, shipped, patience)
+	l.dialect, err = iso8583.LoadProfile(profile)
+	must(t, err)
+	l.host, err = sim.Start(t.Context(), sim.Config{Profile: l.dialect, Address: "127.0.0.1:0", Seed: int64(seed), Now: l.hostTime})
+	must(t, err)
+	t.Cleanup(func() { _ = l.host.Close() })
+
+	l.relay = newRelay(t)
+	l.google, err = google.New(google.Config{
+		Integrator: "https://" + l.relay.Addr().String(), Roots: w.roots, Keys: w.keys, Peer: w.peer, Accounts: w.accounts,
+		BasePath: "/gsp", Now: time.Now, Business: time.Now, Seed: int64(seed),
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = l.google.Close() })
+	hosted := httptest.NewUnstartedServer(l.google)
+	hosted.TLS = &tls.Config{Certificates: []tls.Certificate{w.certificate}}
+	hosted.EnableHTTP2, hosted.Config.ErrorLog = true, log.New(io.Discard, "", 0) // victims hang up in the middle of everything
+	hosted.StartTLS()
+	t.Cleanup(hosted.Close)
+	for _, action := range []string{"drop-answer", "500"} { // once each: the same news must come again
+		l.tell(l.google.Control(), "/faults", fields{"action": action, "times": 1})
+	}
+
+	l.config = l.write(w.dir, w.config, fields{ // beside the keys that it names
+		"store":    fields{"path": l.database},
+		"gsp":      fields{"listen": "127.0.0.1:0", "google_base": hosted.URL + "/gsp"},
+		"admin":    fields{"listen": "127.0.0.1:0"},
+		"log":      fields{"format": "json", "level": "debug"},
+		"acquirer": fields{"addresses": []string{l.host.Addr()}, "profile": profile},
+	})
+	return l
+}
+
+// write makes a TOML file in dir: the text with other values.
+func (l *life) write(dir string, text []byte, with fields) (name string) {
+	l.t.Helper()
+	base := fields{}
+	must(l.t, toml.Unmarshal(text, &base))
+	for table, values := range with {
+		old, ok := base[table].(fields)
+		if list, is := base[table].([]any); is {
+			old, ok = list[0].(fields), true
+		}
+		if !ok {
+			old = fields{}
+			base[table] = old
+		}
+		maps.Copy(old, values.(fields))
+	}
+	text, err := toml.Marshal(base)
+	must(l.t, err)
+	f, err := os.CreateTemp(dir, "life-*.toml")
+	must(l.t, err)
+	_, err = f.Write(text)
+	must(l.t, errors.Join(err, f.Close()))
+	return f.Name()
+}
+
+// hostTime is the acquirer's business time.
+func (l *life) hostTime() time.Time {
+	if l.hurry.Load() {
+		return time.Now()
+	}
+	return time.Now().Add(-lag)
+}
+
+// tell posts to a peer's control port.
+func (l *life) tell(control http.Handler, path string, what any) {
+	body, err := json.Marshal(what)
+	if err != nil {
+		panic(err)
+	}
+	w := httptest.NewRecorder()
+	control.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
+	if w.Code != http.StatusOK {
+		l.t.Errorf("%s: %d %s", path, w.Code, w.Body)
+	}
+}
+
+// hear reads from a peer's control port.
+func (l *life) hear(control http.Handler, path string, into any) {
+	w := httptest.NewRecorder()
+	control.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+		l.t.Errorf("%s: %v", path, err)
+	}
+}
+
+// until looks again and again until it has seen it; false where the life is over before.
+func (l *life) until(seen func() bool) bool {
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for !seen() {
+		select {
+		case <-look.C:
+		case <-l.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// victim is one run of the binary.
+type victim struct {
+	n      int
+	point  string // where it is to die; empty: nowhere, or by a signal
+	cmd    *exec.Cmd
+	admin  string        // its admin listener, once it is ready
+	ready  chan struct{} // closed when it answers
+	gone   chan struct{} // closed when it is dead
+	status int           // then: its exit status, -1 after a signal
+}
+
+// start runs the binary on the life's database. Its log is kept.
+func (l *life) start(point string) *victim {
+	l.t.Helper()
+	l.starts++
+	l.did.starts.Add(1)
+	v := &victim{n: l.starts, point: point, ready: make(chan struct{}), gone: make(chan struct{})}
+	args := []string{"serve", "--config", l.config}
+	if point != "" {
+		args = append(args, "--crash-at", point)
+	}
+	v.cmd = exec.Command(l.shop.binary, args...)
+	diary, err := os.Create(l.diary(v))
+	must(l.t, err)
+	v.cmd.Stdout = diary
+	says, err := v.cmd.StderrPipe()
+	must(l.t, err)
+	must(l.t, v.cmd.Start())
+	l.t.Cleanup(func() { v.kill(); <-v.gone })
+	go func() {
+		defer close(v.gone)
+		for lines := bufio.NewReader(says); ; {
+			line, err := lines.ReadBytes('\n')
+			_, _ = diary.Write(line)
+			var event struct{ Msg, GSP, Admin string }
+			if json.Unmarshal(line, &event) == nil && event.Msg == "ready" {
+				l.relay.to(event.GSP)
+				l.made.Store(true)
+				v.admin = event.Admin
+				close(v.ready)
+			}
+			if err != nil {
+				break
+			}
+		}
+		_ = v.cmd.Wait() // its status says more
+		v.status = v.cmd.ProcessState.ExitCode()
+		_ = diary.Close()
+	}()
+	return v
+}
+
+func (v *victim) kill() { _ = v.cmd.Process.Kill() }
+
+// stop asks the victim to end, and waits for it.
+func (v *victim) stop() {
+	_ = v.cmd.Process.Signal(syscall.SIGTERM)
+	<-v.gone
+}
+
+// died waits for the death that was meant and looks at the database that it left. A point that was never passed is no death.
+func (l *life) died(v *victim) bool {
+	l.t.Helper()
+	<-v.gone
+	l.deaths.Add(1)
+	l.did.kills.Add(1)
+	want := -1
+	if v.point != "" {
+		want = crash.Status
+	}
+	if v.status != want {
+		l.t.Errorf("victim %d was to die at %q and ended with status %d, not %d:\n%s", v.n, v.point, v.status, want, l.lastWords(v))
+		l.cancel()
+		return false
+	}
+	l.check(fmt.Sprintf("after the death of victim %d", v.n))
+	return true
+}
+
+func (l *life) diary(v *victim) string {
+	return filepath.Join(l.dir, fmt.Sprintf("victim-%d.log", v.n))
+}
+
+// lastWords is the end of a victim's log.
+func (l *life) lastWords(v *victim) string {
+	text, err := os.ReadFile(l.diary(v))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
+
+// check runs fsck on the database that a victim left, and tells whether everything could be checked. Before its first commit there is
+// nothing to check.
+func (l *life) check(when string) (whole bool) {
+	l.t.Helper()
+	if _, err := os.Stat(l.database); err != nil {
+		return false
+	}
+	report, err := fsck.Run(l.ctx, fsck.Options{Path: l.database, KEK: l.shop.kek, Forbidden: forbidden()})
+	if err != nil {
+		if l.made.Load() { // before that a death may leave a database without its schema, which fsck refuses to read
+			l.t.Errorf("fsck %s: %v", when, err)
+		}
+		return false
+	}
+	if !report.OK() {
+		var text strings.Builder
+		_, _ = report.WriteTo(&text)
+		l.t.Errorf("fsck %s:\n%s", when, &text)
+	}
+	return len(report.NotChecked) == 0
+}
+
+// relay is where Google finds the victim, whichever it is: a victim takes any free port.
+type relay struct {
+	net.Listener
+	target atomic.Pointer[string]
+}
+
+func newRelay(t *testing.T) *relay {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	r := &relay{Listener: listener}
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { r.carry(from) })
+		}
+	})
+	t.Cleanup(func() { _ = listener.Close(); open.Wait() })
+	return r
+}
+
+func (r *relay) to(address string) { r.target.Store(&address) }
+
+// carry joins a connection with the victim's. Where there is none, or it dies, Google's connection dies too.
+func (r *relay) carry(from net.Conn) {
+	defer func() { _ = from.Close() }()
+	address := r.target.Load()
+	if address == nil {
+		return
+	}
+	to, err := net.Dial("tcp", *address)
+	if err != nil {
+		return
+	}
+	var back sync.WaitGroup
+	back.Go(func() {
+		_, _ = io.Copy(from, to)
+		_ = from.Close()
+	})
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+	back.Wait()
+}
