@@ -41,20 +41,21 @@ type Options struct {
 type Report struct {
 	Conditions Conditions `json:"conditions"`
 
-	FloorMS     float64 `json:"crypto_floor_cpu_ms"`     // decrypt, verify, sign, encrypt of one message with plain library calls
-	OpenSSLMS   float64 `json:"openssl_two_private_ms"`  // two RSA-2048 private operations
-	ReserveMS   float64 `json:"reserve_cpu_ms"`          // server CPU per reserveFunds, load spread over accounts
-	HotMS       float64 `json:"reserve_hot_cpu_ms"`      // the same on one account
-	ReplayMS    float64 `json:"replay_cpu_ms"`           // server CPU per repeat
-	ToFloor     float64 `json:"reserve_to_floor"`        // goal: at most 1.25
-	ToOpenSSL   float64 `json:"reserve_to_openssl"`      // goal: at most 2.0
-	HotToSpread float64 `json:"spread_to_hot"`           // goal: at least 0.9
-	PerSecond   float64 `json:"closed_loop_per_second"`  // what this machine did with load and acquirer beside the server
-	Latency     Latency `json:"latency_half_load_ms"`    // open loop at half of that, wall time, with the acquirer's answer
-	RestartMS   float64 `json:"restart_to_first_200_ms"` // wall time, after a kill under load; goal: 2000
-	IdleMiB     float64 `json:"memory_idle_mib"`         // goal: 64
-	LoadMiB     float64 `json:"memory_under_load_mib"`   // goal: 256
-	Stored      int     `json:"payments_stored"`
+	FloorMS     float64   `json:"crypto_floor_cpu_ms"`     // decrypt, verify, sign, encrypt of one message with plain library calls
+	OpenSSLMS   float64   `json:"openssl_two_private_ms"`  // two RSA-2048 private operations
+	ReserveMS   float64   `json:"reserve_cpu_ms"`          // server CPU per reserveFunds, load spread over accounts
+	HotMS       float64   `json:"reserve_hot_cpu_ms"`      // the same on one account
+	ReplayMS    float64   `json:"replay_cpu_ms"`           // server CPU per repeat
+	ToFloorAll  []float64 `json:"reserve_to_floor_rounds"` // each round's ratio, in order
+	ToFloor     float64   `json:"reserve_to_floor"`        // goal: at most 1.25
+	ToOpenSSL   float64   `json:"reserve_to_openssl"`      // goal: at most 2.0
+	HotToSpread float64   `json:"spread_to_hot"`           // goal: at least 0.9
+	PerSecond   float64   `json:"closed_loop_per_second"`  // what this machine did with load and acquirer beside the server
+	Latency     Latency   `json:"latency_half_load_ms"`    // open loop at half of that, wall time, with the acquirer's answer
+	RestartMS   float64   `json:"restart_to_first_200_ms"` // wall time, after a kill under load; goal: 2000
+	IdleMiB     float64   `json:"memory_idle_mib"`         // goal: 64
+	LoadMiB     float64   `json:"memory_under_load_mib"`   // goal: 256
+	Stored      int       `json:"payments_stored"`
 }
 
 // Latency is measured from when a request was due, not from when it could be sent.
@@ -96,10 +97,10 @@ func GSP(ctx context.Context, o Options) (r Report, err error) {
 	if r.IdleMiB, err = b.memory("VmRSS"); err != nil {
 		return r, err
 	}
-	var floors, spread, hot, rate []float64
-	for round := range o.Rounds { // floor and load alternate, so that a noisy minute hits both
+	var floors, spread, hot, rate, toFloor, hotToSpread []float64
+	for round := range o.Rounds { // floor and load alternate, and the ratio is taken within a round, so that a noisy moment hits both
 		fmt.Fprintf(o.Progress, "round %d of %d\n", round+1, o.Rounds)
-		f, err := floorCPU(floor, o.Duration/2)
+		f, err := floorCPU(floor, o.Duration)
 		if err != nil {
 			return r, err
 		}
@@ -112,9 +113,11 @@ func GSP(ctx context.Context, o Options) (r Report, err error) {
 			return r, err
 		}
 		floors, spread, hot, rate = append(floors, f), append(spread, s.cpu), append(hot, h.cpu), append(rate, s.perSecond)
+		toFloor, hotToSpread = append(toFloor, s.cpu/f), append(hotToSpread, s.cpu/h.cpu)
 	}
+	r.ToFloorAll = slices.Clone(toFloor)
 	r.FloorMS, r.ReserveMS, r.HotMS, r.PerSecond = median(floors), median(spread), median(hot), median(rate)
-	r.ToFloor, r.ToOpenSSL, r.HotToSpread = r.ReserveMS/r.FloorMS, r.ReserveMS/r.OpenSSLMS, r.ReserveMS/r.HotMS
+	r.ToFloor, r.ToOpenSSL, r.HotToSpread = median(toFloor), r.ReserveMS/r.OpenSSLMS, median(hotToSpread)
 	replay, err := b.replays(ctx)
 	if err != nil {
 		return r, err

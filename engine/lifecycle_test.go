@@ -394,8 +394,10 @@ func TestExpiredWithTheReversalStillOpen(t *testing.T) {
 }
 
 func TestExpiryLeavesAloneWhatIsNoLongerOpen(t *testing.T) {
-	for _, state := range []payment.State{payment.CapturePending, payment.Captured, payment.CancelPending, payment.Cancelled,
-		payment.NotHeld} {
+	for _, state := range []payment.State{
+		payment.CapturePending, payment.Captured, payment.CancelPending, payment.Cancelled,
+		payment.NotHeld,
+	} {
 		w := newWorld(t)
 		reach[state](w)
 		before := w.reservation("q")

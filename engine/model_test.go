@@ -199,8 +199,10 @@ func (m *model) expireAny(t *rapid.T) {
 }
 
 func (m *model) clockAny(t *rapid.T) {
-	m.clock.Advance(rapid.SampledFrom([]time.Duration{time.Second, 5 * time.Second, time.Minute, time.Hour, 24 * time.Hour,
-		week}).Draw(t, "step"))
+	m.clock.Advance(rapid.SampledFrom([]time.Duration{
+		time.Second, 5 * time.Second, time.Minute, time.Hour, 24 * time.Hour,
+		week,
+	}).Draw(t, "step"))
 }
 
 func (m *model) recoverAny(t *rapid.T) {

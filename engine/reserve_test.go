@@ -418,7 +418,8 @@ func TestAnswerThatComesTooLate(t *testing.T) {
 		return approve(a, o)
 	})
 	got, err := first.Once(context.Background(), request("q", "reserveFunds", "x"), func(ctx context.Context,
-		turn engine.Turn) ([]byte, error) {
+		turn engine.Turn,
+	) ([]byte, error) {
 		return first.Reserve(ctx, turn, engine.ReserveAsk{Order: order(12900), Encode: said})
 	})
 	w.no(fault.Unavailable)(string(got), err)

@@ -147,7 +147,7 @@ type world struct {
 	die   crash.Point // the next time this is passed, the process dies
 }
 
-var krw, usd = money.Of("KRW"), money.Of("USD")
+var krw = money.Of("KRW")
 
 const pan = "9999990000000006"
 
@@ -196,10 +196,14 @@ func (w *world) start() {
 			}
 		},
 		Accounts: []engine.Account{
-			{ID: "P", Acquirer: "bc", Terminals: []string{"T1", "T2"}, Merchant: "M1", MCC: "5816", Currencies: []money.Currency{krw},
-				Location: time.UTC},
-			{ID: "P2", Acquirer: "bc", Terminals: []string{"T9"}, Merchant: "M2", MCC: "5817", Currencies: []money.Currency{krw},
-				Location: time.UTC},
+			{
+				ID: "P", Acquirer: "bc", Terminals: []string{"T1", "T2"}, Merchant: "M1", MCC: "5816", Currencies: []money.Currency{krw},
+				Location: time.UTC,
+			},
+			{
+				ID: "P2", Acquirer: "bc", Terminals: []string{"T9"}, Merchant: "M2", MCC: "5817", Currencies: []money.Currency{krw},
+				Location: time.UTC,
+			},
 		},
 	})
 	if err != nil {
@@ -264,7 +268,8 @@ func (w *world) capture(id, reservation string, won int64) (string, error) {
 		Encode: func(id string) ([]byte, error) { return []byte("ACKNOWLEDGED " + id), nil },
 	}
 	got, err := w.Once(context.Background(), request(id, "capture", fmt.Sprint(reservation, won)), func(ctx context.Context,
-		t engine.Turn) ([]byte, error) {
+		t engine.Turn,
+	) ([]byte, error) {
 		return w.Capture(ctx, t, ask)
 	})
 	return string(got), err

@@ -66,8 +66,10 @@ var passes = []struct {
 	{[]string{"constraints"}, (*run).constraints},
 	{[]string{"references"}, (*run).references},
 	{[]string{"keys"}, (*run).keys},
-	{[]string{"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "postings", "balances", "holds", "cards",
-		"cards-open"}, (*run).payments},
+	{[]string{
+		"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "postings", "balances", "holds", "cards",
+		"cards-open",
+	}, (*run).payments},
 	{[]string{"checkpoints", "checkpoint-digests"}, (*run).checkpoints},
 	{[]string{"answers", "answers-open"}, (*run).answers},
 	{[]string{"notices"}, (*run).notices},

@@ -15,10 +15,14 @@ const version = 1
 
 // objects is what the migrations made, by type. Dropping an index or a trigger is how a history is rewritten.
 var objects = map[string][]string{
-	"table": {"advice", "attempt", "balance", "cancel", "capture", "checkpoint", "event", "idempotency", "keyset", "migration", "notice",
-		"notice_try", "operator_case", "posting", "reservation", "series"},
-	"index": {"advice_due", "advice_once", "advice_open", "attempt_live", "cancel_open", "idempotency_running", "notice_due",
-		"reservation_expiring"},
+	"table": {
+		"advice", "attempt", "balance", "cancel", "capture", "checkpoint", "event", "idempotency", "keyset", "migration", "notice",
+		"notice_try", "operator_case", "posting", "reservation", "series",
+	},
+	"index": {
+		"advice_due", "advice_once", "advice_open", "attempt_live", "cancel_open", "idempotency_running", "notice_due",
+		"reservation_expiring",
+	},
 	"trigger": {"event_no_delete", "event_no_update", "posting_no_delete", "posting_no_update"},
 	"view":    {},
 }

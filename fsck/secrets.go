@@ -13,8 +13,10 @@ import (
 var ranges = []string{"30", "34", "35", "36", "37", "38", "39", "4", "51", "52", "53", "54", "55", "6", "9410", "9999"}
 
 // members are the names under which a document would carry a card secret (Korea Cards v1 §3.1, §3.2).
-var members = []string{"accountNumber", "paymentTokenAccountNumber", "cvn", "cvc", "cvv", "cryptogram", "pin", "connectingInformation",
-	"dateOfBirth", "businessIdentifier"}
+var members = []string{
+	"accountNumber", "paymentTokenAccountNumber", "cvn", "cvc", "cvv", "cryptogram", "pin", "connectingInformation",
+	"dateOfBirth", "businessIdentifier",
+}
 
 // foreign are the columns whose text others chose. A number in them may look like a card's by chance, so it is a warning.
 var foreign = map[string][]string{

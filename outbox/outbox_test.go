@@ -90,8 +90,10 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) owe(id, after string) {
 	w.Helper()
-	n := engine.Notice{ID: id, Kind: engine.CaptureResult, Account: "P", Subject: "q-" + id, Result: "SUCCESS", After: after,
-		CreatedAt: w.clock.now}
+	n := engine.Notice{
+		ID: id, Kind: engine.CaptureResult, Account: "P", Subject: "q-" + id, Result: "SUCCESS", After: after,
+		CreatedAt: w.clock.now,
+	}
 	if err := w.db.Update(w.Context(), func(tx engine.Tx) error { return tx.InsertNotice(n) }); err != nil {
 		w.Fatal(err)
 	}

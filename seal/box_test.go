@@ -374,8 +374,10 @@ func TestOneErrorForEveryDecryptFailure(t *testing.T) {
 		{"unknown critical packet", letter{plain: "x", to: []testKey{k}, from: []testKey{g}, after: rawPacket(30, nil)}.wire(t), malformed},
 		{"compressed noise", letter{plain: "x", to: []testKey{k}, before: rawPacket(tagCompressed, []byte("\x01noise"))}.wire(t), malformed},
 		{"compressed in an unknown way", letter{plain: "x", to: []testKey{k}, before: rawPacket(tagCompressed, []byte{3, 0})}.wire(t), malformed},
-		{"compressed twice", letter{plain: "x", to: []testKey{k}, compress: packet.CompressionZIP,
-			before: compressed(t, packet.CompressionZLIB, literal)}.wire(t), malformed},
+		{"compressed twice", letter{
+			plain: "x", to: []testKey{k}, compress: packet.CompressionZIP,
+			before: compressed(t, packet.CompressionZLIB, literal),
+		}.wire(t), malformed},
 		{"a short literal", letter{plain: "x", to: []testKey{k}, before: rawPacket(tagLiteral, []byte("b\x09"))}.wire(t), malformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -434,6 +436,7 @@ func TestSpoiledSessionKeyIsReplaced(t *testing.T) {
 		{"short", []byte{9}, false},
 		{"empty", nil, false},
 	} {
+		//lint:ignore SA1019 a session key is spoiled on purpose here
 		sealed, err := rsa.EncryptPKCS1v15(rand.Reader, k.pub.PublicKey.(*rsa.PublicKey), c.block)
 		must(t, err)
 		cipher, got, err := attempt{k, sealed}.sessionKey(rand.Reader)

@@ -188,6 +188,7 @@ func (a attempt) sessionKey(random io.Reader) (packet.CipherFunction, []byte, er
 	priv := a.key.priv.PrivateKey.(*rsa.PrivateKey)
 	sealed := make([]byte, max(priv.Size(), len(a.cipher)))
 	copy(sealed[len(sealed)-len(a.cipher):], a.cipher) // the wire drops leading zeroes
+	//lint:ignore SA1019 OpenPGP v4 with RSA knows no other padding; the oracle is closed above and by the one error of Open
 	block, err := rsa.DecryptPKCS1v15(nil, priv, sealed)
 	if err == nil && len(block) > 3 {
 		cipher, key := packet.CipherFunction(block[0]), block[1:len(block)-2]

@@ -172,8 +172,10 @@ func TestBadRing(t *testing.T) {
 	if err == nil {
 		t.Fatal("loaded")
 	}
-	for _, want := range []string{"stateless.asc says no state", "odd.sleeping.asc says no state", "noise.active.asc", "open.active.asc",
-		"two.active.asc holds 2 keys", "twice", "bare.active.asc"} {
+	for _, want := range []string{
+		"stateless.asc says no state", "odd.sleeping.asc says no state", "noise.active.asc", "open.active.asc",
+		"two.active.asc holds 2 keys", "twice", "bare.active.asc",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("does not say %q:\n%v", want, err)
 		}

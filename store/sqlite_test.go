@@ -101,8 +101,10 @@ func TestAWeakDatabaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	for _, step := range []string{"journal_mode = WAL", "synchronous = NORMAL", "synchronous = FULL", "foreign_keys = ON",
-		"journal_mode = DELETE"} {
+	for _, step := range []string{
+		"journal_mode = WAL", "synchronous = NORMAL", "synchronous = FULL", "foreign_keys = ON",
+		"journal_mode = DELETE",
+	} {
 		if _, err := conn.ExecContext(t.Context(), "PRAGMA "+step); err != nil {
 			t.Fatal(err)
 		}
@@ -368,8 +370,10 @@ func TestBadNeighboursInOneBatch(t *testing.T) {
 	if err := s.Update(t.Context(), func(tx engine.Tx) error { return reserve(tx, "taken") }); err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"eg", "ge", "geg", "eeg", "gee", "pgp", "gpg", "cgc", "gcg", "ecpgecpg", "eee", "ppp", "gg",
-		"ng", "gng", "rg", "grg", "nrgnrg", "nnn"} {
+	for _, pattern := range []string{
+		"eg", "ge", "geg", "eeg", "gee", "pgp", "gpg", "cgc", "gcg", "ecpgecpg", "eee", "ppp", "gg",
+		"ng", "gng", "rg", "grg", "nrgnrg", "nnn",
+	} {
 		var work []func(engine.Tx) error
 		for i, kind := range pattern {
 			id := fmt.Sprint(pattern, i)
@@ -496,8 +500,10 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 				krw), Held: true,
 			AttemptID: "a", Chain: payment.Chain{Digest: []byte{1}},
 		}
-		a := payment.Attempt{ID: "a", Reservation: "r", State: payment.AttemptApproved, Version: 1, Trace: payment.Trace{STAN: "1",
-			RRN: "RRN1", At: at}}
+		a := payment.Attempt{ID: "a", Reservation: "r", State: payment.AttemptApproved, Version: 1, Trace: payment.Trace{
+			STAN: "1",
+			RRN:  "RRN1", At: at,
+		}}
 		v := payment.Advice{
 			ID: "v", Reservation: "r", Attempt: "a", Kind: payment.Completion, State: payment.AdviceQueued, Trace: a.Trace, Amount: r.Amount,
 			CreatedAt: at, DueAt: at,

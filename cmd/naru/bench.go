@@ -15,8 +15,8 @@ type benchCmd struct {
 }
 
 type benchGSP struct {
-	Duration time.Duration `default:"8s" help:"Length of each load phase."`
-	Rounds   int           `default:"3" help:"How often floor and load alternate; the median counts."`
+	Duration time.Duration `default:"3s" help:"Length of each phase."`
+	Rounds   int           `default:"9" help:"How often floor and load alternate; the median of the ratios counts."`
 	Workers  int           `default:"16" help:"Requests at once."`
 	Accounts int           `default:"16" help:"Accounts over which the spread load goes."`
 	JSON     string        `type:"path" placeholder:"FILE" help:"Write the figures here too."`

@@ -49,8 +49,10 @@ func leaks(text string) bool {
 
 func TestSecretsDoNotPrint(t *testing.T) {
 	for name, v := range secrets(t) {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%U", "%o", "%b", "%e", "%20s",
-			"%-30q", "%.16s", "%+q", "% x"} {
+		for _, verb := range []string{
+			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%c", "%U", "%o", "%b", "%e", "%20s",
+			"%-30q", "%.16s", "%+q", "% x",
+		} {
 			if got := fmt.Sprintf(verb, v); leaks(got) {
 				t.Errorf("%s with %s: %s", name, verb, got)
 			}

@@ -35,8 +35,10 @@ func TestCanonicalContent(t *testing.T) {
 		},
 		{`{"requestHeader":{"requestTimestamp":{"epochMillis":"1","x":{"y":2}}}}`, `{"requestHeader":{}}`, ""},
 		// Only the header's own members are left out.
-		{`{"requestTimestamp":1,"x":{"protocolVersion":{"minor":1},"requestHeader":{"userLocale":"nl"}}}`,
-			`{"requestTimestamp":"1","x":{"protocolVersion":{"minor":"1"},"requestHeader":{"userLocale":"nl"}}}`, ""},
+		{
+			`{"requestTimestamp":1,"x":{"protocolVersion":{"minor":1},"requestHeader":{"userLocale":"nl"}}}`,
+			`{"requestTimestamp":"1","x":{"protocolVersion":{"minor":"1"},"requestHeader":{"userLocale":"nl"}}}`, "",
+		},
 	} {
 		if c.b == "" {
 			c.b = c.a

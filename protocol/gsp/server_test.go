@@ -69,9 +69,18 @@ func TestStep1RouteAndVerb(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", "/v1/echo", 405}, {"PUT", "/v1/echo", 405}, {"OPTIONS", "/v1/echo", 405}, {"HEAD", "/v1/echo", 405},
-		{"POST", "/", 404}, {"GET", "/", 404}, {"POST", "/v1/ECHO", 404}, {"POST", "/v1/echo/", 404}, {"POST", "/v1/test-api/capture", 404},
-		{"POST", "//v1/echo", 404}, {"POST", "/v1/./echo", 404}, {"OPTIONS", "*", 404},
+		{"GET", "/v1/echo", 405},
+		{"PUT", "/v1/echo", 405},
+		{"OPTIONS", "/v1/echo", 405},
+		{"HEAD", "/v1/echo", 405},
+		{"POST", "/", 404},
+		{"GET", "/", 404},
+		{"POST", "/v1/ECHO", 404},
+		{"POST", "/v1/echo/", 404},
+		{"POST", "/v1/test-api/capture", 404},
+		{"POST", "//v1/echo", 404},
+		{"POST", "/v1/./echo", 404},
+		{"OPTIONS", "*", 404},
 	} {
 		path, all := strings.CutSuffix(c.path, "*")
 		req := must(http.NewRequest(c.method, w.url+path, nil))
@@ -276,8 +285,10 @@ func TestSteps7To11(t *testing.T) {
 		missing("no major", `"major":1,`, ``, "requestHeader.protocolVersion.major"),
 		missing("missing comes before version", at+`,`+version, `"protocolVersion":{"major":9}`, "requestHeader.requestTimestamp"),
 		{"X8 other major", `"major":1`, `"major":2`, 400, "INVALID_API_VERSION", "major version 1 is served here"}, // 8
-		{"version comes before id", id + `,` + at + `,"protocolVersion":{"major":1`, `"requestId":"",` + at + `,"protocolVersion":{"major":0`,
-			400, "INVALID_API_VERSION", "major version 1 is served here"},
+		{
+			"version comes before id", id + `,` + at + `,"protocolVersion":{"major":1`, `"requestId":"",` + at + `,"protocolVersion":{"major":0`,
+			400, "INVALID_API_VERSION", "major version 1 is served here",
+		},
 		invalid("major is a fraction", `"major":1`, `"major":1.5`, "requestHeader.protocolVersion.major is not an integer"),
 		good("X7 minor and revision 99", `"minor":0,"revision":0`, `"minor":99,"revision":99`),
 		good("major as a string", `"major":1`, `"major":"1"`),
@@ -300,8 +311,10 @@ func TestSteps7To11(t *testing.T) {
 		invalid("timestamp of 64 bits and more", now, "9223372036854775808", "requestHeader.requestTimestamp is not a number of milliseconds"),
 		invalid("timestamp of generation B", `"`+now+`"`, `{"epochMillis":"`+now+`"}`,
 			"requestHeader.requestTimestamp is not a number of milliseconds"),
-		{"time comes before account", `"` + now + `","protocolVersion"`, `"0","x":0,"protocolVersion"`, 400, "REQUEST_TIMESTAMP_OUT_OF_RANGE",
-			"requestHeader.requestTimestamp is more than 60 s away from our time"},
+		{
+			"time comes before account", `"` + now + `","protocolVersion"`, `"0","x":0,"protocolVersion"`, 400, "REQUEST_TIMESTAMP_OUT_OF_RANGE",
+			"requestHeader.requestTimestamp is more than 60 s away from our time",
+		},
 		missing("no account", `"paymentIntegratorAccountId"`, `"x"`, "paymentIntegratorAccountId"), // 11
 		missing("null account", `"NaruPG_KRW"`, `null`, "paymentIntegratorAccountId"),
 		invalid("account is a number", `"NaruPG_KRW"`, `5`, "paymentIntegratorAccountId is not a string"),
@@ -341,20 +354,32 @@ func TestSteps7To11InGenerationB(t *testing.T) {
 		status         int
 		result, text   string
 	}{
-		{"no epochMillis", `"epochMillis":"` + now + `"`, ``, 400, `"missingRequiredField":{}`,
-			"requestHeader.requestTimestamp.epochMillis is required"},
-		{"timestamp of generation A", `{"epochMillis":"` + now + `"}`, `"` + now + `"`, 400,
-			`"invalidFieldValue":{"invalidFieldName":"requestHeader.requestTimestamp"}`, "requestHeader.requestTimestamp is not an object"},
-		{"no account", `"paymentIntegratorAccountId"`, `"x"`, 400, `"missingRequiredField":{}`,
-			"requestHeader.paymentIntegratorAccountId is required"},
+		{
+			"no epochMillis", `"epochMillis":"` + now + `"`, ``, 400, `"missingRequiredField":{}`,
+			"requestHeader.requestTimestamp.epochMillis is required",
+		},
+		{
+			"timestamp of generation A", `{"epochMillis":"` + now + `"}`, `"` + now + `"`, 400,
+			`"invalidFieldValue":{"invalidFieldName":"requestHeader.requestTimestamp"}`, "requestHeader.requestTimestamp is not an object",
+		},
+		{
+			"no account", `"paymentIntegratorAccountId"`, `"x"`, 400, `"missingRequiredField":{}`,
+			"requestHeader.paymentIntegratorAccountId is required",
+		},
 		{"unknown account", "NaruPG2_KRW", "NaruXX", 404, `"invalidIdentifier":{}`, "unknown paymentIntegratorAccountId"},
 		{"other API", "NaruPG2_KRW", "NaruPG_KRW", 403, `"forbidden":{}`, "this paymentIntegratorAccountId is not enabled for test-v2"},
-		{"version", `"major":2`, `"major":1`, 400,
-			`"invalidApiVersion":{"requestVersion":{"major":1},"expectedVersion":{"major":2}}`, "major version 2 is served here"},
-		{"stale", now, "0", 400, `"requestTimestampOutOfRange":{}`,
-			"requestHeader.requestTimestamp.epochMillis is more than 60 s away from our time"},
-		{"value", `"amount":"5"`, `"amount":true`, 400, `"invalidFieldValue":{"invalidFieldName":"amount"}`,
-			"amount has a type or a value that is not supported"},
+		{
+			"version", `"major":2`, `"major":1`, 400,
+			`"invalidApiVersion":{"requestVersion":{"major":1},"expectedVersion":{"major":2}}`, "major version 2 is served here",
+		},
+		{
+			"stale", now, "0", 400, `"requestTimestampOutOfRange":{}`,
+			"requestHeader.requestTimestamp.epochMillis is more than 60 s away from our time",
+		},
+		{
+			"value", `"amount":"5"`, `"amount":true`, 400, `"invalidFieldValue":{"invalidFieldName":"amount"}`,
+			"amount has a type or a value that is not supported",
+		},
 	} {
 		status, body := w.send("/v2/test-api/hold", strings.Replace(w.askB("b", `"amount":"5",`+card), c.old, c.new, 1))
 		w.want(c.name, status, body, c.status, w.stampedB(`"errorResponseResult":{`+c.result+`},"errorDescription":"`+c.text+

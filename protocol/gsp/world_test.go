@@ -84,11 +84,10 @@ type world struct {
 }
 
 type options struct {
-	config   func(*gsp.Config)
-	maxTLS   uint16
-	ourBox   gsp.Box
-	routes   []gsp.Method
-	accounts accounts
+	config func(*gsp.Config)
+	maxTLS uint16
+	ourBox gsp.Box
+	routes []gsp.Method
 }
 
 func newWorld(t *testing.T, o options) *world {

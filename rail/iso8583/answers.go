@@ -26,8 +26,10 @@ type answer struct {
 type answers map[string]answer
 
 // anythingElse is the last row of rails §1.14: a code nobody told us of refuses, and an operator hears of it.
-var anythingElse = answer{verdict: "declined", decline: string(payment.IssuerDeclined), again: "U", alert: true,
-	meaning: "a code that no table knows"}
+var anythingElse = answer{
+	verdict: "declined", decline: string(payment.IssuerDeclined), again: "U", alert: true,
+	meaning: "a code that no table knows",
+}
 
 // faults is what the caller hears where there is no verdict.
 var faults = map[string]fault.Kind{"unavailable": fault.Unavailable, "internal": fault.Internal, "setup": fault.Precondition}
@@ -35,13 +37,15 @@ var faults = map[string]fault.Kind{"unavailable": fault.Unavailable, "internal":
 var verdicts = []string{"approved", "declined", "partial", "sixteen", "verification_only", "undecided", "nothing_held"}
 
 // declines are the reasons that a table of codes may name.
-var declines = []payment.Reason{payment.IssuerDeclined, payment.DoNotHonor, payment.InsufficientFunds, payment.CardNumberInvalid,
+var declines = []payment.Reason{
+	payment.IssuerDeclined, payment.DoNotHonor, payment.InsufficientFunds, payment.CardNumberInvalid,
 	payment.CardExpired, payment.ExpiryInvalid, payment.LostOrStolen, payment.CardCancelled, payment.CardRestricted,
 	payment.CardNotActivated, payment.SuspectedFraud, payment.TransactionInvalid, payment.NotAllowed, payment.NoRoute,
 	payment.AboveAmountLimit, payment.BelowAmountLimit, payment.PeriodAmountLimit, payment.PeriodCountLimit, payment.CVNMismatch,
 	payment.PINMismatch, payment.BirthOrBusinessNo, payment.AuthenticationRequired, payment.AuthenticationFailed,
 	payment.AuthenticationExpired, payment.RecurringUnsupported, payment.StopPayment, payment.ConsentRevoked,
-	payment.IssuerUnavailable, payment.NetworkTimeout}
+	payment.IssuerUnavailable, payment.NetworkTimeout,
+}
 
 // answers is the table of codes with the profile's exceptions.
 func (p Profile) answers() (answers, error) {
@@ -193,8 +197,10 @@ func adviceReply(m *Message, kind payment.AdviceKind, repeat bool) payment.Advic
 }
 
 // cvnLetters is DE48 CR (rails §1.15). A letter that is not here says that there was a check and no more.
-var cvnLetters = map[string]payment.CVNCheck{"M": payment.CVNMatch, "N": payment.CVNNoMatch, "P": payment.CVNSkippedByNetwork,
-	"S": payment.CVNNotSpecified, "U": payment.CVNIssuerUnsupported, " ": payment.CVNNotSpecified}
+var cvnLetters = map[string]payment.CVNCheck{
+	"M": payment.CVNMatch, "N": payment.CVNNoMatch, "P": payment.CVNSkippedByNetwork,
+	"S": payment.CVNNotSpecified, "U": payment.CVNIssuerUnsupported, " ": payment.CVNNotSpecified,
+}
 
 // avsLetters is DE48 AR (rails §1.15).
 var avsLetters = func() map[string]payment.AVSCheck {

@@ -110,10 +110,12 @@ func TestEveryResponseCode(t *testing.T) {
 func TestAnswerInFull(t *testing.T) {
 	c := mustCodec(t, mustProfile(t, DefaultProfile))
 	m := golden["V4"].Clone().Set(48, "CR01MAR01YAN0830118842MC0203BR07bc/VISAIS10EXAMPLE CIIC02KRCT01CNT05net-1NS03abcRX1420261129031500")
-	want := payment.Outcome{Verdict: payment.Approved, Code: "00", AdviceCode: "03", Approval: "30118842", CVN: payment.CVNMatch,
+	want := payment.Outcome{
+		Verdict: payment.Approved, Code: "00", AdviceCode: "03", Approval: "30118842", CVN: payment.CVNMatch,
 		AVS:    payment.AVSCheck{Raw: "Y", Line: payment.AVSMatch, PostalCode: payment.AVSMatch},
 		Brands: []string{"BC", "VISA"}, Issuer: "EXAMPLE CI", IssuerCountry: "KR", CardKind: payment.Credit, NetworkID: "net-1",
-		NetworkID2: "abc", HostUntil: time.Date(2026, 11, 29, 3, 15, 0, 0, time.UTC)}
+		NetworkID2: "abc", HostUntil: time.Date(2026, 11, 29, 3, 15, 0, 0, time.UTC),
+	}
 	if got := c.outcome(m); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
 	}
@@ -133,24 +135,38 @@ func TestSpecialAnswers(t *testing.T) {
 		m    *Message
 		want payment.Outcome
 	}{
-		"16 with approval code": {def, NewMessage("0110").Set(39, "16").Set(38, "A1B2C3"), payment.Outcome{Verdict: payment.Refused,
+		"16 with approval code": {def, NewMessage("0110").Set(39, "16").Set(38, "A1B2C3"), payment.Outcome{
+			Verdict: payment.Refused,
 			Decline: payment.InsufficientFunds, Undo: payment.UndoInvalid,
-			Alert: "response code 16 came with an approval code", Code: "16", Approval: "A1B2C3"}},
+			Alert: "response code 16 came with an approval code", Code: "16", Approval: "A1B2C3",
+		}},
 		"16 at a host that approves": {yes, NewMessage("0110").Set(39, "16"), payment.Outcome{Verdict: payment.Approved, Code: "16"}},
-		"birth date wrong": {def, NewMessage("0110").Set(39, "05").Set(48, "KB01N"), payment.Outcome{Verdict: payment.Refused,
-			Decline: payment.BirthOrBusinessNo, Code: "05"}},
-		"PIN wrong": {def, NewMessage("0110").Set(39, "05").Set(48, "KP01NKB01N"), payment.Outcome{Verdict: payment.Refused,
-			Decline: payment.PINMismatch, Code: "05"}},
-		"PIN wrong, approved all the same": {def, NewMessage("0110").Set(39, "00").Set(48, "KP01NKB01N"),
-			payment.Outcome{Verdict: payment.Approved, Code: "00"}},
-		"PIN unclear": {def, NewMessage("0110").Set(39, "91").Set(48, "KP01N"),
-			payment.Outcome{Verdict: payment.NothingHeld, Fault: fault.Unavailable, Code: "91"}},
+		"birth date wrong": {def, NewMessage("0110").Set(39, "05").Set(48, "KB01N"), payment.Outcome{
+			Verdict: payment.Refused,
+			Decline: payment.BirthOrBusinessNo, Code: "05",
+		}},
+		"PIN wrong": {def, NewMessage("0110").Set(39, "05").Set(48, "KP01NKB01N"), payment.Outcome{
+			Verdict: payment.Refused,
+			Decline: payment.PINMismatch, Code: "05",
+		}},
+		"PIN wrong, approved all the same": {
+			def, NewMessage("0110").Set(39, "00").Set(48, "KP01NKB01N"),
+			payment.Outcome{Verdict: payment.Approved, Code: "00"},
+		},
+		"PIN unclear": {
+			def, NewMessage("0110").Set(39, "91").Set(48, "KP01N"),
+			payment.Outcome{Verdict: payment.NothingHeld, Fault: fault.Unavailable, Code: "91"},
+		},
 		"no response code":               {def, NewMessage("0110"), unclear(payment.UndoGarbled)},
 		"response code of foreign bytes": {def, NewMessage("0110").Set(39, "\x00\x01"), unclear(payment.UndoGarbled)},
-		"own reason": {own, NewMessage("0110").Set(39, "05"),
-			payment.Outcome{Verdict: payment.Refused, Decline: payment.CardRestricted, Code: "05"}},
-		"own verdict": {own, NewMessage("0110").Set(39, "96"), payment.Outcome{Verdict: payment.Unclear, Fault: fault.Unavailable,
-			Undo: payment.UndoSilence, Code: "96"}},
+		"own reason": {
+			own, NewMessage("0110").Set(39, "05"),
+			payment.Outcome{Verdict: payment.Refused, Decline: payment.CardRestricted, Code: "05"},
+		},
+		"own verdict": {own, NewMessage("0110").Set(39, "96"), payment.Outcome{
+			Verdict: payment.Unclear, Fault: fault.Unavailable,
+			Undo: payment.UndoSilence, Code: "96",
+		}},
 		"own code": {own, NewMessage("0110").Set(39, "Y1"), payment.Outcome{Verdict: payment.Approved, Code: "Y1"}},
 	} {
 		if got := mustCodec(t, c.p).outcome(c.m); !reflect.DeepEqual(got, c.want) {
@@ -161,8 +177,10 @@ func TestSpecialAnswers(t *testing.T) {
 
 func TestLetters(t *testing.T) {
 	c := mustCodec(t, mustProfile(t, DefaultProfile))
-	for letter, want := range map[string]payment.CVNCheck{"M": "match", "N": "no_match", "P": "skipped_by_network", "S": "not_specified",
-		"U": "issuer_unsupported", " ": "not_specified", "Q": "not_specified"} {
+	for letter, want := range map[string]payment.CVNCheck{
+		"M": "match", "N": "no_match", "P": "skipped_by_network", "S": "not_specified",
+		"U": "issuer_unsupported", " ": "not_specified", "Q": "not_specified",
+	} {
 		if got := c.outcome(NewMessage("0110").Set(39, "05").Set(48, "CR01"+letter)).CVN; got != want {
 			t.Errorf("CVV2 %q: %s", letter, got)
 		}

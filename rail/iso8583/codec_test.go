@@ -47,16 +47,20 @@ func mustPAN(t testing.TB, digits string) card.PAN {
 func order(t testing.TB) payment.AuthOrder {
 	stan, rrn := Identify(122, holdAt)
 	rrn = rrn[:4] + "12" + rrn[6:] // the vector counts hours in local time
-	return payment.AuthOrder{Trace: payment.Trace{STAN: stan, RRN: rrn, At: holdAt}, Terminal: "PI000001", Merchant: "PIMERCHANT00001",
+	return payment.AuthOrder{
+		Trace: payment.Trace{STAN: stan, RRN: rrn, At: holdAt}, Terminal: "PI000001", Merchant: "PIMERCHANT00001",
 		Local: seoul, Amount: won(10_000), PAN: mustPAN(t, testPAN), Expiry: card.Expiry{Year: 2028, Month: 12}, MCC: "5816",
-		Statement: "Google*Test"}
+		Statement: "Google*Test",
+	}
 }
 
 func adviceOrder(t testing.TB, kind payment.AdviceKind, stan string, at time.Time) payment.AdviceOrder {
 	o := order(t)
 	return payment.AdviceOrder{
-		Advice: payment.Advice{Kind: kind, Trace: payment.Trace{STAN: stan, RRN: "its own, unused", At: at}, Amount: o.Amount,
-			Reason: payment.UndoSilence},
+		Advice: payment.Advice{
+			Kind: kind, Trace: payment.Trace{STAN: stan, RRN: "its own, unused", At: at}, Amount: o.Amount,
+			Reason: payment.UndoSilence,
+		},
 		Original: o.Trace, Whole: o.Amount, Terminal: o.Terminal, Merchant: o.Merchant, Local: seoul, PAN: o.PAN, Expiry: o.Expiry, MCC: o.MCC,
 	}
 }
@@ -79,8 +83,10 @@ func TestOrdersBecomeGoldenVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, m := range map[string]*Message{"V1": networkMessage("301", "000001", holdAt), "V3": hold, "V5": reversal, "V7": capture,
-		"V2": replyTo(networkMessage("301", "000001", holdAt), "00")} {
+	for name, m := range map[string]*Message{
+		"V1": networkMessage("301", "000001", holdAt), "V3": hold, "V5": reversal, "V7": capture,
+		"V2": replyTo(networkMessage("301", "000001", holdAt), "00"),
+	} {
 		if raw, err := m.pack(c.spec); err != nil || !bytes.Equal(raw, want[name]) {
 			t.Errorf("%s:\n%x, %v; want\n%x", name, raw, err, want[name])
 		}
@@ -101,9 +107,11 @@ func TestAuthorisationCarriesEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 		var private strings.Builder
-		for _, tag := range []string{"IN00", "BD910417", "PW47", "CN" + strings.Repeat("q", 88), "CV987", "EC05", "CAcavv=", "DSds",
+		for _, tag := range []string{
+			"IN00", "BD910417", "PW47", "CN" + strings.Repeat("q", 88), "CV987", "EC05", "CAcavv=", "DSds",
 			"TV2.2.0", "TSts",
-			"CIM", "IRR", "SIU", "NTnet-1", "PRD", "AASEOUL JONGROGU 1-2", "AP03000", "ACKR", "MRpay-1"} {
+			"CIM", "IRR", "SIU", "NTnet-1", "PRD", "AASEOUL JONGROGU 1-2", "AP03000", "ACKR", "MRpay-1",
+		} {
 			fmt.Fprintf(&private, "%s%0*d%s", tag[:2], digits, len(tag)-2, tag[2:])
 		}
 		want := golden["V3"].Clone().Set(22, "102").Set(48, private.String()).Set(43, "GUGEUL*BYEOLNONGJANG CAFESEOUL        KR")
@@ -143,9 +151,13 @@ func TestAdvices(t *testing.T) {
 		kind        payment.AdviceKind
 		first, next string
 	}{
-		{p, payment.Completion, "0220", "0221"}, {plain, payment.Completion, "0220", "0220"},
-		{p, payment.Reversal, "0420", "0421"}, {plain, payment.Reversal, "0420", "0420"}, {online, payment.Reversal, "0400", "0421"},
-		{p, payment.ReleaseRest, "0420", "0421"}, {online, payment.ReleaseRest, "0420", "0421"},
+		{p, payment.Completion, "0220", "0221"},
+		{plain, payment.Completion, "0220", "0220"},
+		{p, payment.Reversal, "0420", "0421"},
+		{plain, payment.Reversal, "0420", "0420"},
+		{online, payment.Reversal, "0400", "0421"},
+		{p, payment.ReleaseRest, "0420", "0421"},
+		{online, payment.ReleaseRest, "0420", "0421"},
 		{mustProfile(t, "pi87-alt"), payment.Reversal, "0400", "0420"},
 	} {
 		code := mustCodec(t, c.p)
@@ -180,8 +192,10 @@ func TestAdvices(t *testing.T) {
 }
 
 func TestReversalReasons(t *testing.T) {
-	for reason, want := range map[payment.UndoReason]string{payment.UndoCancel: "4000", payment.UndoCrash: "4002", payment.UndoGarbled: "4003",
-		payment.UndoInvalid: "4020", payment.UndoSilence: "4021", payment.UndoLate: "4006", payment.UndoPartial: "4000", "": "4001"} {
+	for reason, want := range map[payment.UndoReason]string{
+		payment.UndoCancel: "4000", payment.UndoCrash: "4002", payment.UndoGarbled: "4003",
+		payment.UndoInvalid: "4020", payment.UndoSilence: "4021", payment.UndoLate: "4006", payment.UndoPartial: "4000", "": "4001",
+	} {
 		a := adviceOrder(t, payment.Reversal, "000125", holdAt)
 		a.Reason = reason
 		if m, err := mustCodec(t, mustProfile(t, DefaultProfile)).advice(a, false); err != nil || m.Get(60) != want {
@@ -201,10 +215,12 @@ func TestAcquirerNamesItsMessages(t *testing.T) {
 	if got := a.Trace(122, holdAt.In(seoul).Add(999*time.Millisecond)); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	for _, broken := range []Contract{{},
+	for _, broken := range []Contract{
+		{},
 		{Institution: "123456789012", Country: "KR", CountryCode: "410"},
 		{Institution: "1", Country: "kr", CountryCode: "410"},
-		{Institution: "1", Country: "KR", CountryCode: "KOR"}} {
+		{Institution: "1", Country: "KR", CountryCode: "KOR"},
+	} {
 		if _, err := NewAcquirer(cfg, broken); err == nil {
 			t.Errorf("%+v was accepted", broken)
 		}
@@ -278,10 +294,12 @@ func TestStatementAlwaysFits(t *testing.T) {
 			t.Fatalf("%q: %v", m.Get(43), err)
 		}
 	})
-	for text, want := range map[string]string{"한국 전자상거래": "HANGUK JEONJASANGGEORAE",
+	for text, want := range map[string]string{
+		"한국 전자상거래":     "HANGUK JEONJASANGGEORAE",
 		"ＧＯＯＧＬＥ＊  Ｐａｙ": "GOOGLE* PAY",
 		"Ünïcode ½ 株式": "UNICODE 12",
-		"값 닭 않":        "GAP DAK AN", "\x00\n": ""} {
+		"값 닭 않":        "GAP DAK AN", "\x00\n": "",
+	} {
 		if got := latin(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -327,8 +345,10 @@ func TestIdentify(t *testing.T) {
 	if stan, rrn := Identify(122, holdAt); stan != "000123" || rrn != "632603000123" {
 		t.Errorf("%s %s", stan, rrn)
 	}
-	for n, want := range map[int64]string{0: "000001", 999_998: "999999", 999_999: "A00001",
-		2*999_999 - 1: "CR9999", 12*999_999 - 1: "6H9999", 12 * 999_999: "000001"} {
+	for n, want := range map[int64]string{
+		0: "000001", 999_998: "999999", 999_999: "A00001",
+		2*999_999 - 1: "CR9999", 12*999_999 - 1: "6H9999", 12 * 999_999: "000001",
+	} {
 		if _, rrn := Identify(n, holdAt); rrn[6:] != want {
 			t.Errorf("%d: %s, want %s", n, rrn[6:], want)
 		}
@@ -364,11 +384,13 @@ func TestProfiles(t *testing.T) {
 	bad.NetworkCodes, bad.TLS, bad.Timeouts.Idle = NetworkCodes{SignOff: "2"}, TLS{Cert: "x"}, Duration{}
 	bad.ResponseMap = map[string]Override{"05": {Decline: "nonsense"}, "7": {Verdict: "maybe"}}
 	err := bad.Validate()
-	for _, word := range []string{"header", "numeric_encoding", "mti_version", "capture_mode", "reversal_reason_element",
+	for _, word := range []string{
+		"header", "numeric_encoding", "mti_version", "capture_mode", "reversal_reason_element",
 		"match_key: element 4",
 		"match_key needs", "echo_set", "tpdu", "saf.backoff", "pool.connections", "sign_off", "sign_on", "cert and key",
 		"tls.enabled", "timeouts.idle",
-		`no such decline: "nonsense"`, `response code "7"`} {
+		`no such decline: "nonsense"`, `response code "7"`,
+	} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s is not refused", word)
 		}

@@ -70,8 +70,10 @@ func (b *bench) hold(pan string) (payment.AuthOrder, payment.Outcome) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := payment.AuthOrder{Terminal: "PI000001", Merchant: "PIMERCHANT00001", Amount: money.New(10_000, money.Of("KRW")), PAN: p,
-		Expiry: card.Expiry{Year: 2029, Month: 12}, MCC: "5816", Statement: "GOOGLE*별농장", Reference: "payment-1"}
+	o := payment.AuthOrder{
+		Terminal: "PI000001", Merchant: "PIMERCHANT00001", Amount: money.New(10_000, money.Of("KRW")), PAN: p,
+		Expiry: card.Expiry{Year: 2029, Month: 12}, MCC: "5816", Statement: "GOOGLE*별농장", Reference: "payment-1",
+	}
 	for out := (payment.Outcome{Verdict: payment.NotSent}); ; {
 		if b.Context().Err() != nil {
 			b.Fatal("never signed on")
@@ -86,8 +88,10 @@ func (b *bench) hold(pan string) (payment.AuthOrder, payment.Outcome) {
 func (b *bench) advise(o payment.AuthOrder, approval string, a payment.Advice) payment.AdviceVerdict {
 	b.Helper()
 	a.Trace = b.trace()
-	order := payment.AdviceOrder{Advice: a, Original: o.Trace, Whole: o.Amount, Terminal: o.Terminal, Merchant: o.Merchant, PAN: o.PAN,
-		Expiry: o.Expiry, MCC: o.MCC, Approval: approval}
+	order := payment.AdviceOrder{
+		Advice: a, Original: o.Trace, Whole: o.Amount, Terminal: o.Terminal, Merchant: o.Merchant, PAN: o.PAN,
+		Expiry: o.Expiry, MCC: o.MCC, Approval: approval,
+	}
 	first := b.rail.Advise(b.Context(), order, false)
 	if first.Verdict == payment.AdviceNotSent {
 		return first.Verdict // the host has hung up; the link comes back

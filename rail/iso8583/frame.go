@@ -29,18 +29,26 @@ type lengthHeader struct {
 }
 
 var lengthHeaders = map[string]lengthHeader{
-	"bin2": {2, maxFrame,
+	"bin2": {
+		2, maxFrame,
 		func(n int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(n)) },
-		func(h []byte) (int, bool) { return int(binary.BigEndian.Uint16(h)), true }},
-	"ascii4": {4, maxFrame,
+		func(h []byte) (int, bool) { return int(binary.BigEndian.Uint16(h)), true },
+	},
+	"ascii4": {
+		4, maxFrame,
 		func(n int) []byte { return fmt.Appendf(nil, "%04d", n) },
-		func(h []byte) (int, bool) { return decimal(string(h)) }},
-	"bcd2": {2, maxFrame,
+		func(h []byte) (int, bool) { return decimal(string(h)) },
+	},
+	"bcd2": {
+		2, maxFrame,
 		func(n int) []byte { return []byte{byte(n/1000<<4 | n/100%10), byte(n/10%10<<4 | n%10)} },
-		func(h []byte) (int, bool) { return decimal(hex.EncodeToString(h)) }},
-	"vml": {4, 2048, // length and two reserved bytes; the low nibble of the last one marks a heartbeat
+		func(h []byte) (int, bool) { return decimal(hex.EncodeToString(h)) },
+	},
+	"vml": {
+		4, 2048, // length and two reserved bytes; the low nibble of the last one marks a heartbeat
 		func(n int) []byte { return []byte{byte(n >> 8), byte(n), 0, 0} },
-		func(h []byte) (int, bool) { return int(binary.BigEndian.Uint16(h)), true }},
+		func(h []byte) (int, bool) { return int(binary.BigEndian.Uint16(h)), true },
+	},
 }
 
 func decimal(digits string) (int, bool) {

@@ -182,8 +182,10 @@ func run(t *testing.T, p Profile, secure *tls.Config, addresses ...string) *runn
 	t.Helper()
 	p.Pool.Addresses = addresses
 	r := &running{up: make(chan struct{}, 256), down: make(chan struct{}, 1), late: make(chan *Message, 64), count: &Counters{}}
-	a, err := NewAcquirer(LinkConfig{Profile: p, TLS: secure, Now: func() time.Time { return holdAt }, Jitter: func() float64 { return 0.5 },
-		Late: func(m *Message) { r.late <- m }, Log: slog.New(signal{slog.DiscardHandler, r.up, r.down}), Counters: r.count}, contract)
+	a, err := NewAcquirer(LinkConfig{
+		Profile: p, TLS: secure, Now: func() time.Time { return holdAt }, Jitter: func() float64 { return 0.5 },
+		Late: func(m *Message) { r.late <- m }, Log: slog.New(signal{slog.DiscardHandler, r.up, r.down}), Counters: r.count,
+	}, contract)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,27 +318,39 @@ func TestAnswersThatCannotBeBelieved(t *testing.T) {
 		err    error
 		want   payment.Outcome
 	}{
-		"wrong amount": {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(4, "000000020000"))) }, ErrContradiction,
-			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE4: differs"}},
-		"wrong card": {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(2, "9999990000000014"))) }, ErrContradiction,
-			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE2: differs"}},
-		"wrong terminal": {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(41, "PI000002"))) }, ErrContradiction,
-			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE41: differs"}},
-		"partial amount": {func(c *peer, m *Message) { c.send(c.frame(answered(m, "10").Set(4, "000000005000"))) }, nil,
-			payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined, Undo: payment.UndoPartial, Code: "10"}},
+		"wrong amount": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(4, "000000020000"))) }, ErrContradiction,
+			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE4: differs"},
+		},
+		"wrong card": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(2, "9999990000000014"))) }, ErrContradiction,
+			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE2: differs"},
+		},
+		"wrong terminal": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(41, "PI000002"))) }, ErrContradiction,
+			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE41: differs"},
+		},
+		"partial amount": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "10").Set(4, "000000005000"))) }, nil,
+			payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined, Undo: payment.UndoPartial, Code: "10"},
+		},
 		"garbled behind its identity": {func(c *peer, m *Message) {
 			raw, _ := answered(m, "00").Set(63, "abc").pack(c.profile.Spec())
 			c.send(c.wrap(raw[:len(raw)-1]))
 		}, ErrGarbled, payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoGarbled}},
-		"closed before the answer": {func(c *peer, _ *Message) { c.Close() }, ErrLost,
-			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}},
+		"closed before the answer": {
+			func(c *peer, _ *Message) { c.Close() }, ErrLost,
+			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence},
+		},
 		"closed inside the answer": {func(c *peer, m *Message) {
 			f := c.frame(answered(m, "00"))
 			c.send(f[:len(f)/2])
 			c.Close()
 		}, ErrLost, payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}},
-		"garbage on the line": {func(c *peer, _ *Message) { c.send([]byte("\xff\xffHTTP/1.1 400 Bad Request")) }, ErrLost,
-			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}},
+		"garbage on the line": {
+			func(c *peer, _ *Message) { c.send([]byte("\xff\xffHTTP/1.1 400 Bad Request")) }, ErrLost,
+			payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence},
+		},
 		"a good frame of garbage, then the answer": {func(c *peer, m *Message) {
 			c.send(c.wrap([]byte("this is no message at all")))
 			c.answer(m, "51")
@@ -470,7 +484,8 @@ func TestHostRequests(t *testing.T) {
 		want *Message
 	}{
 		{nil, NewMessage("0112").Set(4, "000000000001").Set(7, "1122031500").Set(11, "000001").Set(39, "12")},
-		{network("301"), network("301").Set(39, "00")}, {network("201"), network("201").Set(39, "00")},
+		{network("301"), network("301").Set(39, "00")},
+		{network("201"), network("201").Set(39, "00")},
 		{network("101"), network("101").Set(39, "12")},
 		{NewMessage("0121").Set(7, "1122031500").Set(11, "000001"), NewMessage("0130").Set(7, "1122031500").Set(11, "000001").Set(39, "12")},
 		{NewMessage("0422").Set(2, testPAN).Set(11, "000001"), NewMessage("0432").Set(11, "000001").Set(39, "12")},
@@ -699,10 +714,12 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acquirer"},
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "acquirer"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true,
 		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	},
 		&x509.Certificate{Subject: pkix.Name{CommonName: "acquirer"}}, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -734,9 +751,11 @@ func TestTLS(t *testing.T) {
 
 func TestPlaintextOnlyOnLoopback(t *testing.T) {
 	cfg := LinkConfig{Profile: mustProfile(t, DefaultProfile), Now: time.Now, Jitter: func() float64 { return 0 }}
-	for address, fine := range map[string]bool{"127.0.0.1:1": true, "[::1]:1": true, "localhost:1": true, "192.0.2.1:1": false,
+	for address, fine := range map[string]bool{
+		"127.0.0.1:1": true, "[::1]:1": true, "localhost:1": true, "192.0.2.1:1": false,
 		"acquirer.example:1":  false,
-		"127.0.0.1.example:1": false, "127.0.0.1": false, "0.0.0.0:1": false} {
+		"127.0.0.1.example:1": false, "127.0.0.1": false, "0.0.0.0:1": false,
+	} {
 		cfg.Profile.Pool.Addresses = []string{address}
 		if _, err := NewLink(cfg); (err == nil) != fine {
 			t.Errorf("%s: %v", address, err)

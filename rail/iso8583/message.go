@@ -164,8 +164,10 @@ func unpack(spec *moov.MessageSpec, raw []byte) (*Message, error) {
 
 // shown are the elements whose content may stand in a log. The list is of what is harmless, so that an element nobody thought
 // of stays masked: DE2, 14, 34-36, 38, 45, 48, 52, 55 and every private one (rails §1.17 L6).
-var shown = map[int]bool{3: true, 4: true, 7: true, 11: true, 12: true, 13: true, 15: true, 18: true, 22: true, 24: true, 25: true,
-	32: true, 37: true, 39: true, 41: true, 42: true, 49: true, 66: true, 70: true, 90: true}
+var shown = map[int]bool{
+	3: true, 4: true, 7: true, 11: true, 12: true, 13: true, 15: true, 18: true, 22: true, 24: true, 25: true,
+	32: true, 37: true, 39: true, 41: true, 42: true, 49: true, 66: true, 70: true, 90: true,
+}
 
 // String is the masked message: type, harmless elements, and the mere presence of all others.
 func (m *Message) String() string {

@@ -51,8 +51,10 @@ var (
 )
 
 func newSession(l *Link, conn net.Conn) *session {
-	s := &session{link: l, conn: conn, out: make(chan []byte), back: make(chan reply, 16), heard: make(chan struct{}, 1),
-		gone: make(chan struct{}), dead: make(chan struct{}), pending: map[string]chan result{}, empty: make(chan struct{})}
+	s := &session{
+		link: l, conn: conn, out: make(chan []byte), back: make(chan reply, 16), heard: make(chan struct{}, 1),
+		gone: make(chan struct{}), dead: make(chan struct{}), pending: map[string]chan result{}, empty: make(chan struct{}),
+	}
 	s.work.Go(s.read)
 	s.work.Go(s.write)
 	return s

@@ -175,8 +175,10 @@ func idempotency(w *world) {
 	if row, _ := find(); !reflect.DeepEqual(row, running) {
 		same(w, "running", row, running)
 	}
-	older := engine.Idempotency{Key: engine.Key{Account: "P2", RequestID: "q"}, Method: "m", Fingerprint: []byte{3},
-		CreatedAt: start.Add(-time.Second)}
+	older := engine.Idempotency{
+		Key: engine.Key{Account: "P2", RequestID: "q"}, Method: "m", Fingerprint: []byte{3},
+		CreatedAt: start.Add(-time.Second),
+	}
 	if !insert(older) {
 		w.Error("another account's key was refused")
 	}
@@ -435,8 +437,10 @@ func captures(w *world) {
 	for _, s := range []payment.CaptureState{payment.CaptureLapsed, payment.CaptureRevoked} { // the schema knows every verdict
 		id := string(s)
 		w.hold(id)
-		y := engine.Capture{ID: id, Key: engine.Key{Account: "P", RequestID: id}, Reservation: id, Amount: money.New(1, krw),
-			State: payment.CaptureOpen, At: start}
+		y := engine.Capture{
+			ID: id, Key: engine.Key{Account: "P", RequestID: id}, Reservation: id, Amount: money.New(1, krw),
+			State: payment.CaptureOpen, At: start,
+		}
 		w.do(func(tx engine.Tx) error { return tx.InsertCapture(y) })
 		y.State, y.DoneAt = s, start
 		w.do(func(tx engine.Tx) error { return tx.UpdateCapture(y) })
@@ -447,8 +451,10 @@ func cancels(w *world) {
 	w.hold("r")
 	w.hold("s")
 	cancel := func(id, reservation string, at time.Time) engine.Cancel {
-		return engine.Cancel{ID: id, Key: engine.Key{Account: "P", RequestID: "q" + id}, Reservation: reservation,
-			State: payment.CancelOpen, At: at}
+		return engine.Cancel{
+			ID: id, Key: engine.Key{Account: "P", RequestID: "q" + id}, Reservation: reservation,
+			State: payment.CancelOpen, At: at,
+		}
 	}
 	first, second, elsewhere := cancel("2", "r", start), cancel("1", "r", start.Add(time.Second)), cancel("3", "s", start)
 	for _, x := range []engine.Cancel{second, first, elsewhere} {
@@ -635,8 +641,10 @@ func postings(w *world) {
 		return tx.Post(event("r", 9), []ledger.Posting{p})
 	})
 	w.refuses("a posting of nothing", func(tx engine.Tx) error {
-		return tx.Post(event("r", 9), []ledger.Posting{{Debit: ledger.Account{Kind: "a", Owner: "P"}, Credit: ledger.Account{Kind: "b",
-			Owner: "P"}, Amount: money.New(0, krw)}})
+		return tx.Post(event("r", 9), []ledger.Posting{{Debit: ledger.Account{Kind: "a", Owner: "P"}, Credit: ledger.Account{
+			Kind:  "b",
+			Owner: "P",
+		}, Amount: money.New(0, krw)}})
 	})
 	got, err := w.Store.(interface {
 		Balances(context.Context) ([]store.Balance, error)
@@ -709,8 +717,10 @@ func notices(w *world) {
 		}
 	}
 	try := func(id string, n int, s engine.NoticeState, due time.Time) error {
-		return box.RecordTry(ctx, engine.NoticeTry{Notice: id, N: n, At: start, Status: 503, Outcome: "UNAVAILABLE",
-			Took: time.Millisecond, State: s, Due: due})
+		return box.RecordTry(ctx, engine.NoticeTry{
+			Notice: id, N: n, At: start, Status: 503, Outcome: "UNAVAILABLE",
+			Took: time.Millisecond, State: s, Due: due,
+		})
 	}
 	due(start, 9, engine.DueNotice{Notice: first})
 	due(start.Add(time.Second), 9, engine.DueNotice{Notice: first}, engine.DueNotice{Notice: second})

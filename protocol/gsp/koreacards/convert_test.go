@@ -179,8 +179,10 @@ func TestReserveFundsFaults(t *testing.T) {
 		"merchantCategoryCode":   {"", "581", "58166", "58x6", 5816},
 		"transactionDescription": {5, edits{}},
 		"accountDetails":         {"card", edits{"card": 5}},
-		cardAt + "accountNumber": {"", "4242x24242424242", "424242424242", "42424242424242424242", " 4242424242424242",
-			"４２４２４２４２４２４２４２４２", 4242424242424242},
+		cardAt + "accountNumber": {
+			"", "4242x24242424242", "424242424242", "42424242424242424242", " 4242424242424242",
+			"４２４２４２４２４２４２４２４２", 4242424242424242,
+		},
 		cardAt + "nameOnCard":                         {7, []any{}},
 		cardAt + "expiryMonth":                        {"", "8", "008", "AU", 8, absent},
 		cardAt + "expiryYear":                         {"", "9", "2029", "2x", 29, absent},
@@ -319,8 +321,10 @@ func TestReserveFundsAccepts(t *testing.T) {
 			edits{options + "pin": "4711"}, func(o payment.AuthOrder) bool { return o.Holder.PINDigits.Reveal() == "47" },
 		},
 		"none of the holder's": {
-			edits{options + "pin": absent, options + "dateOfBirth": absent, options + "businessIdentifier": nil,
-				options + "connectingInformation": absent},
+			edits{
+				options + "pin": absent, options + "dateOfBirth": absent, options + "businessIdentifier": nil,
+				options + "connectingInformation": absent,
+			},
 			func(o payment.AuthOrder) bool { return o.Holder == payment.Holder{} },
 		},
 		"an empty address": {edits{"addressVerificationData": edits{}}, func(o payment.AuthOrder) bool { return o.Address.IsZero() }},
@@ -354,8 +358,10 @@ func TestMistypedCardDataDeclines(t *testing.T) {
 		"pin too short":            {all, edits{options + "pin": "4"}, "PIN_MISMATCH"},
 		"pin too long":             {all, edits{options + "pin": "47110"}, "PIN_MISMATCH"},
 		"pin too long, strictly": {
-			Profile{HolderFields: StrictHolder}, edits{options + "pin": "471", options + "businessIdentifier": absent,
-				options + "dateOfBirth": absent}, "PIN_MISMATCH",
+			Profile{HolderFields: StrictHolder}, edits{
+				options + "pin": "471", options + "businessIdentifier": absent,
+				options + "dateOfBirth": absent,
+			}, "PIN_MISMATCH",
 		},
 		"no such day":            {all, edits{options + "dateOfBirth": "1991-02-30"}, "DOB_OR_BRN_MISMATCH"},
 		"no such month, compact": {all, edits{options + "dateOfBirth": "911317"}, "DOB_OR_BRN_MISMATCH"},
@@ -383,8 +389,10 @@ func TestMistypedCardDataDeclines(t *testing.T) {
 	}{
 		"check digit left to the network": {Profile{SkipLuhn: true}, edits{cardAt + "accountNumber": "4242424242424241"}},
 		"any: what has no known form stays out": {
-			Profile{HolderFields: AnyHolder}, edits{options + "pin": "47110", options + "dateOfBirth": "soon",
-				options + "businessIdentifier": "12", options + "connectingInformation": "?"},
+			Profile{HolderFields: AnyHolder}, edits{
+				options + "pin": "47110", options + "dateOfBirth": "soon",
+				options + "businessIdentifier": "12", options + "connectingInformation": "?",
+			},
 		},
 	} {
 		ask, err := reserveAsk(t, korea.with(row.profile), edited(t, "p1-full", row.edit))
@@ -445,8 +453,11 @@ func TestReserveFundsAnswers(t *testing.T) {
 	}{
 		{"p1-request", "p1-approved", Profile{}, engine.ReserveResult{ReservationID: "hb-auth-0000731", Outcome: approved, HoldUntil: until}},
 		{"p1-request", "p1-declined", Profile{}, engine.ReserveResult{ReservationID: "hb-auth-0000731", Outcome: declined}},
-		{"p1-full", "p1-all", Profile{NetworkResult: PassThroughForm},
-			engine.ReserveResult{ReservationID: "hb-auth-0000732", Outcome: full, HoldUntil: until}},
+		{
+			"p1-full", "p1-all",
+			Profile{NetworkResult: PassThroughForm},
+			engine.ReserveResult{ReservationID: "hb-auth-0000732", Outcome: full, HoldUntil: until},
+		},
 	} {
 		ask, err := reserveAsk(t, korea.with(row.profile), golden(t, row.request))
 		if err != nil {
@@ -504,10 +515,15 @@ func TestAnswerTables(t *testing.T) {
 		{RawForm, payment.Outcome{}, CardNetworkResult{CardNetworkResultNotAvailable: no}},
 		{PassThroughForm, payment.Outcome{}, CardNetworkResult{CardNetworkResultNotAvailable: no}},
 		{"raw", payment.Outcome{Code: "N4", AdviceCode: "03"}, CardNetworkResult{RawResult: &RawResult{"Iso8583Code", "N4"}}},
-		{PassThroughForm, payment.Outcome{Code: "116"},
-			CardNetworkResult{PassThroughResponseCodes: &PassThroughResponseCodes{Iso8583V1993ResponseCode: "116"}}},
-		{RawForm, payment.Outcome{Code: "10", Approval: "AB 1"}, CardNetworkResult{RawResult: &RawResult{"Iso8583Code", "10"},
-			AuthorizationCode: "AB 1"}},
+		{
+			PassThroughForm,
+			payment.Outcome{Code: "116"},
+			CardNetworkResult{PassThroughResponseCodes: &PassThroughResponseCodes{Iso8583V1993ResponseCode: "116"}},
+		},
+		{RawForm, payment.Outcome{Code: "10", Approval: "AB 1"}, CardNetworkResult{
+			RawResult:         &RawResult{"Iso8583Code", "10"},
+			AuthorizationCode: "AB 1",
+		}},
 	} {
 		check("network "+string(row.form)+row.out.Code, Profile{NetworkResult: row.form}.networkResult(row.out), row.want)
 	}

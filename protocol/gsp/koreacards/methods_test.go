@@ -149,8 +149,10 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 		`"additionalTransactionProcessingResult":{"storedCredentialInformationNotSent":{}},"result":"SUCCESS"}`
 	for _, row := range []struct{ path, example, account, asked, answer string }{
 		{apiPath + "reserveFunds", "p1-request", "HanbitPG_KRW", "reserve 12900 KRW decided=false", approved},
-		{apiPath + "asynchronousCaptureFundsReservation", "p2-request", "HanbitPG_KRW", "capture 12900 KRW of KR-RSV-a3f9-0001",
-			`"result":"ACKNOWLEDGED"}`},
+		{
+			apiPath + "asynchronousCaptureFundsReservation", "p2-request", "HanbitPG_KRW", "capture 12900 KRW of KR-RSV-a3f9-0001",
+			`"result":"ACKNOWLEDGED"}`,
+		},
 		{apiPath + "asynchronousCancelFundsReservation", "p3-request", "HanbitPG_KRW", "cancel KR-RSV-91d2-0002", `"result":"ACKNOWLEDGED"}`},
 	} {
 		v.asked = nil
@@ -164,8 +166,10 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 		!strings.HasSuffix(answer, `"clientMessage":"annyeong 0001"}`) {
 		t.Errorf("echo: %d %s", status, answer)
 	}
-	for _, path := range []string{apiPath + "capture", apiPath + "reservefunds", "/v1/reserveFunds", apiPath + "echo",
-		apiPath + "reserveFunds/HanbitPG_KRW"} {
+	for _, path := range []string{
+		apiPath + "capture", apiPath + "reservefunds", "/v1/reserveFunds", apiPath + "echo",
+		apiPath + "reserveFunds/HanbitPG_KRW",
+	} {
 		if status, answer := post(t, base+path, "HanbitPG_KRW", string(golden(t, "p2-request"))); status != 404 || answer != "" {
 			t.Errorf("%s: %d %q, want 404 and nothing", path, status, answer)
 		}
@@ -195,11 +199,14 @@ func TestErrorMatrix(t *testing.T) {
 			reserve, "p1-full", "HanbitPG_KRW", edits{options + "electronicCommerceIndicator": absent}, nil, 400, "MISSING_REQUIRED_FIELD",
 		},
 		"two members of a union": {
-			reserve, "p1-full", "HanbitPG_KRW", edits{options + "electronicCommerceIndicatorNotApplicable": edits{}}, nil, 400,
+			reserve, "p1-full", "HanbitPG_KRW",
+			edits{options + "electronicCommerceIndicatorNotApplicable": edits{}},
+			nil, 400,
 			"INVALID_FIELD_VALUE",
 		},
 		"zero value of an enum": {
-			reserve, "p1-full", "HanbitPG_KRW", edits{options + "userSelectedProcessingNetworkType": "PROCESSING_NETWORK_TYPE_UNSPECIFIED"},
+			reserve, "p1-full", "HanbitPG_KRW",
+			edits{options + "userSelectedProcessingNetworkType": "PROCESSING_NETWORK_TYPE_UNSPECIFIED"},
 			nil, 400, "INVALID_FIELD_VALUE",
 		},
 		"amount no int64":         {reserve, "p1-full", "HanbitPG_KRW", edits{"amount": "12.5"}, nil, 400, "INVALID_FIELD_VALUE"},

@@ -30,10 +30,14 @@ func success(result string) gsp.Reply {
 }
 
 func TestVerdictsOnTheWire(t *testing.T) {
-	capture := engine.Notice{ID: "hb-g1-0000731", Kind: engine.CaptureResult, Account: "HanbitPG_KRW", Subject: "KR-CAP-77b0-0001",
-		Result: "SUCCESS"}
-	cancel := engine.Notice{ID: "hb-g2-0000732", Kind: engine.CancelResult, Account: "HanbitPG_KRW", Subject: "KR-CXL-0a91-0001",
-		Result: "SUCCESS"}
+	capture := engine.Notice{
+		ID: "hb-g1-0000731", Kind: engine.CaptureResult, Account: "HanbitPG_KRW", Subject: "KR-CAP-77b0-0001",
+		Result: "SUCCESS",
+	}
+	cancel := engine.Notice{
+		ID: "hb-g2-0000732", Kind: engine.CancelResult, Account: "HanbitPG_KRW", Subject: "KR-CXL-0a91-0001",
+		Result: "SUCCESS",
+	}
 	const g1, g2 = "/v1/payment-integrator-korea-cards-api/captureFundsReservationResultNotification",
 		"/google-korea-cards-api/v1/cancelFundsReservationResultNotification"
 	with := func(n engine.Notice, result, code string) engine.Notice { n.Result, n.Code = result, code; return n }
@@ -56,7 +60,8 @@ func TestVerdictsOnTheWire(t *testing.T) {
 				`"rawResult":{"rawCode":"R1","scope":"Iso8583Code"}}`,
 		},
 		"G1 at Google's prefix": {
-			capture, "", map[string]string{"captureFundsReservationResultNotification": "/google-korea-cards-api/v1/x"},
+			capture, "",
+			map[string]string{"captureFundsReservationResultNotification": "/google-korea-cards-api/v1/x"},
 			"/google-korea-cards-api/v1/x",
 			`{"captureFundsReservationRequestId":"KR-CAP-77b0-0001","captureFundsReservationResult":"SUCCESS"}`,
 		},

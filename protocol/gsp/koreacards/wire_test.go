@@ -86,8 +86,10 @@ func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
 
 func TestEveryMemberIsInAnExample(t *testing.T) {
 	var seen []byte
-	for _, name := range []string{"p1-request", "p1-token", "p1-full", "p1-all", "p1-approved", "p1-other", "p1-answer-other",
-		"p1-answer-1993"} {
+	for _, name := range []string{
+		"p1-request", "p1-token", "p1-full", "p1-all", "p1-approved", "p1-other", "p1-answer-other",
+		"p1-answer-1993",
+	} {
 		text, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
 			t.Fatal(err)

@@ -241,9 +241,11 @@ func (h *Host) ruleFor(c *conn, m elements) Rule {
 
 // recorded is a line for the record of truth.
 func (h *Host) recorded(direction string, c *conn, m elements) record {
-	r := record{At: h.now().UTC(), Direction: direction, Connection: c.id, MTI: m[0], PAN: masked(m[2]), DE3: m[3], DE4: m[4], DE7: m[7],
+	r := record{
+		At: h.now().UTC(), Direction: direction, Connection: c.id, MTI: m[0], PAN: masked(m[2]), DE3: m[3], DE4: m[4], DE7: m[7],
 		DE11: m[11], DE32: m[32], DE37: m[37], DE38: m[38], DE39: m[39], DE41: m[41], DE42: m[42], DE49: m[49], DE70: m[70],
-		DE90: m[90], DE95: m[95], RRN: m[37]}
+		DE90: m[90], DE95: m[95], RRN: m[37],
+	}
 	if de := h.cfg.Profile.ReversalReasonElement; de != 0 {
 		r.Reason = m[de]
 	}

@@ -329,8 +329,10 @@ func (b *book) decide(a *ask, kind string) verdict {
 		kind = "verification"
 	}
 	p := b.open(a, kind)
-	v := verdict{code: "00", payment: p, touched: []*payment{p}, tags: merged(b.metadata(a), b.approvalTags(a, p)),
-		elements: elements{38: p.Approval}}
+	v := verdict{
+		code: "00", payment: p, touched: []*payment{p}, tags: merged(b.metadata(a), b.approvalTags(a, p)),
+		elements: elements{38: p.Approval},
+	}
 	switch kind {
 	case "hold":
 		p.Expires = a.now.Add(a.card.life).Truncate(time.Second)
@@ -343,8 +345,10 @@ func (b *book) decide(a *ask, kind string) verdict {
 
 // open starts a payment from the request that asks for it.
 func (b *book) open(a *ask, kind string) *payment {
-	p := &payment{ID: len(b.payments) + 1, Kind: kind, PAN: a.m[2], RRN: a.m[37], Terminal: a.m[41], Amount: a.m.amount(),
-		Asked: a.m.amount(), Currency: a.m[49], State: open, Name: a.m.name(), Made: a.now}
+	p := &payment{
+		ID: len(b.payments) + 1, Kind: kind, PAN: a.m[2], RRN: a.m[37], Terminal: a.m[41], Amount: a.m.amount(),
+		Asked: a.m.amount(), Currency: a.m[49], State: open, Name: a.m.name(), Made: a.now,
+	}
 	switch {
 	case kind == "refund":
 	case a.card.issuer.eight: // DE38 has room for the end of it

@@ -160,8 +160,10 @@ func (h *Host) listHolds(r *http.Request) (any, error) {
 		if p.State == captured {
 			kept = p.Booked
 		}
-		found = append(found, hold{masked(p.PAN), p.RRN, p.Name[4:10], p.Terminal, p.Amount, p.Currency, p.State, kept, p.Refunded,
-			p.Approval, p.Made.UTC(), p.Expires.UTC()})
+		found = append(found, hold{
+			masked(p.PAN), p.RRN, p.Name[4:10], p.Terminal, p.Amount, p.Currency, p.State, kept, p.Refunded,
+			p.Approval, p.Made.UTC(), p.Expires.UTC(),
+		})
 	}
 	return found, nil
 }

@@ -41,18 +41,26 @@ type header struct {
 }
 
 var headers = map[string]header{
-	"bin2": {2,
+	"bin2": {
+		2,
 		func(n int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(n)) },
-		func(b []byte) (int, error) { return int(binary.BigEndian.Uint16(b)), nil }},
-	"ascii4": {4,
+		func(b []byte) (int, error) { return int(binary.BigEndian.Uint16(b)), nil },
+	},
+	"ascii4": {
+		4,
 		func(n int) []byte { return fmt.Appendf(nil, "%04d", n) },
-		func(b []byte) (int, error) { return decimal(string(b)) }},
-	"bcd2": {2,
+		func(b []byte) (int, error) { return decimal(string(b)) },
+	},
+	"bcd2": {
+		2,
 		func(n int) []byte { return bcd(fmt.Sprintf("%04d", n)) },
-		func(b []byte) (int, error) { return decimal(hex.EncodeToString(b)) }},
-	"vml": {4, // two bytes of length, two of format and session control, which we leave empty
+		func(b []byte) (int, error) { return decimal(hex.EncodeToString(b)) },
+	},
+	"vml": {
+		4, // two bytes of length, two of format and session control, which we leave empty
 		func(n int) []byte { return append(binary.BigEndian.AppendUint16(nil, uint16(n)), 0, 0) },
-		func(b []byte) (int, error) { return int(binary.BigEndian.Uint16(b)), nil }},
+		func(b []byte) (int, error) { return int(binary.BigEndian.Uint16(b)), nil },
+	},
 }
 
 func newFraming(p iso8583.Profile) (framing, error) {

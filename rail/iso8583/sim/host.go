@@ -75,8 +75,10 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg, framing: framing, spec: cfg.Profile.Spec(), lengthDigits: 2, conns: map[*conn]bool{},
-		parked: map[string]parked{}, whims: seeded(uint64(cfg.Seed), "whims"), book: newBook(cfg.Seed, cfg.Polite)}
+	h := &Host{
+		cfg: cfg, framing: framing, spec: cfg.Profile.Spec(), lengthDigits: 2, conns: map[*conn]bool{},
+		parked: map[string]parked{}, whims: seeded(uint64(cfg.Seed), "whims"), book: newBook(cfg.Seed, cfg.Polite),
+	}
 	if cfg.Profile.PrivateLayout == "tag2len3" {
 		h.lengthDigits = 3
 	}

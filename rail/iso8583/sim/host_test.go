@@ -175,8 +175,10 @@ func TestRudenessIsSeeded(t *testing.T) {
 	for range 100 {
 		got := p.ask(auth(numbered(0)))
 		found := p.tags(got)
-		for what, is := range map[string]bool{"tag": found["QX"] != "", "text": got[63] != "", "blank": got[38][5] == ' ',
-			"lower": got[38] != string(bytes.ToUpper([]byte(got[38])))} {
+		for what, is := range map[string]bool{
+			"tag": found["QX"] != "", "text": got[63] != "", "blank": got[38][5] == ' ',
+			"lower": got[38] != string(bytes.ToUpper([]byte(got[38]))),
+		} {
 			if is {
 				seen[what]++
 			}

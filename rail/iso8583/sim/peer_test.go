@@ -62,8 +62,10 @@ type bench struct {
 func start(t *testing.T, change ...func(*Config)) *bench {
 	t.Helper()
 	b := &bench{T: t, clock: &clock{now: noon}, timers: make(timers, 10_000), log: &bytes.Buffer{}}
-	b.cfg = Config{Profile: profile(t, iso8583.DefaultProfile), Address: "127.0.0.1:0", Seed: 7, Now: b.clock.Now, After: b.timers.After,
-		Polite: true, Log: slog.New(slog.NewJSONHandler(&lockedWriter{w: b.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	b.cfg = Config{
+		Profile: profile(t, iso8583.DefaultProfile), Address: "127.0.0.1:0", Seed: 7, Now: b.clock.Now, After: b.timers.After,
+		Polite: true, Log: slog.New(slog.NewJSONHandler(&lockedWriter{w: b.log}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
 	for _, c := range change {
 		c(&b.cfg)
 	}
@@ -261,9 +263,11 @@ func with(m elements, changes elements) elements {
 // auth is a 0100 over 10000 won, as in V3.
 func auth(pan string) elements {
 	n := stan()
-	return elements{0: "0100", 2: pan, 3: "000000", 4: "000000010000", 7: "1122031500", 11: n, 12: "121500", 13: "1122", 14: "2912",
+	return elements{
+		0: "0100", 2: pan, 3: "000000", 4: "000000010000", 7: "1122031500", 11: n, 12: "121500", 13: "1122", 14: "2912",
 		18: "5816", 19: "410", 22: "812", 25: "59", 32: "12345678901", 37: "632612" + n, 41: "PI000001", 42: "PIMERCHANT00001",
-		43: "GOOGLE*TEST              SEOUL        KR", 49: "410"}
+		43: "GOOGLE*TEST              SEOUL        KR", 49: "410",
+	}
 }
 
 func sale(pan string) elements { return with(auth(pan), elements{0: "0200"}) }
@@ -278,15 +282,19 @@ func capture(of, answer elements) elements {
 }
 
 func reversal(of elements) elements {
-	return with(of, elements{0: "0420", 7: "1122031531", 11: stan(), 14: "", 18: "", 19: "", 22: "", 25: "", 38: "", 43: "", 48: "",
-		60: "4021", 90: de90(of)})
+	return with(of, elements{
+		0: "0420", 7: "1122031531", 11: stan(), 14: "", 18: "", 19: "", 22: "", 25: "", 38: "", 43: "", 48: "",
+		60: "4021", 90: de90(of),
+	})
 }
 
 // refund gives money back; it has an RRN of its own.
 func refund(of elements, amount int64) elements {
 	n := stan()
-	return with(of, elements{0: "0200", 3: "200000", 4: fmt.Sprintf("%012d", amount), 7: "1122040100", 11: n, 22: "812", 37: "632613" + n,
-		38: "", 43: auth(of[2])[43], 48: "OR12" + of[37] + "OD0820261122", 90: ""})
+	return with(of, elements{
+		0: "0200", 3: "200000", 4: fmt.Sprintf("%012d", amount), 7: "1122040100", 11: n, 22: "812", 37: "632613" + n,
+		38: "", 43: auth(of[2])[43], 48: "OR12" + of[37] + "OD0820261122", 90: "",
+	})
 }
 
 // control speaks to the control port and reads the answer into what.
