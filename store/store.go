@@ -44,17 +44,30 @@ type Options struct {
 
 // Store is the embedded store. It is safe for concurrent use; one process owns a database.
 type Store struct {
-	db     *sql.DB
-	lock   *os.File
-	crash  crash.Hook
-	batch  int
-	gather time.Duration
-	last   time.Time // when the last batch was complete
-	jobs   chan *job
-	stop   chan struct{}
-	idle   chan struct{} // closed when the writer has ended
-	closed sync.Once
-	read   chan *session
+	db      *sql.DB
+	lock    *os.File
+	crash   crash.Hook
+	batch   int
+	gather  time.Duration
+	last    time.Time // when the last batch was complete
+	jobs    chan *job
+	asked   chan *question
+	stop    chan struct{}
+	idle    chan struct{} // closed when the writer has ended
+	closed  sync.Once
+	folding sync.WaitGroup
+	read    chan *session
+}
+
+// question asks whether a key was ever used.
+type question struct {
+	key   engine.Key
+	known chan answer
+}
+
+type answer struct {
+	known bool
+	err   error
 }
 
 type job struct {
@@ -82,13 +95,13 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		lock: lock, crash: o.Crash, batch: o.Batch, gather: o.Gather,
-		jobs: make(chan *job, 1024), stop: make(chan struct{}), idle: make(chan struct{}), read: make(chan *session, o.Readers),
+		jobs: make(chan *job, 1024), asked: make(chan *question, 1024), stop: make(chan struct{}), idle: make(chan struct{}), read: make(chan *session, o.Readers),
 	}
 	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	s.db.SetMaxOpenConns(o.Readers + 1)
-	s.db.SetMaxIdleConns(o.Readers + 1)
+	s.db.SetMaxOpenConns(o.Readers + 2)
+	s.db.SetMaxIdleConns(o.Readers + 2)
 	if err := s.start(ctx, o.Readers); err != nil {
 		return nil, errors.Join(fmt.Errorf("store %s: %w", filepath.Base(path), err), s.db.Close(), lock.Close())
 	}
@@ -98,7 +111,7 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 func dsn(path string) string {
 	q := url.Values{"_pragma": {
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)",
-		"trusted_schema(OFF)", "recursive_triggers(ON)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-8192)", "wal_autocheckpoint(4000)",
+		"trusted_schema(OFF)", "recursive_triggers(ON)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-8192)", "wal_autocheckpoint(16000)",
 	}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
@@ -149,8 +162,31 @@ func (s *Store) start(ctx context.Context, readers int) error {
 		}
 		s.read <- r
 	}
+	f, err := s.session(ctx)
+	if err != nil {
+		return err
+	}
+	s.folding.Go(func() { s.fold(f) })
 	go s.write(w)
 	return nil
+}
+
+// foldEvery is how often the write-ahead log is folded into the database beside the writer, so that the writer hardly ever has to: a commit
+// that does it alone stands still for as long as the disk needs for thousands of pages.
+const foldEvery = time.Second
+
+func (s *Store) fold(c *session) {
+	defer c.conn.Close()
+	tick := time.NewTicker(foldEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = c.run("PRAGMA wal_checkpoint(PASSIVE)") // what it leaves, the writer folds
+		case <-s.stop:
+			return
+		}
+	}
 }
 
 // assertDurable checks what "acknowledged means durable" rests on.
@@ -173,6 +209,7 @@ func (s *Store) Close() error {
 	s.closed.Do(func() {
 		close(s.stop)
 		<-s.idle
+		s.folding.Wait()
 		for range cap(s.read) { // each reader, when it is done
 			err = errors.Join(err, (<-s.read).conn.Close())
 		}
@@ -222,8 +259,25 @@ func (s *Store) View(ctx context.Context, look func(engine.Reader) error) error 
 	})
 }
 
-// Recall implements engine.Store.
+// Recall implements engine.Store. Nearly every key is new, and whether it is the writer can say from pages that it holds: a reader would have to
+// fetch them again after every commit. What the writer sees and has not committed is not there yet; only a reader's row counts.
 func (s *Store) Recall(ctx context.Context, k engine.Key) (row engine.Idempotency, ok bool, err error) {
+	q := &question{k, make(chan answer, 1)}
+	select {
+	case s.asked <- q:
+	case <-s.stop:
+		return row, false, ErrClosed
+	case <-ctx.Done():
+		return row, false, ctx.Err()
+	}
+	select {
+	case a := <-q.known:
+		if a.err != nil || !a.known {
+			return row, false, a.err
+		}
+	case <-s.idle:
+		return row, false, ErrClosed
+	}
 	err = s.reading(ctx, func(c *session) error {
 		row, ok, err = c.Idempotency(k)
 		return err
@@ -257,6 +311,8 @@ func (s *Store) write(c *session) {
 		select {
 		case j := <-s.jobs:
 			s.commit(c, j)
+		case q := <-s.asked:
+			c.answer(q)
 		case <-s.stop:
 			for {
 				select {
@@ -275,7 +331,7 @@ func (s *Store) write(c *session) {
 // Nearly all of them succeed, or fail before they write, so they run side by side without savepoints. One that fails after it wrote takes the
 // others down with it: they run once more, each in a savepoint of its own. That is what re-runnable closures are for.
 func (s *Store) commit(c *session, first *job) {
-	held, again, err := s.together(c, s.company(first))
+	held, again, err := s.together(c, s.company(c, first))
 	if again {
 		held, err = s.apart(c, held)
 	}
@@ -294,7 +350,7 @@ func (s *Store) commit(c *session, first *job) {
 }
 
 // company is a transaction and all that wait behind it, or will within a moment.
-func (s *Store) company(first *job) []*job {
+func (s *Store) company(c *session, first *job) []*job {
 	batch := []*job{first}
 	for len(batch) < s.batch {
 		select {
@@ -314,6 +370,8 @@ func (s *Store) company(first *job) []*job {
 				select {
 				case j := <-s.jobs:
 					batch = append(batch, j)
+				case q := <-s.asked:
+					c.answer(q)
 				case <-more.C:
 					waiting = false
 				case <-s.stop:
@@ -332,6 +390,7 @@ func (s *Store) together(c *session, batch []*job) (held []*job, again bool, err
 		return batch, false, err
 	}
 	for i, j := range batch {
+		s.answerAll(c)
 		c.wrote = false
 		err := guarded(j.work, c)
 		switch {
@@ -347,6 +406,26 @@ func (s *Store) together(c *session, batch []*job) (held []*job, again bool, err
 		}
 	}
 	return held, false, nil
+}
+
+// answerAll answers what was asked meanwhile, so that nobody waits for a whole batch.
+func (s *Store) answerAll(c *session) {
+	for {
+		select {
+		case q := <-s.asked:
+			c.answer(q)
+		default:
+			return
+		}
+	}
+}
+
+const isKnown = `SELECT COUNT(*) FROM idempotency WHERE account = $1 AND request_id = $2`
+
+func (c *session) answer(q *question) {
+	var n int
+	_, err := c.one(isKnown, []any{q.key.Account, q.key.RequestID}, &n)
+	q.known <- answer{n > 0, err}
 }
 
 // apart runs a batch in one transaction, each part in a savepoint of its own.
