@@ -164,7 +164,11 @@ func (t *teller) repeat(ctx context.Context, a asked, amount int64, e expect) {
 
 func (t *teller) ask(ctx context.Context, method string, body fields, e expect) asked {
 	a := t.named(method, body)
-	t.report(ctx, a, t.send(ctx, a), e)
+	if e.status == http.StatusServiceUnavailable {
+		t.report(ctx, a, t.send(ctx, a), e)
+	} else {
+		t.until(ctx, a, e)
+	}
 	return a
 }
 
@@ -231,6 +235,18 @@ func (t *teller) report(ctx context.Context, a asked, r reply, e expect) {
 		}
 	}
 	heard := t.iso(ctx)
+	if e.status == http.StatusServiceUnavailable { // the hold is given back beside the answer, a moment later
+		t.poll(ctx, func() bool {
+			if more := t.iso(ctx); more != "" {
+				more = strings.TrimPrefix(more, "ISO 8583: ")
+				if !strings.HasPrefix(more, ">") {
+					more = ", " + more
+				}
+				heard = strings.Replace(heard+" "+more, " , ", ", ", 1)
+			}
+			return strings.Contains(heard, "0430")
+		})
+	}
 	asTold := r.Status == e.status && (e.word == "" || e.word == r.word())
 	t.line("Google", what, strings.TrimSpace(fmt.Sprint(r.Status, " ", r.word())), heard, asTold)
 }
@@ -268,7 +284,7 @@ func (t *teller) iso(ctx context.Context) string {
 		case m.Direction == "seen":
 			said = append(said, m.MTI)
 		case len(said) == 0:
-			said = append(said, m.MTI+" "+m.DE39)
+			said = append(said, "> "+m.MTI+" "+m.DE39)
 		case m.Direction == "kept":
 			said[len(said)-1] += " > silence"
 		default:
