@@ -149,9 +149,12 @@ func (h *Host) judge(p parked, r Rule, broken error) (verdict, error) {
 	if act.judge != nil {
 		act.judge(r, &v)
 	}
-	v.final = true
+	v.final = m[0][1] == '1' || !strings.Contains(askAgain, v.code)
 	return v, err
 }
+
+// askAgain are the codes after which an advice comes again (rails §1.11 T4): they are no answer for ever, or nothing would ever be booked.
+const askAgain = "09 19 22 28 68 90 91 96"
 
 var reason = regexp.MustCompile(`^4[0-9]{3}$`)
 
