@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A holder whose every value is like no other, in each form in which it may be asked for.
+const (
+	leakPAN    = "4111111111111111" // public test number
+	leakOther  = "9999991100000011" // an ordinary card
+	leakToken  = "5555555555554444"
+	leakName   = "HONG GILDONG-7"
+	leakCI     = "Tm9ib2R5IG1heSB3cml0ZSB0aGlzIGRvd246IHNpeHR5LWZvdXIgYnl0ZXMgLz8/Pz8/Pz8+Pj4+Pj4+Pj4+Pg=="
+	leakCAVV   = "AAABBWcSNIdjeUZThmNHAAAAAAA="
+	leakCrypt  = "AgAAAAAABk4DWZ4C28yUQAAAAAA="
+	leakNumber = "2208139938" // business registration
+)
+
+var leakBirths = []string{"1987-03-29", "19870329", "870329"}
+
+// leakSecrets are those values as the wire, the rail in both dialects, and a careless hand would write them (rails §1.5, §5 I7).
+var leakSecrets = []string{
+	leakPAN, leakOther, leakToken, leakName, leakCI, strings.ReplaceAll(leakCI, "/", `\/`), url.QueryEscape(leakCI), leakCAVV, leakCrypt, leakNumber,
+	"1987-03-29", "19870329", "BD06870329", "BD006870329", "BN102208139938", "BN0102208139938", "PW0287", "PW00287", "CV047391", "CV0047391",
+	`"8765"`, `\"8765\"`, `"7391"`, `\"7391\"`, "4111 1111 1111 1111", "4111-1111-1111-1111",
+}
+
+// TestNothingLeaks drives a holder's secrets through every way out that a request has - approved, declined, refused in each step, unanswered,
+// garbled, given back, captured, told, not understood - and then looks at the log at debug, every answer, the metrics, the database and its
+// write-ahead log (issue: "Done when" 4). Only the peers, whose business it is, may have written any of it.
+func TestNothingLeaks(t *testing.T) {
+	t.Parallel()
+	for dialect, reversal := range dialects {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{dialect: dialect})
+			for _, s := range leakSecrets {
+				w.secrets[s] = true
+			}
+			full := edits{
+				pan: leakPAN, "accountDetails.card.nameOnCard": leakName, "accountDetails.card.cvn": "7391",
+				options_ + "pin": "8765", options_ + "dateOfBirth": leakBirths[0], options_ + "connectingInformation": leakCI,
+				options_ + "threeDSecureNotAppplicable": absent,
+				options_ + "threeDSecureAuthenticationDetails": map[string]any{
+					"directoryServerTransactionId": "f38e6948-5388-41a6-bca4-b49723c19437", "cavv": leakCAVV,
+				},
+			}
+			n := 0
+			try := func(e ...edits) (id string, a answer) {
+				n++
+				id = fmt.Sprint("leak-", n)
+				body := w.request(reserve, append([]edits{full, {requestID: id, "amount": won(int64(70_000 + n))}}, e...)...)
+				list, err := w.send(1, reserve, body)
+				w.check(err)
+				return id, list[0]
+			}
+			ends := func(want int, e ...edits) string {
+				t.Helper()
+				id, a := try(e...)
+				if a.status != want {
+					t.Errorf("%s: got %d %s, want %d", id, a.status, a.body, want)
+				}
+				return id
+			}
+
+			// What is sent to the network: captured, cancelled, declined.
+			captured := ends(200)
+			w.want(capture, "leak-capture", edits{of: captured, "amount": won(70_001)}, 200, "ACKNOWLEDGED")
+			w.fault(`{"method": "*", "action": "garbage", "times": 2}`)
+			w.want(cancel, "leak-cancel", edits{of: ends(200, edits{pan: leakOther, options_ + "dateOfBirth": leakBirths[1]})}, 200, "ACKNOWLEDGED")
+			ends(200, edits{options_ + "dateOfBirth": leakBirths[2]})
+			ends(200, edits{options_ + "dateOfBirth": absent, options_ + "businessIdentifier": leakNumber})
+			for _, code := range []string{"05", "14", "51", "55", "82"} {
+				ends(200, edits{pan: numbered(code)})
+			}
+			// What is undecided, and its reversals.
+			for _, rule := range []string{`"silent"`, `"garbage"`, `"truncated"`, `"wrong-amount"`, `"close-mid-answer"`, `"late", "delay_ms": 1200`} {
+				w.rule(fmt.Sprintf(`{"action": %s, "match": {"mti": "0100", "amount": %d}, "times": 1}`, rule, 70_001+n))
+				id := ends(503)
+				w.until("it is given back", func() bool { return w.state(id) == "NOT_HELD" })
+				w.until("the line is up", func() bool { _, a := try(); return a.status == 200 })
+			}
+			w.rule(fmt.Sprintf(`{"action": "decline", "code": "ZZ", "match": {"mti": "0100", "amount": %d}}`, 70_001+n))
+			ends(200) // a code that nobody knows is noted
+			// What is declined or refused before the network hears of it, with secrets where they do not belong.
+			card := "accountDetails.card."
+			for _, e := range []edits{
+				{pan: leakPAN[:15] + "2"},            // mistyped
+				{card + "expiryMonth": "13"},         // mistyped
+				{options_ + "pin": "876543"},         // mistyped
+				{options_ + "dateOfBirth": "870230"}, // mistyped
+			} {
+				ends(200, e)
+			}
+			for _, e := range []edits{
+				{pan: leakPAN + "x"},
+				{pan: "4111 1111 1111 1111"},
+				{pan: "4111-1111-1111-1111"},
+				{pan: 4111111111111111},
+				{pan: []any{leakPAN}},
+				{card + "cvn": "7391x"},
+				{card + "cvn": 7391},
+				{card + "expiryMonth": leakPAN},
+				{card + "expiryMonth": 4111111111111111},
+				{card + "nameOnCard": map[string]any{leakName: leakName}},
+				{options_ + "pin": "8765x"},
+				{options_ + "pin": map[string]any{leakPAN: "8765"}},
+				{options_ + "dateOfBirth": leakPAN},
+				{options_ + "dateOfBirth": "1987-03-29T00:00"},
+				{options_ + "connectingInformation": leakCI + leakCI},
+				{options_ + "businessIdentifier": leakNumber + "0"},
+				{options_ + "threeDSecureAuthenticationDetails.cavv": 1},
+				{"additionalTransactionProcessingOptions": leakCI},
+				{"amount": leakPAN},
+				{"amount": leakPAN + "x"},
+				{"currencyCode": leakPAN},
+				{"merchantCategoryCode": leakPAN},
+				{"transactionDescription": map[string]any{leakPAN: leakPAN}},
+				{"accountDetails." + leakPAN: leakPAN, "accountDetails.card": absent},
+				{"accountDetails": map[string]any{"paymentToken": map[string]any{
+					"nameOnCard": leakName, "paymentTokenAccountNumber": leakToken, "cryptogram": leakCrypt, "expiryMonth": "08", "expiryYear": "29",
+				}}},
+				{"requestHeader.requestTimestamp": leakPAN + "999"},
+				{"requestHeader.protocolVersion": map[string]any{"major": leakPAN}},
+				{"requestHeader.protocolVersion": map[string]any{"major": 4111111111111111}},
+				{"requestHeader." + leakPAN: leakPAN, requestID: leakPAN + "!"},
+			} {
+				ends(400, e)
+			}
+			ends(404, edits{account: leakPAN})
+			ends(403, edits{account: disabled})
+			w.want(capture, "leak-unknown", edits{of: leakPAN}, 404, "INVALID_IDENTIFIER")
+			w.want(cancel, "leak-unknown", edits{of: leakCI}, 404, "INVALID_IDENTIFIER")
+			w.want(reserve, captured, full, 412, "IDEMPOTENCY_VIOLATION")
+
+			// What is not even a request.
+			good := w.sealable(reserve, full)
+			for plain, status := range map[string]int{
+				good + leakPAN: 400, "{" + good: 400, good[:len(good)/2]: 400, strings.Replace(good, `"pin"`, `"pin":"8765","pin"`, 1): 400,
+				strings.Replace(good, leakPAN, leakPAN+"\xff", 1): 400, leakPAN: 400, `"` + leakPAN + `"`: 400, "\ufeff" + good: 400,
+			} {
+				if got := w.post(api+reserve, must(w.box.Seal([]byte(plain)))); got.status != status {
+					t.Errorf("got %d %s, want %d", got.status, got.body, status)
+				}
+			}
+			w.post(api+reserve, []byte(good))
+			w.post(api+reserve, unsigned([]byte(good)))
+			w.post(api+reserve+"/"+leakPAN, []byte(good))
+			w.post("/v1/echo?pan="+leakPAN, must(w.box.Seal([]byte(strings.Replace(good, `"amount"`, `"clientMessage"`, 1)))))
+			w.echo(leakPAN + leakCI)
+			w.spoil(good)
+			for _, path := range []string{"/livez", "/readyz", "/metrics?" + leakPAN, "/" + leakPAN} {
+				resp, err := http.Get("http://" + w.platform.AdminAddr + path)
+				w.check(err)
+				_, err = io.Copy(w.said, resp.Body)
+				w.check(err)
+				w.check(resp.Body.Close())
+			}
+
+			w.until("everything is told", func() bool {
+				w.clock.Advance(time.Second)
+				return w.told("leak-capture") != "" && w.told("leak-cancel") != ""
+			})
+			w.carried(reversal)
+			if lines := bytes.Count(w.log.text(), []byte("\n")); lines < n {
+				t.Errorf("%d requests left %d lines in the log: is it on?", n, lines)
+			}
+		})
+	}
+}
+
+// echo says a message to the integrator, which must come back and be written nowhere (gsp-core §7.1).
+func (w *world) echo(message string) {
+	w.t.Helper()
+	plain := w.sealable("echo", edits{"clientMessage": message})
+	resp, err := w.http.Post(w.url("/v1/echo"), "application/octet-stream", bytes.NewReader(must(w.box.Seal([]byte(plain)))))
+	w.check(err)
+	body, err := io.ReadAll(resp.Body)
+	w.check(err)
+	w.check(resp.Body.Close())
+	opened, err := w.box.Open(w.t.Context(), body)
+	w.check(err)
+	var got struct{ ClientMessage string }
+	w.check(json.Unmarshal(opened.Plain, &got))
+	if got.ClientMessage != message {
+		w.t.Errorf("the echo is %q", got.ClientMessage)
+	}
+}
+
+// spoil says a request in the open to a listener that wants TLS.
+func (w *world) spoil(text string) {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", w.platform.GSPAddr)
+	w.check(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, text)
+	w.check(err)
+	got, _ := io.ReadAll(conn)
+	_, _ = w.said.Write(got)
+}
+
+// carried looks that the secrets went out once: in the first message, where they belong, and in nothing that follows it (design §3.6).
+func (w *world) carried(reversal string) {
+	w.t.Helper()
+	var list []struct {
+		Direction, MTI string
+		Tags           []string
+	}
+	w.command(w.control, "GET", "/transactions", "", &list)
+	with, after := map[string]int{}, map[string]int{}
+	for _, m := range list {
+		if m.Direction != "seen" {
+			continue
+		}
+		for _, tag := range []string{"PW", "CV", "BD", "BN", "CN", "CA"} {
+			switch found := slices.Contains(m.Tags, tag); {
+			case found && m.MTI == "0100":
+				with[tag]++
+			case found:
+				w.t.Errorf("a %s carries %s", m.MTI, tag)
+			}
+		}
+		after[m.MTI]++
+	}
+	if len(with) != 6 || after["0220"] == 0 || after[reversal] == 0 {
+		w.t.Errorf("the requests carried %v, then came %v: the secrets were not all sent, or nothing followed", with, after)
+	}
+}
+
+// TestScanFindsWhatIsPlanted: a scan that finds nothing proves something only if it finds what is there.
+func TestScanFindsWhatIsPlanted(t *testing.T) {
+	for _, s := range slices.Concat(always, leakSecrets) {
+		line := []byte("time=2026-03-02T09:00:00.000Z level=DEBUG msg=\"a line\" value=" + s + "\n")
+		if got := leaks(append(bytes.Repeat([]byte{0, 0xff, '0'}, 1000), line...), []string{"not there", s}); len(got) != 1 || got[0] != s {
+			t.Errorf("%q is not found: %q", s, got)
+		}
+	}
+}
