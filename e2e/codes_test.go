@@ -9,8 +9,8 @@ import (
 	"naru/core/card"
 )
 
-// codes is what Google hears when the host answers a hold with a code: Korea Cards v1 §7.2, and rails §1.14 for what stands there alone. A
-// result without Korea evidence (§7.1) is said as ISSUER_DECLINED where the account's profile does not list it, as here.
+// codes is what Google hears when the host answers a hold with a code: Korea Cards v1 §7.2, and rails §1.14 for what stands there alone.
+// A result without Korea evidence (§7.1) is said as ISSUER_DECLINED where the account's profile does not list it, as here.
 var codes = []struct {
 	codes  string
 	status int

@@ -34,8 +34,8 @@ func TestHostDownAtTheStart(t *testing.T) {
 	}
 }
 
-// TestWhatTheHostMayAlsoSay: an answer that carries more than was asked for, comes byte by byte, or behind a sign-off is an answer; one that
-// cannot be read, or comes late, is none, and whatever it held is given back (rails §1.11 T1, T9, §1.19).
+// TestWhatTheHostMayAlsoSay: an answer that carries more than was asked for, comes byte by byte, or behind a sign-off is an answer; one
+// that cannot be read, or comes late, is none, and whatever it held is given back (rails §1.11 T1, T9, §1.19).
 func TestWhatTheHostMayAlsoSay(t *testing.T) {
 	t.Parallel()
 	for dialect, reversal := range dialects {

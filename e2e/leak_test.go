@@ -30,14 +30,15 @@ var leakBirths = []string{"1987-03-29", "19870329", "870329"}
 
 // leakSecrets are those values as the wire, the rail in both dialects, and a careless hand would write them (rails §1.5, §5 I7).
 var leakSecrets = []string{
-	leakPAN, leakOther, leakToken, leakName, leakCI, strings.ReplaceAll(leakCI, "/", `\/`), url.QueryEscape(leakCI), leakCAVV, leakCrypt, leakNumber,
+	leakPAN, leakOther, leakToken, leakName, leakCAVV, leakCrypt, leakNumber,
+	leakCI, strings.ReplaceAll(leakCI, "/", `\/`), url.QueryEscape(leakCI),
 	"1987-03-29", "19870329", "BD06870329", "BD006870329", "BN102208139938", "BN0102208139938", "PW0287", "PW00287", "CV047391", "CV0047391",
 	`"8765"`, `\"8765\"`, `"7391"`, `\"7391\"`, "4111 1111 1111 1111", "4111-1111-1111-1111",
 }
 
-// TestNothingLeaks drives a holder's secrets through every way out that a request has - approved, declined, refused in each step, unanswered,
-// garbled, given back, captured, told, not understood - and then looks at the log at debug, every answer, the metrics, the database and its
-// write-ahead log (issue: "Done when" 4). Only the peers, whose business it is, may have written any of it.
+// TestNothingLeaks drives a holder's secrets through every way out that a request has - approved, declined, refused in each step,
+// unanswered, garbled, given back, captured, told, not understood - and then looks at the log at debug, every answer, the metrics, the
+// database and its write-ahead log (rails §5, I7). Only the peers, whose business it is, may have written any of it.
 func TestNothingLeaks(t *testing.T) {
 	t.Parallel()
 	for dialect, reversal := range dialects {
@@ -84,7 +85,9 @@ func TestNothingLeaks(t *testing.T) {
 				ends(200, edits{pan: numbered(code)})
 			}
 			// What is undecided, and its reversals.
-			for _, rule := range []string{`"silent"`, `"garbage"`, `"truncated"`, `"wrong-amount"`, `"close-mid-answer"`, `"late", "delay_ms": 1200`} {
+			for _, rule := range []string{
+				`"silent"`, `"garbage"`, `"truncated"`, `"wrong-amount"`, `"close-mid-answer"`, `"late", "delay_ms": 1200`,
+			} {
 				w.rule(fmt.Sprintf(`{"action": %s, "match": {"mti": "0100", "amount": %d}, "times": 1}`, rule, 70_001+n))
 				id := ends(503)
 				w.until("it is given back", func() bool { return w.state(id) == "NOT_HELD" })

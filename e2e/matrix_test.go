@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -59,8 +60,9 @@ func (w *world) sealable(method string, e edits) string {
 func after(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).UnixMilli(), 10) }
 
 // TestErrorMatrix sends real bytes to the real listener and looks that nothing came of what was refused. Here stands one row at least of
-// each step of gsp-core §5.4 and each probe of §7.2-7.4 and Korea Cards v1 §10 that needs the whole integrator: keys in their states, accounts,
-// stored answers, reservations. Every spelling of a broken message stands in protocol/gsp, before the same listener, envelope and keys.
+// each step of gsp-core §5.4 and each probe of §7.2-7.4 and Korea Cards v1 §10 that needs the whole integrator: keys in their states,
+// accounts, stored answers, reservations. Every spelling of a broken message stands in protocol/gsp, with the same listener,
+// envelope and keys.
 func TestErrorMatrix(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
@@ -73,7 +75,9 @@ func TestErrorMatrix(t *testing.T) {
 	w.drain()
 
 	const encryption, signature, syntax = "INVALID_PAYLOAD_ENCRYPTION", "INVALID_PAYLOAD_SIGNATURE", "INVALID_DECRYPTED_REQUEST"
-	const missing, invalid, identifier, precondition = "MISSING_REQUIRED_FIELD", "INVALID_FIELD_VALUE", "INVALID_IDENTIFIER", "PRECONDITION_VIOLATION"
+	const missing, invalid, identifier = "MISSING_REQUIRED_FIELD", "INVALID_FIELD_VALUE", "INVALID_IDENTIFIER"
+	const precondition, violation, stale = "PRECONDITION_VIOLATION", "IDEMPOTENCY_VIOLATION", "REQUEST_TIMESTAMP_OUT_OF_RANGE"
+	const stamp, version = "requestHeader.requestTimestamp", "requestHeader.protocolVersion"
 	ours, googles := []string{"ours"}, []string{"google"}
 	raw := func(path string, wire string) func(*world) answer {
 		return func(w *world) answer { return w.post(path, []byte(wire)) }
@@ -102,7 +106,7 @@ func TestErrorMatrix(t *testing.T) {
 		}, 400, encryption},
 		{"X13: encrypted to a pending key of ours", by(googles, []string{"ours-pending"}, "/v1/echo"), 200, ""},
 		{"X13: encrypted to a retiring key of ours", by(googles, []string{"ours-retiring"}, "/v1/echo"), 200, ""},
-		{"X13: encrypted to two keys of ours and a revoked one", by(googles, []string{"ours-revoked", "ours-retiring", "ours"}, "/v1/echo"), 200, ""},
+		{"X13: encrypted to a revoked and an active key of ours", by(googles, []string{"ours-revoked", "ours"}, "/v1/echo"), 200, ""},
 
 		{"§5.4 5, Korea §10: not signed", func(w *world) answer { return w.post(api+reserve, unsigned([]byte(plain))) }, 401, signature},
 		{"§5.4 5, C2, E4: signed by a stranger", by([]string{"stranger"}, ours, "/v1/echo"), 401, signature},
@@ -128,28 +132,28 @@ func TestErrorMatrix(t *testing.T) {
 
 		{"§5.4 7: no header", edited(reserve, edits{"requestHeader": absent}), 400, missing},
 		{"§5.4 7, C5: no requestId", edited(reserve, edits{requestID: absent}), 400, missing},
-		{"§5.4 7: no timestamp", edited(capture, edits{"requestHeader.requestTimestamp": absent}), 400, missing},
-		{"§5.4 7: no version", edited(cancel, edits{"requestHeader.protocolVersion": absent}), 400, missing},
-		{"§5.4 8, X8, Korea §10: other major version", edited(reserve, edits{"requestHeader.protocolVersion.major": 2}), 400, "INVALID_API_VERSION"},
-		{"X7: minor and revision 99", edited("echo", edits{"requestHeader.protocolVersion": map[string]any{"major": 1, "minor": 99, "revision": 99}}), 200, ""},
+		{"§5.4 7: no timestamp", edited(capture, edits{stamp: absent}), 400, missing},
+		{"§5.4 7: no version", edited(cancel, edits{version: absent}), 400, missing},
+		{"§5.4 8, X8, Korea §10: other major version", edited(reserve, edits{version + ".major": 2}), 400, "INVALID_API_VERSION"},
+		{"X7: minor and revision 99", edited("echo", edits{version: map[string]any{"major": 1, "minor": 99, "revision": 99}}), 200, ""},
 		{"§5.4 9, X11: 101 characters", edited(reserve, edits{requestID: many + "x"}), 400, invalid},
 		{"X11: a blank in the id", edited(reserve, edits{requestID: "a b"}), 400, invalid},
 		{"X11: é", edited(reserve, edits{requestID: "é"}), 400, invalid},
-		{"§5.4 10, C4, X12: late", edited(reserve, edits{"requestHeader.requestTimestamp": after(-90 * time.Second)}), 400, "REQUEST_TIMESTAMP_OUT_OF_RANGE"},
-		{"§5.4 10, X12: early", edited(reserve, edits{"requestHeader.requestTimestamp": after(90 * time.Second)}), 400, "REQUEST_TIMESTAMP_OUT_OF_RANGE"},
-		{"X12: within the window, late", edited("echo", edits{"requestHeader.requestTimestamp": after(-30 * time.Second)}), 200, ""},
-		{"X12: within the window, early", edited("echo", edits{"requestHeader.requestTimestamp": after(30 * time.Second)}), 200, ""},
+		{"§5.4 10, C4, X12: late", edited(reserve, edits{stamp: after(-90 * time.Second)}), 400, stale},
+		{"§5.4 10, X12: early", edited(reserve, edits{stamp: after(90 * time.Second)}), 400, stale},
+		{"X12: within the window, late", edited("echo", edits{stamp: after(-30 * time.Second)}), 200, ""},
+		{"X12: within the window, early", edited("echo", edits{stamp: after(30 * time.Second)}), 200, ""},
 		{"§5.4 11: no account", edited(reserve, edits{account: absent}), 400, missing},
 		{"§5.4 11, C6, Korea §10: unknown account", edited(reserve, edits{account: "Nobody_KRW"}), 404, identifier},
 		{"§5.4 11, Korea §10: account not enabled", edited(reserve, edits{account: disabled}), 403, "FORBIDDEN"},
-		{"Korea §10: account not enabled, for a reservation that exists", edited(capture, edits{account: disabled, of: "held"}), 403, "FORBIDDEN"},
+		{"Korea §10: account not enabled, of a known reservation", edited(capture, edits{account: disabled, of: "held"}), 403, "FORBIDDEN"},
 
-		{"§5.4 12, X2: other amount", edited(reserve, edits{requestID: "held", "amount": won(20009)}), 412, "IDEMPOTENCY_VIOLATION"},
-		{"§5.4 12: a member more", edited(reserve, edits{requestID: "held", "amount": won(20001), "novel": 1}), 412, "IDEMPOTENCY_VIOLATION"},
-		{"§4.3: the same id for another method", edited(cancel, edits{requestID: "held", of: "held"}), 412, "IDEMPOTENCY_VIOLATION"},
-		{"§4.3: a finished capture with another amount", edited(capture, edits{requestID: "capture", of: "captured", "amount": won(1)}), 412, "IDEMPOTENCY_VIOLATION"},
-		{"§4.1 I6: a decline with another card", edited(reserve, edits{requestID: "declined", "amount": won(20003)}), 412, "IDEMPOTENCY_VIOLATION"},
-		{"Korea §10, check order: the stored answer comes before the fields", edited(reserve, edits{requestID: "held", "amount": absent}), 412, "IDEMPOTENCY_VIOLATION"},
+		{"§5.4 12, X2: other amount", edited(reserve, edits{requestID: "held", "amount": won(20009)}), 412, violation},
+		{"§5.4 12: a member more", edited(reserve, edits{requestID: "held", "amount": won(20001), "novel": 1}), 412, violation},
+		{"§4.3: the same id for another method", edited(cancel, edits{requestID: "held", of: "held"}), 412, violation},
+		{"§4.3: a capture with another amount", edited(capture, edits{requestID: "capture", of: "captured", "amount": won(1)}), 412, violation},
+		{"§4.1 I6: a decline with another card", edited(reserve, edits{requestID: "declined", "amount": won(20003)}), 412, violation},
+		{"Korea §10: the stored answer comes before the fields", edited(reserve, edits{requestID: "held", "amount": absent}), 412, violation},
 
 		{"Korea §10: required member missing", edited(reserve, edits{"amount": absent}), 400, missing},
 		{"Korea §10: required member null", edited(reserve, edits{"transactionDescription": nil}), 400, missing},
@@ -227,23 +231,22 @@ func (w *world) in(t *testing.T) *world {
 }
 
 func verb(method, path string) func(*world) answer {
-	return func(w *world) answer {
-		req, err := http.NewRequest(method, w.url(path), nil)
-		w.check(err)
-		resp, err := w.http.Do(req)
-		w.check(err)
-		body, err := io.ReadAll(resp.Body)
-		w.check(err)
-		w.check(resp.Body.Close())
-		return answer{status: resp.StatusCode, body: string(body)}
-	}
+	return func(w *world) answer { return w.answered(method, path, nil) }
 }
 
 func chunked(w *world) answer {
-	resp, err := w.http.Post(w.url(api+reserve), "application/octet-stream", io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), strings.NewReader("A")))
+	large := io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), strings.NewReader("A")) // its length is not told
+	return w.answered("POST", api+reserve, large)
+}
+
+// answered is an answer that must not be sealed.
+func (w *world) answered(method, path string, body io.Reader) answer {
+	w.t.Helper()
+	req, err := http.NewRequest(method, w.url(path), body)
 	w.check(err)
-	body, err := io.ReadAll(resp.Body)
+	resp, err := w.http.Do(req)
 	w.check(err)
-	w.check(resp.Body.Close())
-	return answer{status: resp.StatusCode, body: string(body)}
+	text, err := io.ReadAll(resp.Body)
+	w.check(errors.Join(err, resp.Body.Close()))
+	return answer{status: resp.StatusCode, body: string(text)}
 }

@@ -109,7 +109,8 @@ func TestTwentyAtOnce(t *testing.T) {
 	}
 }
 
-// TestCopyStillWaitingAtTheDeadline: Korea §10, gsp-core §5.4 step 12: 409 without a code, nothing stored; the first hears 503 and goes on.
+// TestCopyStillWaitingAtTheDeadline: Korea §10, gsp-core §5.4 step 12: 409 without a code, nothing stored; the first
+// hears 503 and goes on.
 func TestCopyStillWaitingAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{gsp: `deadline = "300ms"`, authorise: "4s"})
@@ -144,16 +145,16 @@ func TestCallUnderWayAtTheEnd(t *testing.T) {
 	}
 }
 
-// TestNobodyToAnswerTo is gsp-core §5.4 step 14: with no active key of Google's the answer cannot be encrypted: an empty 500. What was done
-// stays done, and is told when there is a key again.
+// TestNobodyToAnswerTo is gsp-core §5.4 step 14: with no active key of Google's the answer cannot be encrypted: an empty 500.
+// What was done stays done, and is told when there is a key again.
 func TestNobodyToAnswerTo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{googleKeys: shop().ring("google-keys-none-active")})
+	w := newWorld(t, options{googleKeys: shop().file("google-keys-none-active")})
 	if got := edited("echo", nil)(w); got.status != 500 || got.body != "" {
 		t.Errorf("got %d %s, want an empty 500", got.status, got.body)
 	}
 	w.want(reserve, "mute", edits{"amount": won(54_001)}, 500, "")
-	w.options.googleKeys = shop().ring("google-keys")
+	w.options.googleKeys = shop().file("google-keys")
 	w.restart()
 	w.want(reserve, "mute", edits{"amount": won(54_001)}, 200, "SUCCESS")
 	if n := w.seen("0100", 54_001); n != 1 {
@@ -161,7 +162,8 @@ func TestNobodyToAnswerTo(t *testing.T) {
 	}
 }
 
-// TestListener is gsp-core §7.2 E1-E3 at the platform's own listener, with its setting for a prober that wants TLS 1.2 and nothing else (O1).
+// TestListener is gsp-core §7.2 E1-E3 at the platform's own listener, with its setting for a prober that wants TLS 1.2 and
+// nothing else (O1).
 func TestListener(t *testing.T) {
 	t.Parallel()
 	both, only := newWorld(t, options{}), newWorld(t, options{gsp: `tls_max = "1.2"`})
@@ -193,7 +195,9 @@ func TestListener(t *testing.T) {
 	}
 	before := both.contents()
 	var probes sync.WaitGroup
-	for _, plain := range []string{"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "\x00", "\x80\x2e\x01"} {
+	for _, plain := range []string{
+		"POST /v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "\x00", "\x80\x2e\x01",
+	} {
 		probes.Go(func() {
 			conn, err := net.Dial("tcp", both.platform.GSPAddr)
 			if err != nil {

@@ -106,7 +106,8 @@ func TestCaptureAndCancelInEveryState(t *testing.T) {
 	}
 }
 
-// TestDecidedWhenAccepted: a capture that was accepted before the hold's end stays one, and is told what became of it (Korea §9.1, last row).
+// TestDecidedWhenAccepted: a capture that was accepted before the hold's end stays one, and is told what became of it (Korea §9.1,
+// last row).
 func TestDecidedWhenAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})

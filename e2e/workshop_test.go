@@ -68,7 +68,6 @@ type workshop struct {
 }
 
 func (workshop) file(name string) string { return filepath.Join(workshopDir, name) }
-func (workshop) ring(name string) string { return filepath.Join(workshopDir, name) }
 
 // shop is made once: RSA keys take their time.
 var shop = sync.OnceValue(func() *workshop {
@@ -91,8 +90,8 @@ var shop = sync.OnceValue(func() *workshop {
 	if err := making.Wait(); err != nil {
 		panic(err)
 	}
-	own, theirs := must(seal.CreateRing(s.ring("own-keys"), "")), must(seal.CreateRing(s.ring("google-keys"), ""))
-	mute := must(seal.CreateRing(s.ring("google-keys-none-active"), "")) // it verifies Google and has nothing to answer to
+	own, theirs := must(seal.CreateRing(s.file("own-keys"), "")), must(seal.CreateRing(s.file("google-keys"), ""))
+	mute := must(seal.CreateRing(s.file("google-keys-none-active"), "")) // it verifies Google and has nothing to answer to
 	must(mute.Import(s.keys["google"].public, seal.Retiring))
 	for name, state := range keyStates {
 		switch {

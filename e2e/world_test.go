@@ -1,6 +1,6 @@
 // Package e2e breaks the rules of the wire against the whole integrator: the real platform between a simulated Google and a simulated
-// acquirer, on real sockets. What a sandbox can play is told in package stories; here stands what needs other keys, other accounts, raw bytes,
-// or ends with an operator. However a test goes, afterwards the three records agree, the database is sound, and no card data was written.
+// acquirer, on real sockets. What a sandbox can play is told in package stories; here stands what needs other keys, other accounts, raw
+// bytes, or ends with an operator. After each test the three records agree, the database is sound, and no card data was written.
 package e2e
 
 import (
@@ -108,11 +108,11 @@ reconnect_max = "100ms"
 
 // options are what a world has of its own.
 type options struct {
-	dialect    string // pi87-default where empty
-	authorise  string // how long a request waits for the host; 1s where empty
-	gsp        string // more of the configuration
-	googleKeys string // another ring of Google's keys
-	before     func(*world)
+	dialect    string       // pi87-default where empty
+	authorise  string       // how long a request waits for the host; 1s where empty
+	gsp        string       // more of the configuration
+	googleKeys string       // Google's keys as we have them; all of the workshop where empty
+	before     func(*world) // done when the host is there and the integrator is not
 }
 
 // world is one integrator and its peers.
@@ -175,7 +175,7 @@ func newWorld(t *testing.T, o options) *world {
 		w.options.authorise = "1s"
 	}
 	if w.options.googleKeys == "" {
-		w.options.googleKeys = shop().ring("google-keys")
+		w.options.googleKeys = shop().file("google-keys")
 	}
 	shipped := must(os.ReadFile("../rail/iso8583/profiles/" + w.options.dialect + ".toml"))
 	w.write("profile.toml", shortened(string(shipped))+fmt.Sprintf(haste, w.options.authorise))
@@ -215,8 +215,9 @@ func newWorld(t *testing.T, o options) *world {
 func (w *world) start() {
 	w.t.Helper()
 	s := shop()
-	w.write("naru.toml", fmt.Sprintf(settings, s.file("kek"), s.file("server.pem"), s.file("server.key"), s.ring("own-keys"), w.options.googleKeys, w.where,
-		s.file("server.pem"), w.options.gsp, w.host.Addr()))
+	cert := s.file("server.pem") // its own authority, and Google's
+	w.write("naru.toml", fmt.Sprintf(settings, s.file("kek"), cert, s.file("server.key"), s.file("own-keys"), w.options.googleKeys,
+		w.where, cert, w.options.gsp, w.host.Addr()))
 	config, err := platform.Load(w.file("naru.toml"))
 	w.check(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -224,8 +225,8 @@ func (w *world) start() {
 	w.check(err)
 	w.stop, w.running = stop, true
 	g, err := google.New(google.Config{
-		Integrator: w.url(""), Roots: s.roots, Keys: parse("google", true), Peer: parse("ours", false), Accounts: []string{first, second, closed},
-		BasePath: googlePath, Now: time.Now, Business: w.clock.Now, File: w.file("google.jsonl"),
+		Integrator: w.url(""), Roots: s.roots, Keys: parse("google", true), Peer: parse("ours", false),
+		Accounts: []string{first, second, closed}, BasePath: googlePath, Now: time.Now, Business: w.clock.Now, File: w.file("google.jsonl"),
 	})
 	w.check(err)
 	w.google.Store(g)
@@ -315,10 +316,12 @@ const (
 // examples are the sheet's own (Korea Cards v1 §4.1-4.3), with the holder's data of the card that knows them.
 var examples = map[string]string{
 	"echo": `{"clientMessage": "annyeong"}`,
-	reserve: `{"accountDetails": {"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"}},
+	reserve: `{
+		"accountDetails": {"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"}},
 		"currencyCode": "KRW", "amount": "12900000000", "transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816",
-		"additionalTransactionProcessingOptions": {"userSelectedProcessingNetworkTypeNotApplicable": {},
-			"electronicCommerceIndicatorNotApplicable": {}, "threeDSecureNotAppplicable": {}, "storedCredentialTransactionInformationNotApplicable": {},
+		"additionalTransactionProcessingOptions": {
+			"userSelectedProcessingNetworkTypeNotApplicable": {}, "electronicCommerceIndicatorNotApplicable": {},
+			"threeDSecureNotAppplicable": {}, "storedCredentialTransactionInformationNotApplicable": {},
 			"pin": "47", "dateOfBirth": "1991-04-17",
 			"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}}`,
 	capture: `{"reservationRequestId": "", "amount": "12900000000"}`,
