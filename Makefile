@@ -19,7 +19,7 @@ sandbox: ## run everything on loopback and play a payment
 test: need ## every test, GnuPG interoperability and the kill test among them
 	$(GO) test -count=1 -timeout 15m ./...
 
-check: ## quick: format, vet, lint, tests without the kill test; run it before each commit
+check: ## quick: format, vet, all tests with a short kill test; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
 	NARU_KILLTEST=quick $(GO) test -timeout 5m ./...
 
