@@ -13,10 +13,19 @@ const (
 	AcquirerReceivable Kind = "acquirer:receivable"
 	GooglePayable      Kind = "google:payable"
 	AcquirerLoss       Kind = "loss:acquirer"
+	AcquirerFee        Kind = "fee:acquirer"
+	AcquirerSuspense   Kind = "suspense:acquirer" // what the acquirer corrected by hand, until a person says why
+	BankSettlement     Kind = "bank:settlement"
+	FeeIncome          Kind = "income:fees"
+	TaxInput           Kind = "tax:input"  // VAT on fees that we pay
+	TaxOutput          Kind = "tax:output" // VAT on fees that we earn
 )
 
 // Chart lists every kind of account there is.
-var Chart = []Kind{AcquirerHeld, GoogleHeld, AcquirerReceivable, GooglePayable, AcquirerLoss}
+var Chart = []Kind{
+	AcquirerHeld, GoogleHeld, AcquirerReceivable, GooglePayable, AcquirerLoss, AcquirerFee, AcquirerSuspense, BankSettlement, FeeIncome,
+	TaxInput, TaxOutput,
+}
 
 // Account is one account of one owner, a payment integrator account (PIAID).
 type Account struct {
@@ -52,4 +61,55 @@ func ReleaseHold(owner string, a money.Amount) Posting {
 // Capture books money that the acquirer will pay us and we will pay Google.
 func Capture(owner string, a money.Amount) Posting {
 	return post(owner, AcquirerReceivable, GooglePayable, a)
+}
+
+// GiveBack books money that returns to the cardholder: a refund, or a chargeback. The acquirer keeps it from what it owes us.
+func GiveBack(owner string, a money.Amount) Posting {
+	return post(owner, GooglePayable, AcquirerReceivable, a)
+}
+
+// either books a signed amount: forward where it is more than nothing, backward where it is less, nothing where it is nothing.
+func either(owner string, debit, credit Kind, a money.Amount) []Posting {
+	switch {
+	case a.IsPositive():
+		return []Posting{post(owner, debit, credit, a)}
+	case a.IsZero():
+		return nil
+	}
+	return []Posting{post(owner, credit, debit, a.Negated())}
+}
+
+// Cleared books what an acquirer keeps of what it owes us: its fees, and the tax on them. Both are signed as in its file, minus = we owe.
+func Cleared(owner string, fees, tax money.Amount) []Posting {
+	return append(either(owner, AcquirerFee, AcquirerReceivable, fees.Negated()), either(owner, TaxInput, AcquirerReceivable, tax.Negated())...)
+}
+
+// Rejected books a capture that the acquirer refused in clearing after we had reported it as done: the loss is ours.
+func Rejected(owner string, a money.Amount) Posting {
+	return post(owner, AcquirerLoss, AcquirerReceivable, a)
+}
+
+// Corrected books what an acquirer added to what it owes us, or took from it, by hand.
+func Corrected(owner string, a money.Amount) []Posting {
+	return either(owner, AcquirerReceivable, AcquirerSuspense, a)
+}
+
+// AcquirerPaid books money that the acquirer sent to our bank account, or drew from it.
+func AcquirerPaid(owner string, a money.Amount) []Posting {
+	return either(owner, BankSettlement, AcquirerReceivable, a)
+}
+
+// Charged books what we keep of what we owe Google: our fees and the tax on them, both signed as in a settlement, minus = Google owes.
+func Charged(owner string, fees, tax money.Amount) []Posting {
+	return append(either(owner, GooglePayable, FeeIncome, fees.Negated()), either(owner, GooglePayable, TaxOutput, tax.Negated())...)
+}
+
+// GooglePaid books a settlement that we paid, or, where it is less than nothing, that Google paid.
+func GooglePaid(owner string, net money.Amount) []Posting {
+	return either(owner, GooglePayable, BankSettlement, net)
+}
+
+// Adjusted books what a settlement passes on of the acquirer's corrections: plus = we owe Google.
+func Adjusted(owner string, a money.Amount) []Posting {
+	return either(owner, AcquirerSuspense, GooglePayable, a)
 }

@@ -115,11 +115,33 @@ func (a Amount) Currency() Currency { return a.currency }
 // IsPositive reports whether the amount is more than nothing.
 func (a Amount) IsPositive() bool { return a.minor > 0 }
 
+// IsZero reports whether the amount is nothing.
+func (a Amount) IsZero() bool { return a.minor == 0 }
+
+// Plus is a + b; both must be of one currency.
+func (a Amount) Plus(b Amount) Amount {
+	a.same(b)
+	return Amount{a.minor + b.minor, a.currency}
+}
+
+// Less is a - b; both must be of one currency. It may be less than nothing.
+func (a Amount) Less(b Amount) Amount {
+	a.same(b)
+	return Amount{a.minor - b.minor, a.currency}
+}
+
+// Negated is -a.
+func (a Amount) Negated() Amount { return Amount{-a.minor, a.currency} }
+
+func (a Amount) same(b Amount) {
+	if a.currency != b.currency {
+		panic("money: " + a.currency.code + " and " + b.currency.code + " do not mix")
+	}
+}
+
 // Exceeds reports whether a is more than b; both must be of one currency.
 func (a Amount) Exceeds(b Amount) bool {
-	if a.currency != b.currency {
-		panic("money: comparing " + a.currency.code + " with " + b.currency.code)
-	}
+	a.same(b)
 	return a.minor > b.minor
 }
 

@@ -136,6 +136,23 @@ const (
 	Prepaid         CardKind = "prepaid"
 )
 
+// Token says that a card number is a network token, and of which kind (Korea Cards v1 §3.1).
+type Token struct {
+	Kind       TokenKind
+	Cryptogram card.Secret // one-time value of the token provider
+}
+
+// TokenKind is what a network token is bound to.
+type TokenKind string
+
+// The kinds of token. The zero value is a plain card number.
+const (
+	NoToken       TokenKind = ""
+	DeviceToken   TokenKind = "device"
+	MerchantToken TokenKind = "merchant"
+	OtherToken    TokenKind = "other" // a token of a kind that nobody named
+)
+
 // AuthOrder asks a network to hold money on a card. Secrets in it live in memory until the first transmission and nowhere else.
 type AuthOrder struct {
 	Trace     Trace
@@ -143,8 +160,10 @@ type AuthOrder struct {
 	Merchant  string
 	Local     *time.Location // where the merchant is: local time in the message
 	Reference string         // our id of the payment
+	Purpose   Purpose
 	Amount    money.Amount
 	PAN       card.PAN
+	Token     Token
 	Expiry    card.Expiry
 	CVN       card.Secret
 	MCC       string // merchant category code, four digits
@@ -239,13 +258,19 @@ type Advice struct {
 	CreatedAt   time.Time
 	DueAt       time.Time
 	Code        string // the network's last response code
+	File        string // the capture file that carries it, where there is one
+	Line        int64  // its record in that file, from 1
 }
 
 // AdviceOrder is an advice together with what its message must repeat of the hold.
 type AdviceOrder struct {
 	Advice
-	Original Trace
-	Whole    money.Amount // the amount of the hold
+	Original Trace        // of the request that it is about: the hold's, or the refund's own. For a RefundOrder: the capture's 0220
+	Refund   bool         // a Reversal is of a refund, not of a hold
+	Captured time.Time    // for a RefundOrder: when the original was captured
+	HeldRRN  string       // for a RefundOrder: the reference of the hold that was captured
+	Text     string       // for the holder's statement, where a message carries one
+	Whole    money.Amount // the amount of the original request
 	Terminal string
 	Merchant string
 	Local    *time.Location
@@ -268,10 +293,57 @@ const (
 	AdviceRevoked                       // the authorisation was withdrawn
 	AdviceCollided                      // our trace was taken: once more with a new one
 	AdviceRefused                       // anything else: a person must look
+	AdviceDeclined                      // a request of ours was refused for good; AdviceReply.Why says why
+	AdviceUnclear                       // a request of ours may have been booked although nobody said so: it must be undone
 )
 
 // AdviceReply is the network's answer to an advice.
 type AdviceReply struct {
 	Verdict AdviceVerdict
-	Code    string // the network's response code, untouched
+	Code    string       // the network's response code, untouched
+	Why     RefundReason // why a refund is declined
+	Undo    UndoReason   // why an unclear request is undone
+	Alert   string       // what an operator should look at
+	Day     string       // the business day on which the network booked it, YYYYMMDD; empty where it did not say
+}
+
+// DayTotals is what happened on one business day of a network, in one currency: counts and sums in whole minor units (rails §1.7).
+// Credits give money to the cardholder: refunds. Debits take it: captures and sales.
+type DayTotals struct {
+	Day                                                string // YYYYMMDD
+	Currency                                           money.Currency
+	Credits, CreditsReversed, Debits, DebitsReversed   int64
+	CreditSum, CreditRevSum, DebitSum, DebitReverseSum int64
+}
+
+// TotalsVerdict is what a network says to our totals of a day. Its zero value is TotalsSilent.
+type TotalsVerdict uint8
+
+// The verdicts on totals.
+const (
+	TotalsSilent TotalsVerdict = iota // no answer, or none that can be read: again
+	TotalsAgreed
+	TotalsBreak // it has other totals
+)
+
+// TotalsReply is a network's answer to our totals.
+type TotalsReply struct {
+	Verdict TotalsVerdict
+	Code    string
+	Host    DayTotals // its own totals, where it said them
+}
+
+// ChargebackAdvice is a chargeback that a network told on line (rails §1.16).
+type ChargebackAdvice struct {
+	Acquirer string
+	Original Trace  // of the completion, or the request, that it disputes; its RRN is the hold's
+	Name     string // how the network names this message: the same for every repeat
+	Amount   money.Amount
+	Stage    Stage
+	Reason   DisputeReason
+	Scope    string
+	RawCode  string
+	Case     string
+	At       time.Time
+	ReplyBy  time.Time // zero where it did not say
 }

@@ -21,6 +21,8 @@ const (
 	AttemptReversed  AttemptState = "REVERSED"        // given back
 	AttemptCaptured  AttemptState = "CAPTURED"        // completed by a confirmed capture
 	AttemptGone      AttemptState = "GONE"            // the network let the hold go by itself
+	AttemptPassed    AttemptState = "PASSED"          // a question about the card was answered with yes; nothing is held
+	AttemptBooked    AttemptState = "BOOKED"          // its money moved with the answer: a refund
 )
 
 // AttemptEvent is what may happen to an attempt.
@@ -36,11 +38,16 @@ const (
 	AttemptUndone   AttemptEvent = "undone"  // the reversal was answered
 	AttemptComplete AttemptEvent = "complete"
 	AttemptVanish   AttemptEvent = "vanish" // the hold ended at the network without us
+	AttemptPass     AttemptEvent = "pass"   // approved, and nothing is held
+	AttemptBook     AttemptEvent = "book"   // approved, and the money moved
 )
 
 // AttemptRules is the whole life of an attempt. Reversed never becomes approved.
 var AttemptRules = flow.Rules[AttemptState, AttemptEvent]{
-	AttemptPrepared:  {AttemptApprove: AttemptApproved, AttemptDecline: AttemptDeclined, AttemptFail: AttemptVoid, AttemptLose: AttemptReversing},
+	AttemptPrepared: {
+		AttemptApprove: AttemptApproved, AttemptDecline: AttemptDeclined, AttemptFail: AttemptVoid, AttemptLose: AttemptReversing,
+		AttemptPass: AttemptPassed, AttemptBook: AttemptBooked,
+	},
 	AttemptVoid:      {},
 	AttemptApproved:  {AttemptReverse: AttemptReversing, AttemptComplete: AttemptCaptured, AttemptVanish: AttemptGone},
 	AttemptDeclined:  {},
@@ -48,6 +55,8 @@ var AttemptRules = flow.Rules[AttemptState, AttemptEvent]{
 	AttemptReversed:  {},
 	AttemptCaptured:  {},
 	AttemptGone:      {},
+	AttemptPassed:    {},
+	AttemptBooked:    {},
 }
 
 // Trace is how a network names one of our messages (rails §1.9).
@@ -57,10 +66,11 @@ type Trace struct {
 	At   time.Time // the second of the first transmission; with the STAN, institution and terminal it is the message's identity
 }
 
-// Attempt is one authorisation request, on disk before its bytes leave the house.
+// Attempt is one request to the network that may move or hold money, on disk before its bytes leave the house.
 type Attempt struct {
 	ID          string
 	Reservation string
+	Refund      string // the refund it is to pay; empty for a hold
 	State       AttemptState
 	Version     int64
 	Acquirer    string // which link it goes over
@@ -68,6 +78,7 @@ type Attempt struct {
 	Terminal    string
 	Merchant    string
 	Code        string // the network's response code, once there was one
+	UndoneDay   string // the network's business day on which it undid what it had booked, YYYYMMDD; empty where it had booked nothing
 }
 
 // AdviceKind is what an advice tells the network. An advice is repeated until it is answered.
@@ -78,6 +89,7 @@ const (
 	Reversal    AdviceKind = "REVERSAL"     // give the whole hold back (0420)
 	ReleaseRest AdviceKind = "RELEASE_REST" // give back what a smaller capture will not take (0420 with replacement amounts)
 	Completion  AdviceKind = "COMPLETION"   // capture the hold (0220)
+	RefundOrder AdviceKind = "REFUND"       // give captured money back (0200): a request, sent once; what is unclear is reversed and asked anew
 )
 
 // AdviceState is where an advice stands in the store-and-forward queue (rails §1.11).
@@ -88,6 +100,7 @@ const (
 	AdviceQueued  AdviceState = "QUEUED"
 	AdviceDone    AdviceState = "DONE"
 	AdviceStopped AdviceState = "STOPPED" // the network refused it in a way only a person can resolve
+	AdviceBatched AdviceState = "BATCHED" // it waits for a file, or for the file's answer (rails §4.2)
 )
 
 // AdviceEvent is what may happen to an advice.
@@ -99,13 +112,15 @@ const (
 	AdviceWait   AdviceEvent = "wait" // no answer, or "later"
 	AdviceStop   AdviceEvent = "stop"
 	AdviceResume AdviceEvent = "resume" // an operator sends it again
+	AdviceBatch  AdviceEvent = "batch"  // it goes by file
 )
 
 // AdviceRules is the whole life of an advice.
 var AdviceRules = flow.Rules[AdviceState, AdviceEvent]{
-	AdviceQueued:  {AdviceAnswer: AdviceDone, AdviceWait: AdviceQueued, AdviceStop: AdviceStopped},
+	AdviceQueued:  {AdviceAnswer: AdviceDone, AdviceWait: AdviceQueued, AdviceStop: AdviceStopped, AdviceBatch: AdviceBatched},
 	AdviceDone:    {},
-	AdviceStopped: {AdviceResume: AdviceQueued},
+	AdviceStopped: {AdviceResume: AdviceQueued, AdviceAnswer: AdviceDone},
+	AdviceBatched: {AdviceAnswer: AdviceDone, AdviceWait: AdviceBatched, AdviceStop: AdviceStopped},
 }
 
 // CaptureState is where a capture stands.

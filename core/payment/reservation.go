@@ -26,6 +26,18 @@ const (
 	CancelPending  State = "CANCEL_PENDING"  // the cancel is acknowledged, the network has not released the hold
 	Cancelled      State = "CANCELLED"       // nothing is held, and never will be under this request
 	Expired        State = "EXPIRED"         // the hold's time is over; nobody is told
+	VerifyHeld     State = "VERIFY_HELD"     // a card check succeeded; the least amount is held, or nothing, until it is cancelled
+	Verified       State = "VERIFIED"        // a card check that holds nothing succeeded; final
+)
+
+// Purpose is what a reservation is for. Its zero value is a payment.
+type Purpose string
+
+// The purposes.
+const (
+	ToPay    Purpose = ""       // the hold of a payment
+	ToVerify Purpose = "VERIFY" // a card check that holds the least the network takes, until it is cancelled (Korea Cards v1 §4.5)
+	ToCheck  Purpose = "CHECK"  // a card check that leaves nothing behind (§4.8)
 )
 
 // Event is what may happen to a reservation.
@@ -35,6 +47,8 @@ type Event string
 const (
 	Ask     Event = "ask"     // the same request comes again after an attempt that left nothing
 	Approve Event = "approve" // the network holds the money
+	Verify  Event = "verify"  // a card check succeeded, to be cancelled later
+	Pass    Event = "pass"    // a card check succeeded, and leaves nothing
 	Decline Event = "decline" // the network said no
 	Void    Event = "void"    // nothing can have been held: not sent, or the network says that it did nothing
 	Lose    Event = "lose"    // nobody can tell whether money is held
@@ -50,7 +64,11 @@ const (
 
 // Rules is the whole life of a reservation. What is not listed cannot happen.
 var Rules = rules{
-	Pending:        {Approve: Reserved, Decline: Declined, Void: NotHeld, Lose: Reversing},
+	Pending: {
+		Approve: Reserved, Verify: VerifyHeld, Pass: Verified, Decline: Declined, Void: NotHeld, Lose: Reversing,
+	},
+	VerifyHeld:     {Cancel: CancelPending, Expire: Expired},
+	Verified:       {Undo: Verified}, // a network that can only check with money gets it back at once
 	Reserved:       {Capture: CapturePending, Cancel: CancelPending, Expire: Expired},
 	Declined:       {Cancel: Declined, Undo: Declined},
 	Reversing:      {Undo: NotHeld}, // only the network can tell us now
@@ -66,6 +84,7 @@ var Rules = rules{
 // Reservation is a hold on a card, from the request for it to its end.
 type Reservation struct {
 	ID        string
+	Purpose   Purpose
 	Account   string // the payment integrator account (PIAID) it belongs to
 	RequestID string // the caller's name for it, unique within the account
 	State     State
@@ -80,8 +99,9 @@ type Reservation struct {
 	Code      string       // the network's response code, untouched
 	NetworkID string       // the network's transaction identifier
 	MCC       string
-	Card      []byte // account number and expiry, sealed; nil once no later message needs them
-	Chain     Chain  // the last link of its journal
+	Card      []byte    // account number and expiry, sealed; nil once no later message needs them
+	CardUntil time.Time // when a captured payment's card is erased: its refund and dispute windows are over (design §3.6)
+	Chain     Chain     // the last link of its journal
 }
 
 // Chain is the end of a payment's journal: how many events there are, and the keyed digest over all of them.
@@ -105,9 +125,11 @@ func (r Reservation) After(e Event) (Reservation, []ledger.Posting, error) {
 		}
 	}
 	switch e {
-	case Approve:
-		moved = append(moved, ledger.Hold(r.Account, r.Amount))
-		r.Held = true
+	case Approve, Verify:
+		if r.Amount.IsPositive() { // a card check may hold nothing
+			moved = append(moved, ledger.Hold(r.Account, r.Amount))
+			r.Held = true
+		}
 	case Confirm: // the whole hold ends with the capture, also where less was captured (design §3.1)
 		release()
 		moved = append(moved, ledger.Capture(r.Account, r.Captured))
@@ -122,10 +144,10 @@ func (r Reservation) After(e Event) (Reservation, []ledger.Posting, error) {
 // NeedsCard reports whether a later message to the network may need the account number.
 func (r Reservation) NeedsCard() bool {
 	switch r.State {
-	case NotHeld, Declined, CaptureFailed, Cancelled:
+	case NotHeld, Declined, CaptureFailed, Cancelled, Verified:
 		return false
-	case Expired:
+	case Expired, VerifyHeld:
 		return r.Held
 	}
-	return true
+	return true // Captured too, until CardUntil: a refund names the card
 }

@@ -46,6 +46,8 @@ var machines = []machine{
 	of("reservation", "A hold on a card, from the request for it to its end (Korea Cards v1 §9.1)", Rules, Pending),
 	of("attempt", "One authorisation request to the network (rails §1.10)", AttemptRules, AttemptPrepared),
 	of("advice", "One message of the store-and-forward queue (rails §1.11)", AdviceRules, AdviceQueued),
+	of("refund", "Captured money that is given back (Korea Cards v1 §9.2)", RefundRules, RefundPending),
+	of("dispute", "One stage of a dispute about a captured payment (Korea Cards v1 §9.5)", DisputeRules, DisputeNone),
 }
 
 func TestEveryStateAndEvent(t *testing.T) {
@@ -70,7 +72,8 @@ func TestDrawingsAreFresh(t *testing.T) {
 func TestEveryStateIsReached(t *testing.T) {
 	reached(t, Rules, Pending)
 	reached(t, AttemptRules, AttemptPrepared)
-	reached(t, AdviceRules, AdviceQueued)
+	reached(t, RefundRules, RefundPending)
+	reached(t, DisputeRules, DisputeNone)
 }
 
 func reached[S, E ~string](t *testing.T, r flow.Rules[S, E], start S) {
@@ -90,7 +93,9 @@ func reached[S, E ~string](t *testing.T, r flow.Rules[S, E], start S) {
 
 // Rails §1.10: what was given back never becomes an approval, and nothing follows an end.
 func TestWhatIsGivenBackStaysGivenBack(t *testing.T) {
-	for _, s := range []AttemptState{AttemptReversed, AttemptVoid, AttemptDeclined, AttemptCaptured, AttemptGone} {
+	for _, s := range []AttemptState{
+		AttemptReversed, AttemptVoid, AttemptDeclined, AttemptCaptured, AttemptGone, AttemptPassed, AttemptBooked,
+	} {
 		if n := len(AttemptRules[s]); n != 0 {
 			t.Errorf("%d events follow %s", n, s)
 		}
@@ -214,9 +219,65 @@ func TestBooksFollowEveryPath(t *testing.T) {
 	}
 	walk(world(Pending, false), 0)
 	for at := range seen {
-		final := at.state == Captured || at.state == Cancelled || at.state == CaptureFailed || at.state == Declined || at.state == NotHeld
+		final := at.state == Verified || at.state == Captured || at.state == Cancelled || at.state == CaptureFailed || at.state == Declined || at.state == NotHeld
 		if final && at.held {
 			t.Errorf("%s still holds", at.state)
 		}
 	}
+}
+
+// What a refund moves, and what it takes from what is left to refund, in every state.
+func TestRefundMoney(t *testing.T) {
+	f := Refund{ID: "f", Account: "P", State: RefundPending, Amount: money.New(4000, krw), Returned: money.New(0, krw)}
+	take := func(f Refund, e RefundEvent) (Refund, string) {
+		next, moved, err := f.After(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next, postings(moved)
+	}
+	if f.Taken() != money.New(4000, krw) {
+		t.Error("a pending refund takes nothing")
+	}
+	failed, moved := take(f, RefundFail)
+	if moved != "" || !failed.Taken().IsZero() {
+		t.Errorf("a failed refund moved %q and takes %s", moved, failed.Taken())
+	}
+	paid, moved := take(f, RefundBook)
+	if moved != "google:payable/P <- acquirer:receivable/P 4000 KRW" || paid.Taken() != f.Amount {
+		t.Errorf("a paid refund moved %q and takes %s", moved, paid.Taken())
+	}
+	paid.Returned = money.New(1500, krw)
+	back, moved := take(paid, RefundReturn)
+	if moved != "acquirer:receivable/P <- google:payable/P 1500 KRW" || back.Taken() != money.New(2500, krw) {
+		t.Errorf("a returned refund moved %q and takes %s", moved, back.Taken())
+	}
+	for _, s := range RefundRules.States() {
+		for _, e := range RefundRules.Events() {
+			before := f
+			before.State, before.Returned = s, money.New(1, krw)
+			after, moved, err := before.After(e)
+			if _, may := RefundRules.Next(s, e); may != (err == nil) || !may && (moved != nil || after != before) {
+				t.Errorf("%s, %s: %v", s, e, err)
+			}
+		}
+	}
+}
+
+// What every event of a dispute moves; which states keep money from us, and in which evidence may be handed over.
+func TestDisputeMoney(t *testing.T) {
+	var b strings.Builder
+	for _, s := range DisputeRules.States() {
+		d := Dispute{Account: "P", State: s, Amount: money.New(3000, krw), Won: money.New(2000, krw)}
+		fmt.Fprintf(&b, "%-17s stands=%-5v open=%v\n", s, d.Stands(), d.Open())
+		for _, e := range DisputeRules.Events() {
+			after, moved, err := d.After(e)
+			if _, may := DisputeRules.Next(s, e); may != (err == nil) || !may && (moved != nil || after != d) {
+				t.Errorf("%s, %s: %v", s, e, err)
+			} else if may {
+				fmt.Fprintf(&b, "    %-17s -> %-17s %s\n", e, after.State, postings(moved))
+			}
+		}
+	}
+	fresh(t, filepath.Join("testdata", "disputes.golden"), b.String())
 }
