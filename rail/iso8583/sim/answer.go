@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"maps"
 	"regexp"
@@ -21,7 +22,7 @@ func (h *Host) take(c *conn, f frame) []delivery {
 	if !m.request() || m[11] == "" {
 		in := h.recorded("seen", c, m) // an answer to us, or nothing that could be answered
 		in.Note = text(broken)
-		h.keep(step{Records: []record{in}})
+		h.keep(step{Disputes: h.book.answered(m), Records: []record{in}})
 		return nil
 	}
 	r := h.ruleFor(c, m)
@@ -64,7 +65,7 @@ func (h *Host) answer(p parked, r Rule, broken error) []delivery {
 		if v.refused != "" {
 			b.refused[v.refused] = true
 		}
-		if v.busy != "" {
+		if v.busy = cmp.Or(v.busy, r.once); v.busy != "" {
 			b.busy[v.busy] = true
 		}
 		s.Payments, s.Refused, s.Busy = v.touched, v.refused, v.busy
@@ -236,10 +237,28 @@ func (h *Host) ruleFor(c *conn, m elements) Rule {
 			return *r
 		}
 	}
-	if card := h.book.cards[m[2]]; card != nil && (m.base() == "0100" || m.base() == "0200" && strings.HasPrefix(m[3], "00")) {
+	card := h.book.cards[m[2]]
+	switch {
+	case card == nil:
+	case m.base() == "0200" && strings.HasPrefix(m[3], "20"):
+		return h.creditRule(card, m)
+	case m.base() == "0100", m.base() == "0200" && strings.HasPrefix(m[3], "00"):
 		return card.fault
 	}
 	return Rule{}
+}
+
+// creditRule is what the card does to refunds; where that is for once, the original payment tells the second from the first.
+func (h *Host) creditRule(card *account, m elements) Rule {
+	r := card.credit
+	if card.creditOnce {
+		found, _ := tags(m[48], h.lengthDigits) // a message that is broken is refused later
+		r.once = "credit " + m[2] + "|" + found["OR"] + m.original()
+	}
+	if r.once != "" && h.book.busy[r.once] {
+		return Rule{}
+	}
+	return r
 }
 
 // recorded is a line for the record of truth.
@@ -265,7 +284,7 @@ func (h *Host) keep(s step) bool {
 		s.Records[i].Seq = len(h.records) + 1
 		h.records = append(h.records, s.Records[i])
 	}
-	s.Stan = h.stan
+	s.Stan, s.Serial = h.stan, h.book.serial
 	if err := h.file.append(s); err != nil {
 		h.cfg.Log.Error("a step was not written; nothing is answered", "cause", err)
 		return false
@@ -279,7 +298,7 @@ func (h *Host) keep(s step) bool {
 // replay is a step that was written before.
 func (h *Host) replay(s step) {
 	b := h.book
-	b.day, h.stan = max(b.day, s.Day), s.Stan
+	b.day, h.stan, b.serial = max(b.day, s.Day), s.Stan, s.Serial
 	for _, p := range s.Payments {
 		b.put(p)
 	}
@@ -292,15 +311,19 @@ func (h *Host) replay(s step) {
 	if s.Busy != "" {
 		b.busy[s.Busy] = true
 	}
+	b.replayFiles(s)
 	h.records = append(h.records, s.Records...)
 }
 
-// followClock begins a new business day when the calendar has.
+// followClock closes the business day and begins a new one when the calendar has.
 func (h *Host) followClock() {
 	h.mu.Lock()
 	today := dayOf(h.now())
 	begins := today > h.book.day
-	h.book.day = max(h.book.day, today)
+	if begins {
+		h.closeDay()
+		h.book.day = today
+	}
 	h.mu.Unlock()
 	if begins {
 		h.announceDay()

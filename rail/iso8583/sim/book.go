@@ -19,23 +19,28 @@ const (
 	released state = "released" // given back by a reversal
 	expired  state = "expired"  // given back because nobody completed it in time
 	revoked  state = "revoked"  // taken back by the issuer
+	rejected state = "rejected" // booked, and then refused in clearing
 )
 
 // onCapture and onReverse are what a hold answers in each state; "" is done now.
 // A reversal of a completed hold is refused loudly: 25 would let the other side believe that the money is free.
 var (
-	onCapture = map[state]string{open: "", captured: "94", released: "25", expired: "25", revoked: "R1"}
-	onReverse = map[state]string{open: "", captured: "12", released: "25", expired: "25", revoked: "25"}
+	onCapture = map[state]string{open: "", captured: "94", released: "25", expired: "25", revoked: "R1", rejected: "94"}
+	onReverse = map[state]string{open: "", captured: "12", released: "25", expired: "25", revoked: "25", rejected: "25"}
 )
 
 // payment is one authorisation, sale or refund and what became of it. It holds the card number: the file is the host's own.
 type payment struct {
 	ID         int       `json:"id"`
-	Kind       string    `json:"kind"` // hold, sale, refund, verification
+	Kind       string    `json:"kind"` // hold, sale, refund, verification; stray: nobody paid, somebody quarrels all the same
 	PAN        string    `json:"pan"`
 	RRN        string    `json:"rrn"`
 	Terminal   string    `json:"terminal"`
-	Amount     int64     `json:"amount"` // held now: less than asked after a partial approval or reversal
+	Merchant   string    `json:"merchant"`            // DE42 as it came
+	Reference  string    `json:"reference,omitempty"` // DE48 MR
+	Instalment string    `json:"instalment,omitempty"`
+	Network    string    `json:"network,omitempty"` // DE48 NT of the approval
+	Amount     int64     `json:"amount"`            // held now: less than asked after a partial approval or reversal
 	Asked      int64     `json:"asked"`
 	Currency   string    `json:"currency"`
 	Approval   string    `json:"approval"`
@@ -48,6 +53,9 @@ type payment struct {
 	UndoneDay  string    `json:"undone_day"`   // business day of the reversal of a booking
 	Refunded   int64     `json:"refunded"`     // of this payment
 	Original   int       `json:"original"`     // the payment that a refund gives back
+	Bounced    int64     `json:"bounced"`      // of this refund: it came back to the merchant
+	Filed      string    `json:"filed"`        // the file that told the merchant
+	Withdrawn  string    `json:"withdrawn"`    // the file that told that the booking was undone after all
 	Made       time.Time `json:"made"`         // business time
 	Expires    time.Time `json:"hold_expires"` // business time, whole seconds
 }
@@ -67,7 +75,8 @@ const retention = 72 * time.Hour
 // book is the host's ledger. It is touched under Host.mu only, and everything in it can be rebuilt from the file.
 type book struct {
 	seed     uint64
-	rude     int // 1, or 0 for a polite host
+	rude     int   // 1, or 0 for a polite host
+	least    int64 // amount of a verification, where the dialect knows none over nought
 	cards    map[string]*account
 	payments []*payment
 	byName   map[string]*payment
@@ -78,6 +87,12 @@ type book struct {
 	refused  map[string]bool // names of originals whose reversal came first (rails §1.11 T11)
 	busy     map[string]bool // who was told to come again (action busy-once)
 	day      string          // business day YYYYMMDD
+
+	disputes []*dispute
+	events   []*event // what the files told and will tell
+	reports  []*report
+	captures map[string]string // capture files taken, by name: their hash
+	serial   int               // of events and cases
 }
 
 func newBook(seed int64, polite bool) *book {
@@ -91,6 +106,7 @@ func newBook(seed int64, polite bool) *book {
 
 func (b *book) clear() {
 	b.payments, b.order, b.day = nil, nil, ""
+	b.disputes, b.events, b.reports, b.captures, b.serial = nil, nil, nil, map[string]string{}, 0
 	b.byName, b.byRRN = map[string]*payment{}, map[string][]*payment{}
 	b.answers, b.seen = map[string]*remembered{}, map[string]bool{}
 	b.refused, b.busy = map[string]bool{}, map[string]bool{}
@@ -258,7 +274,7 @@ func (b *book) checkLimits(a *ask) verdict {
 		return refuse("61")
 	case a.card.perDay < unlimited && b.approvals(a.card.pan, a.now) >= a.card.perDay:
 		return refuse("65")
-	case amount == 0 && !a.verification():
+	case amount == 0 && !a.verification(), a.m[25] == "51" && amount < b.least:
 		return refuse("13")
 	}
 	return verdict{}
@@ -296,7 +312,7 @@ func (b *book) spent(pan, currency string, now time.Time) (sum int64) {
 		case p.State == open:
 			sum += p.Amount
 		case p.State == captured && p.Kind == "refund":
-			sum -= p.Booked
+			sum -= p.Booked - p.Bounced
 		case p.State == captured:
 			sum += p.Booked
 		}
@@ -333,7 +349,12 @@ func (b *book) decide(a *ask, kind string) verdict {
 		code: "00", payment: p, touched: []*payment{p}, tags: merged(b.metadata(a), b.approvalTags(a, p)),
 		elements: elements{38: p.Approval},
 	}
+	p.Network = v.tags["NT"]
 	switch kind {
+	case "verification":
+		if a.card.noReason {
+			v.code = "85"
+		}
 	case "hold":
 		p.Expires = a.now.Add(a.card.life).Truncate(time.Second)
 		v.tags["RX"] = p.Expires.UTC().Format("20060102150405")
@@ -346,8 +367,9 @@ func (b *book) decide(a *ask, kind string) verdict {
 // open starts a payment from the request that asks for it.
 func (b *book) open(a *ask, kind string) *payment {
 	p := &payment{
-		ID: len(b.payments) + 1, Kind: kind, PAN: a.m[2], RRN: a.m[37], Terminal: a.m[41], Amount: a.m.amount(),
+		ID: len(b.payments) + 1, Kind: kind, PAN: a.m[2], RRN: a.m[37], Terminal: a.m[41], Merchant: a.m[42], Amount: a.m.amount(),
 		Asked: a.m.amount(), Currency: a.m[49], State: open, Name: a.m.name(), Made: a.now,
+		Reference: a.tags["MR"], Instalment: a.tags["IN"],
 	}
 	switch {
 	case kind == "refund":
@@ -412,7 +434,7 @@ func (b *book) locate(a *ask, withAmount bool) (*payment, string) {
 		return p, name
 	}
 	for _, p := range b.byRRN[a.m[37]] {
-		if p.PAN == a.m[2] && p.Terminal == a.m[41] && (!withAmount || p.Asked == a.m.amount()) {
+		if p.Kind != "stray" && p.PAN == a.m[2] && p.Terminal == a.m[41] && (!withAmount || p.Asked == a.m.amount()) {
 			return p, p.Name
 		}
 	}
@@ -430,13 +452,24 @@ func (b *book) complete(a *ask) verdict {
 	switch code := onCapture[p.State]; {
 	case code != "":
 		return refuse(code)
-	case p.PAN != a.m[2], p.Currency != a.m[49], p.RRN != a.m[37], p.Approval != a.m[38], sent && number != p.Approval8:
+	case p.PAN != a.m[2], p.RRN != a.m[37], p.Approval != a.m[38], sent && number != p.Approval8:
 		return refuse("77")
-	case a.m.amount() > p.Amount, a.m.amount() == 0:
-		return refuse("13")
+	}
+	if code := p.refusesCapture(a.m[49], a.m.amount()); code != "" {
+		return refuse(code)
 	}
 	p.State, p.Booked, p.BookedDay, p.Completion = captured, a.m.amount(), b.day, a.m.name()
 	return verdict{code: "00", payment: p, touched: []*payment{p}}
+}
+
+func (p *payment) refusesCapture(currency string, amount int64) string {
+	switch {
+	case p.Currency != currency:
+		return "77"
+	case amount == 0, amount > p.Amount:
+		return "13"
+	}
+	return ""
 }
 
 // reverse gives a hold back, in part if DE95 says so, or undoes a booking (0400, 0420). An original that is not known is
@@ -455,7 +488,7 @@ func (b *book) reverse(a *ask) verdict {
 	switch {
 	case booking && p.State != captured:
 		return refuse("25")
-	case booking && p.Refunded > 0:
+	case booking && p.Refunded+p.Bounced > 0:
 		return refuse("12")
 	case booking:
 		p.State, p.UndoneDay = released, b.day
@@ -489,36 +522,77 @@ func (b *book) reduce(a *ask, p *payment) verdict {
 	return verdict{code: "00", payment: p, touched: []*payment{p}}
 }
 
-// refund gives back a booking, found by RRN (DE48 OR) and card; all refunds together never exceed it.
+// refund gives back a booking, named by DE48 OR and OD, by DE90, or by both; all refunds together never exceed it.
 func (b *book) refund(a *ask) verdict {
-	if v := b.checkMerchant(a); v.code != "" {
-		return v
+	for _, check := range []func(*book, *ask) verdict{(*book).checkMerchant, (*book).checkCurrency, (*book).checkNumber} {
+		if v := check(b, a); v.code != "" {
+			return v
+		}
 	}
-	if v := b.checkNumber(a); v.code != "" {
-		return v
+	if code := a.card.refusesCredit(); code != "" {
+		return refuse(code)
 	}
-	of := slices.IndexFunc(b.byRRN[a.tags["OR"]], func(p *payment) bool {
-		return p.PAN == a.m[2] && p.State == captured && p.Kind != "refund"
-	})
-	if of < 0 {
-		return refuse("25")
+	original, code := b.refunded(a)
+	if code == "" {
+		code = original.refusesRefund(a.m[49], a.m.amount())
 	}
-	original := b.byRRN[a.tags["OR"]][of]
-	switch {
-	case original.Currency != a.m[49]:
-		return refuse("77")
-	case a.m.amount() == 0, original.Refunded+a.m.amount() > original.Booked:
-		return refuse("13")
+	if code != "" {
+		return refuse(code)
 	}
 	p := b.open(a, "refund")
-	p.State, p.Booked, p.BookedDay, p.Original = captured, p.Amount, b.day, original.ID
-	original.Refunded += p.Amount
-	return verdict{code: "00", payment: p, touched: []*payment{original, p}}
+	return verdict{code: "00", payment: p, touched: []*payment{original, b.giveBack(p, original)}}
+}
+
+// refunded finds the booking that a refund names. Where DE48 and DE90 disagree it is neither (77).
+func (b *book) refunded(a *ask) (*payment, string) {
+	rrn, date, name := a.tags["OR"], a.tags["OD"], a.m.original()
+	if _, err := time.Parse("20060102", date); err != nil && date != "" || rrn == "" && name == "" {
+		return nil, "30"
+	}
+	if named := b.byName[name]; rrn == "" && named != nil {
+		rrn = named.RRN
+	}
+	of := slices.IndexFunc(b.byRRN[rrn], func(p *payment) bool { return p.PAN == a.m[2] && p.booked() })
+	if of < 0 {
+		return nil, "25"
+	}
+	p := b.byRRN[rrn][of]
+	early, late := dayOf(p.Made.AddDate(0, 0, -1)), dayOf(dayStart(p.BookedDay).AddDate(0, 0, 1)) // whatever zone it was said in
+	if name != "" && !p.named(name) || date != "" && (date < early || date > late) {
+		return nil, "77"
+	}
+	return p, ""
+}
+
+// named tells whether a DE90 means this payment, by its request or its completion, from whatever terminal it is asked.
+func (p *payment) named(original string) bool {
+	return strings.HasPrefix(p.Name, original[:31]) || strings.HasPrefix(p.Completion, original[:31])
+}
+
+// booked tells whether there is something to refund or to quarrel about.
+func (p *payment) booked() bool { return p.State == captured && p.Kind != "refund" }
+
+func (p *payment) refusesRefund(currency string, amount int64) string {
+	switch {
+	case p.Currency != currency:
+		return "77"
+	case amount == 0, p.Refunded+amount > p.Booked:
+		return "13"
+	}
+	return ""
+}
+
+// giveBack books a refund.
+func (b *book) giveBack(refund, original *payment) *payment {
+	refund.State, refund.Booked, refund.BookedDay = captured, refund.Amount, b.day
+	refund.Original, refund.Network = original.ID, original.Network
+	original.Refunded += refund.Amount
+	return refund
 }
 
 // reconcile compares the day's totals with the host's own and states those where they differ (0500).
 func (b *book) reconcile(a *ask) verdict {
-	own := b.totals(a.m[15], a.m[50])
+	own := b.totals(a.m[15], a.m[50], 0)
 	for de, text := range own {
 		if a.m[de] != text {
 			own[66] = "2"
@@ -528,9 +602,10 @@ func (b *book) reconcile(a *ask) verdict {
 	return verdict{code: "00", elements: elements{66: "1"}}
 }
 
-// totals are elements 74-77, 86-89 and 97 of one business day (MMDD) and currency. A booking that was undone counts on both sides.
-func (b *book) totals(day, currency string) elements {
-	var count, sum [4]int64 // credits, credits reversed, debits, debits reversed
+// totals are elements 74-77, 86-89 and 97 of one business day (MMDD) and currency, with so many debits of one unit that nobody
+// made. A booking that was undone counts on both sides; a refund that bounced and a chargeback are no messages of ours and count nowhere.
+func (b *book) totals(day, currency string, phantoms int64) elements {
+	count, sum := [4]int64{2: phantoms}, [4]int64{2: phantoms} // credits, credits reversed, debits, debits reversed
 	add := func(i int, on string, amount int64) {
 		if strings.HasSuffix(on, day) && on != "" {
 			count[i]++
@@ -574,5 +649,14 @@ func merged(under, over map[string]string) map[string]string {
 
 // hostZone is where the host keeps its business day.
 var hostZone = time.FixedZone("KST", 9*60*60)
+
+// dayStart is the first instant of a business day YYYYMMDD.
+func dayStart(day string) time.Time {
+	t, err := time.ParseInLocation("20060102", day, hostZone)
+	if err != nil {
+		panic(fmt.Sprintf("sim: the business day is %q", day))
+	}
+	return t
+}
 
 func dayOf(t time.Time) string { return t.In(hostZone).Format("20060102") }

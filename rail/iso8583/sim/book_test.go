@@ -284,7 +284,7 @@ func TestReversal(t *testing.T) {
 		wantCode(t, p.ask(reversal(undone)), "0430", "00")
 		wantCode(t, p.ask(reversal(undone)), "0430", "25")
 	}
-	if got := b.host.book.totals("1122", "410"); got[75] != "0000000001" || got[77] != "0000000003" || got[97] != "D0000000000003000" {
+	if got := b.host.book.totals("1122", "410", 0); got[75] != "0000000001" || got[77] != "0000000003" || got[97] != "D0000000000003000" {
 		t.Errorf("totals %v", got)
 	}
 }
@@ -361,6 +361,177 @@ func TestRefunds(t *testing.T) {
 	if got := b.holds(m[37])[0]; got.Refunded != 10000 || got.Captured != 10000 {
 		t.Errorf("%+v", got)
 	}
+}
+
+// TestRefundsName is how a refund may name its original, and how not.
+func TestRefundsName(t *testing.T) {
+	b := start(t)
+	p := b.join()
+	m := auth(numbered(0))
+	c := capture(m, p.ask(m))
+	p.ask(c)
+	other := sale(numbered(0))
+	p.ask(other)
+	or := "OR12" + m[37]
+	for name, try := range map[string]struct {
+		change elements
+		code   string
+	}{
+		"by reference":                {elements{48: or}, "00"},
+		"with its date":               {elements{48: or + "OD0820261122"}, "00"},
+		"in another zone":             {elements{48: or + "OD0820261121"}, "00"},
+		"with another date":           {elements{48: or + "OD0820261120"}, "77"},
+		"with no date":                {elements{48: or + "OD08YESTERDA"}, "30"},
+		"by its completion":           {elements{48: "", 90: de90(c)}, "00"},
+		"by its request":              {elements{48: "", 90: de90(m)}, "00"},
+		"by both":                     {elements{48: or, 90: de90(c)}, "00"},
+		"by the repeat":               {elements{48: or, 90: "0221" + de90(c)[4:]}, "00"},
+		"from another terminal":       {elements{48: or, 90: de90(c), 41: "PI000002"}, "00"},
+		"by both, that differ":        {elements{48: or, 90: de90(other)}, "77"},
+		"by a name that nobody has":   {elements{48: or, 90: de90(auth(numbered(0)))}, "77"},
+		"by nothing":                  {elements{48: "MR02R1"}, "30"},
+		"by what is not there":        {elements{48: "", 90: de90(auth(numbered(0)))}, "25"},
+		"in a currency nobody has":    {elements{48: or, 49: "999"}, "12"},
+		"of another merchant's taste": {elements{48: or, 42: "CLOSEDMERCHANT0"}, "03"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := p.ask(with(refund(m, 10), try.change))
+			wantCode(t, got, "0210", try.code)
+			if (got[15] == "1122") != (try.code == "00") {
+				t.Errorf("settled on %q", got[15])
+			}
+		})
+	}
+}
+
+// TestCardsThatRefuseRefunds pays with each card, and asks for the money back.
+func TestCardsThatRefuseRefunds(t *testing.T) {
+	b := start(t)
+	p := b.join()
+	for n, codes := range map[int][]string{
+		0: {"00"}, 930: {"57"}, 931: {"41"}, 932: {"46"}, 933: {"05"}, 934: {"", "00"}, 935: {"13"}, 936: {"91", "00"},
+	} {
+		m, _ := p.booked(auth(numbered(n)))
+		again, _ := p.booked(auth(numbered(n)))
+		for _, of := range []elements{m, again} { // once means once for each original
+			for _, code := range codes {
+				r := with(refund(of, 100), elements{48: "OR12" + of[37] + "MR02R1"})
+				if code == "" {
+					p.say(r)
+					p.silence()
+					if h := b.holds(of[37])[0]; h.Refunded != 100 {
+						t.Errorf("%d: silent, and %d booked", n, h.Refunded)
+					}
+					wantCode(t, p.ask(reversal(r)), "0430", "00")
+					continue
+				}
+				got := p.ask(r)
+				wantCode(t, got, "0210", code)
+				if h := b.holds(of[37])[0]; (h.Refunded == 100) != (code == "00") {
+					t.Errorf("%d: %s, and %d is booked", n, code, h.Refunded)
+				}
+			}
+		}
+	}
+	for status, code := range map[string]string{"lost": "41", "stolen": "43", "closed": "46", "blocked": "00"} {
+		m, _ := p.booked(auth("5555555555554444"))
+		b.host.book.cards[m[2]].status = status
+		wantCode(t, p.ask(refund(m, 1)), "0210", code)
+		b.host.book.cards[m[2]].status = "active"
+	}
+}
+
+// TestRefundRules are the codes that a rule has refunds answer, and what they book.
+func TestRefundRules(t *testing.T) {
+	b := start(t)
+	p := b.join()
+	m, _ := p.booked(auth(numbered(0)))
+	refunded := func() int64 { return b.holds(m[37])[0].Refunded }
+	for _, code := range []string{"12", "13", "40", "57", "58", "91", "96"} {
+		b.rule(`{"action":"decline","code":"` + code + `","match":{"mti":"0200","de3":"20"},"times":1}`)
+		wantCode(t, p.ask(refund(m, 10)), "0210", code)
+	}
+	if refunded() != 0 {
+		t.Errorf("declined, and %d is booked", refunded())
+	}
+	b.rule(`{"action":"approve-as","code":"85","match":{"de3":"20"},"times":1}`)
+	wantCode(t, p.ask(sale(numbered(0))), "0210", "00") // a sale is none
+	wantCode(t, p.ask(refund(m, 10)), "0210", "85")
+	b.rule(`{"action":"silent-dropped","match":{"de3":"200000"},"times":1}`)
+	dropped := refund(m, 20)
+	p.say(dropped)
+	p.silence()
+	wantCode(t, p.ask(reversal(dropped)), "0430", "25")
+	if refunded() != 10 {
+		t.Errorf("%d is booked", refunded())
+	}
+}
+
+// TestBusinessDayOnAnswers is DE15: what was booked or undone has one, and nothing else (rails §1.7).
+func TestBusinessDayOnAnswers(t *testing.T) {
+	b := start(t)
+	p := b.join()
+	m, s := auth(numbered(0)), sale(numbered(0))
+	answer := p.ask(m)
+	c := capture(m, answer)
+	r := refund(m, 10)
+	held := auth(numbered(0))
+	for _, try := range []struct {
+		what elements
+		day  string
+	}{
+		{c, "1122"},
+		{s, "1122"},
+		{r, "1122"},
+		{reversal(r), "1122"},
+		{refund(m, 99999), ""},
+		{held, ""},
+		{reversal(held), ""},
+		{with(auth(numbered(0)), elements{4: "000000000000", 25: "51"}), ""},
+		{elements{0: "cutover"}, ""},
+		{reversal(s), "1123"},
+		{reversal(s), ""},
+		{refund(m, 10), "1123"},
+	} {
+		if try.what[0] == "cutover" {
+			b.do("cutover", "")
+			continue
+		}
+		if got := p.ask(try.what); got[15] != try.day {
+			t.Errorf("%s with %s is of %q, want %q", got[0], got[39], got[15], try.day)
+		}
+	}
+	if answer[15] != "" {
+		t.Errorf("a hold is of %s", answer[15])
+	}
+}
+
+func TestVerification(t *testing.T) {
+	b := start(t)
+	p := b.join()
+	zero := elements{4: "000000000000", 25: "51"}
+	for pan, code := range map[string]string{
+		numbered(0): "00", numbered(940): "85", "4242424242424242": "85", "4111111111111111": "85", "5555555555554444": "00", numbered(41): "41",
+	} {
+		m := with(auth(pan), zero)
+		got := p.ask(m)
+		wantCode(t, got, "0110", code)
+		if (got[38] != "") != (code != "41") || p.tags(got)["RX"] != "" || len(b.holds(m[37])) != 0 {
+			t.Errorf("%s: %v", masked(pan), got)
+		}
+	}
+	wantCode(t, p.ask(auth(numbered(940))), "0110", "00")
+
+	b = start(t, func(c *Config) { c.Profile.AccountVerification = "100" })
+	p = b.join()
+	for amount, code := range map[string]string{"000000000000": "13", "000000000099": "13", "000000000100": "00"} {
+		m := with(auth(numbered(940)), elements{4: amount, 25: "51"})
+		wantCode(t, p.ask(m), "0110", code)
+		if held := b.held(m[37]) == open; held != (code == "00") {
+			t.Errorf("%s: held is %t", amount, held)
+		}
+	}
+	wantCode(t, p.ask(with(auth(numbered(0)), elements{4: "000000000001"})), "0110", "00") // a payment is no verification
 }
 
 func TestTotalsOutOfBalance(t *testing.T) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,18 +55,33 @@ type account struct {
 	balance, limit, perDay int64 // in minor units, of any one currency; approvals a day
 	life                   time.Duration
 	fault                  Rule // what the host does to this card's requests, whatever the scenarios
+	credit                 Rule // and to its refunds
+	creditOnce             bool // to the first refund of each original only
+	noReason               bool // a verification is answered 85, no reason to decline
 	issuer                 issuer
 }
 
 // statusCodes says what a card that is not in order is told; "active" is not in it.
 var statusCodes = map[string]string{"lost": "41", "stolen": "43", "closed": "46", "blocked": "62", "not activated": "78"}
 
+// refusesCredit is the code of a card that cannot take money back any more: lost, stolen, closed. A blocked one can.
+func (a *account) refusesCredit() string {
+	if code := statusCodes[a.status]; slices.Contains([]string{"41", "43", "46"}, code) {
+		return code
+	}
+	return ""
+}
+
 // numbered is the card whose middle digits say what it does: 9999990000000 and, below a thousand, its number, then the check digit.
 func numbered(n int) string {
-	body := fmt.Sprintf("999999000000%03d", n)
+	return checked(fmt.Sprintf("999999000000%03d", n))
+}
+
+// checked is the digits with the check digit behind them.
+func checked(digits string) string {
 	for digit := '0'; ; digit++ {
-		if luhn(body + string(digit)) {
-			return body + string(digit)
+		if luhn(digits + string(digit)) {
+			return digits + string(digit)
 		}
 	}
 }
@@ -105,6 +121,14 @@ var special = map[int]func(*account){
 	924: func(a *account) { a.limit = 50_000 },
 	925: func(a *account) { a.perDay = 2 },
 	926: func(a *account) { a.expiry = "2912" },
+	930: func(a *account) { a.credit = Rule{Action: "decline", Code: "57"} },
+	931: func(a *account) { a.credit = Rule{Action: "decline", Code: "41"} },
+	932: func(a *account) { a.credit = Rule{Action: "decline", Code: "46"} },
+	933: func(a *account) { a.credit = Rule{Action: "decline", Code: "05"} },
+	934: func(a *account) { a.credit, a.creditOnce = Rule{Action: "silent"}, true },
+	935: func(a *account) { a.credit = Rule{Action: "decline", Code: "13"} },
+	936: func(a *account) { a.credit, a.creditOnce = Rule{Action: "decline", Code: "91"}, true },
+	940: func(a *account) { a.noReason = true },
 }
 
 // natural are the numbered cards whose code follows from the account; the other codes are simply pronounced.
@@ -130,6 +154,7 @@ func ordinary(pan string) *account {
 			a.issuer = i
 		}
 	}
+	a.noReason = a.issuer.eight
 	return a
 }
 

@@ -3,7 +3,6 @@ package sim
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -29,6 +28,25 @@ func (h *Host) Control() http.Handler {
 		"POST /actions/cutover":     h.everybody(h.cutover),
 		"POST /actions/expire-hold": h.toHold(func(p *payment) { p.State = expired }),
 		"POST /actions/revoke":      h.toHold(func(p *payment) { p.State = revoked }),
+
+		"GET /disputes":                     h.listDisputes,
+		"POST /actions/chargeback":          h.chargeback,
+		"POST /actions/chargeback-reversed": command(h, h.endDispute("reversed")),
+		"POST /actions/dispute-lost":        command(h, h.endDispute("lost")),
+		"POST /actions/inquiry":             command(h, h.remark("INQ", h.inquiry)),
+		"POST /actions/fraud":               command(h, h.remark("FRD", fraudReport)),
+		"POST /actions/bounce-refund":       command(h, h.bounceRefund),
+		"POST /actions/reject-capture":      command(h, h.rejectCapture),
+		"POST /actions/arn":                 command(h, h.lateARN),
+		"POST /actions/fee":                 command(h, h.levy("FEE")),
+		"POST /actions/adjust":              command(h, h.levy("ADJ")),
+
+		"GET /files":                 h.listFiles,
+		"GET /records":               h.listEvents,
+		"POST /actions/settle":       h.settleNow,
+		"POST /actions/dispute-file": command(h, h.disputesNow),
+		"POST /actions/redeliver":    command(h, h.redeliver),
+		"POST /actions/collect":      command(h, h.collectNow),
 	} {
 		mux.HandleFunc(pattern, h.serve(serve))
 	}
@@ -69,6 +87,28 @@ func body(r *http.Request, into any) error {
 		return refusal{http.StatusBadRequest, errors.New("the body is not the JSON object that this call takes")}
 	}
 	return nil
+}
+
+// optional is a body that may be missing.
+func optional(r *http.Request, into any) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return body(r, into)
+}
+
+// command reads what it is told and does it, on the business day that the calendar says.
+func command[T any](h *Host, do func(T) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		var told T
+		if err := optional(r, &told); err != nil {
+			return nil, err
+		}
+		h.followClock()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return do(told)
+	}
 }
 
 func shown(r Rule) Rule {
@@ -236,12 +276,8 @@ func (h *Host) reset(*http.Request) (any, error) {
 
 func (h *Host) cutover() int {
 	h.mu.Lock()
-	today, err := time.ParseInLocation("20060102", h.book.day, hostZone)
-	if err != nil {
-		panic(fmt.Sprintf("sim: the business day is %q", h.book.day))
-	}
-	h.book.day = dayOf(today.AddDate(0, 0, 1))
-	h.keep(step{Day: h.book.day})
+	h.closeDay()
+	h.nextDay()
 	h.mu.Unlock()
 	return h.announceDay()
 }

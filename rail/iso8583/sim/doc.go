@@ -7,6 +7,10 @@
 //	                  (late, half,             │
 //	                   twice, never)           ▼ file.go: one line per message, before the answer leaves
 //
+//	merchant's folder ── collect.go ─▶ book ─▶ settle.go: what is due, what it costs ── files.go ─▶ merchant's folder
+//	      captures                      ▲                                                   settlement, disputes, answers
+//	                                    └ dispute.go: quarrels about bookings, told by 0422, by file, or by both
+//
 // It shares nothing with the connector but the table of elements and the profile. It is rude within the specification: what
 // arrives together is answered in any order, unknown DE48 tags and free text come with one answer in a few, approval codes end
 // in a blank or are lower case. All of it follows from Config.Seed; Config.Polite turns it off.
@@ -49,16 +53,70 @@
 // 4242... and 4111... are Korean: their approval number has eight digits (DE48 AN), and DE38 is the end of it.
 // A merchant (DE42) whose name begins with CLOSED gets 03, such a terminal (DE41) 58.
 //
+// A refund (0200, DE3 20) names what it gives back by DE48 OR (and OD, if it likes) or by DE90; where the two disagree it gets 77,
+// without either 30, and 25 if there is no such booking. A card that is lost (41), stolen (43) or closed (46) takes no money back.
+// These are ordinary until they are refunded:
+//
+//	9999990000009304  57                            9999990000009346  no answer, booked; then 00 (per original)
+//	9999990000009312  41                            9999990000009353  13
+//	9999990000009320  46                            9999990000009361  91, then 00 (per original)
+//	9999990000009338  05
+//
+// A verification (0100, DE4 nought, DE25 51) holds nothing and is answered 00, by Korean cards and 9999990000009403 with 85, no reason
+// to decline. Where the profile's account_verification is an amount, 51 with less than that gets 13, and with more is a hold.
+//
 // # Control
 //
 //	GET    /transactions  ?rrn= ?after=   every message seen and sent; "kept" is an answer that was decided and did not arrive whole
-//	GET    /holds  ?rrn=                  holds: open, captured, released, expired, revoked
+//	GET    /holds  ?rrn=                  holds: open, captured, released, expired, revoked, rejected (in clearing)
 //	GET    /bookings  ?rrn=               captures, sales, refunds
+//	GET    /disputes                      chargebacks: open, reversed (the merchant has won), lost; "told" by 0422, CHB or both
+//	GET    /files                         files written: name, day, seq, records, net
+//	GET    /records  ?rrn= ?type=         the records of those files; "file" is empty in what the next one will tell
 //	GET    /scenarios, POST, DELETE       rules
 //	GET    /clock, POST {"advance":"30s"} business time; it can be moved here only if Config.Now is nil
 //	POST   /actions/signoff, echo, cutover, drop
 //	POST   /actions/expire-hold, revoke   {"rrn":"632612000123"}
-//	POST   /reset                         forgets all but the connections
+//	POST   /reset                         forgets all but the connections, and leaves the folders as they are
+//
+//	POST   /actions/chargeback            {"rrn", "amount", "reason": "10.4", "text", "stage": 1, "case", "online", "both"}
+//	POST   /actions/chargeback-reversed   {"case"} or {"rrn"}: its newest open stage, won by the merchant (CBR)
+//	POST   /actions/dispute-lost          the same, lost: no record tells it
+//	POST   /actions/inquiry               {"rrn", "amount", "reason", "text"} (INQ)
+//	POST   /actions/fraud                 {"rrn", "code": "6"} (FRD), as often as it is said
+//	POST   /actions/bounce-refund         {"rrn" of the refund, "amount", "reason"} (RRF): the original can be refunded again
+//	POST   /actions/reject-capture        {"rrn", "code": "25"} (REJ), as long as no file has settled it
+//	POST   /actions/arn                   {"rrn"} (ARN), once a file has told the booking
+//	POST   /actions/fee, adjust           {"amount", "code", "text", "merchant", "currency": "KRW"} (FEE, ADJ)
+//	POST   /actions/settle                {"day", "cutover", "late_arn"}: all that is due up to the end of a day YYYYMMDD, or so far
+//	POST   /actions/dispute-file          queued INQ, CHB, CBR and FRD alone
+//	POST   /actions/redeliver             {"name"}: the good file once more, the last one if none is named
+//	POST   /actions/collect               takes the capture files
+//
+// Members may be left out: what stands here with a value has that default, online, both, cutover and late_arn are true or false, an
+// amount is what is left of the booking. A command about a booking needs one of that rrn, and not more money than it has; "stray": true
+// allows any rrn, or any amount. Answers are the object made, or a list of files.
+//
+// # Disputes
+//
+// A chargeback is told by a CHB in the next file; with online by 0422 at once and by no file; with both by both, as one dispute. A 0422
+// has DE2, 3, 4 (disputed), 7, 11, 32, 37, 41, 42, 49, DE60 (45xx, made of the scheme's reason; also where the profile puts reasons of
+// reversals), DE90 of the 0220 or 0200, and in DE48 the case (DC), the stage 1 or 2 (DG) and the last day for evidence (DR, YYYYMMDD).
+// It comes again as 0423 after 5 s, 15 s, and then every minute, from one connection to the next and over restarts, until a 0432 has
+// a code that does not ask for patience (09 19 22 28 68 90 91 96); GET /disputes shows that code as "answer".
+//
+// # Files
+//
+// With Config.Deliver, every cut-over, by command or by the clock, writes PISTL_<acquirer>_<merchant>_<day>_<seq>.csv for each merchant
+// and currency with something to say (rails §4.3), after taking what lies in Config.Collect. A booking has one record, CAP, REF, or RSV
+// if it ended without money; P and its number is the event_id, E and a number that of all others. What is undone before it is told is
+// not told; after that an ADJ takes it back, fees and all. One PAY pays what the files of earlier days added up to: reason_code is the
+// last of those days, result C or D (paid or drawn), text the bank's reference. Behind the columns of rails §4.3 stands case_id.
+//
+// PICAP files (rails §4.2) are booked like 0220 and 0200, item by item, with the same codes, and answered by PICAPR; then they move to
+// done/, and what is no such file, or has a known name and other content, to refused/. One with a hole before its number stays.
+//
+// # Rules
 //
 // A rule says which messages, what, and how often; the first that fits acts, before what the card would do. A rule that has
 // used up its times, or whose turn (nth) has not come, lets the next one try. Rules do not survive a restart.
@@ -67,11 +125,21 @@
 //	{"action": "late", "delay_ms": 6000, "match": {"pan": "999999", "nth": 3}}    from the third message of these cards on
 //	{"action": "decline", "code": "1A", "match": {"amount": 12900}}
 //	{"action": "decline", "code": "96", "match": {"mti": "0800"}, "times": 2}     refuse two sign-ons
+//	{"action": "decline", "code": "57", "match": {"mti": "0200", "de3": "20"}}    no refunds; with approve-as they are booked
 //	{"action": "set", "elements": {"38": "A1B2C3"}, "tags": {"CR": "U"}, "match": {"mti": "0100"}}
 //
 //	decided      decline (code, tags)   approve-as (code; books)   partial   revoke   busy-once   set (elements, tags)
 //	not heard    silent (booked)   silent-dropped (not booked)   overtaken   refuse-connection
 //	broken off   late (delay_ms)   close-before-answer   answer-then-close   close-mid-answer   slow (delay_ms between bytes)
 //	too much     duplicate   signoff   unknown-tag   extra-elements
-//	wrong        wrong-stan   wrong-amount   truncated   garbage   bad-length
+//	wrong        wrong-stan   wrong-amount   truncated   garbage   bad-length   totals-off (0500: the host counts one debit more)
+//
+// Rules about files are for those whose name begins with match.file, and count deliveries. The host keeps the good text:
+//
+//	{"action": "file-cut", "match": {"file": "PISTL"}, "times": 1}
+//
+//	spoiled      file-cut   file-bad-hash   file-bad-count   file-bad-sum
+//	             file-bad-line (one record of unknown type and no money; the next file tells it right)
+//	again        file-again, file-duplicate (the merchant's file before it comes once more, the same, or with other event ids; a
+//	             redelivered file is its own)
 package sim

@@ -50,6 +50,13 @@ type step struct {
 	Refused  string      `json:"refused,omitempty"`
 	Busy     string      `json:"busy,omitempty"`
 	Stan     int         `json:"stan,omitempty"`
+	Serial   int         `json:"serial,omitempty"`
+	Events   []*event    `json:"events,omitempty"` // new or changed, like all of these
+	Disputes []*dispute  `json:"disputes,omitempty"`
+	Reports  []*report   `json:"reports,omitempty"`
+	Paid     []string    `json:"paid,omitempty"`      // names of reports
+	Arrived  string      `json:"delivered,omitempty"` // the name of a report
+	Capture  *taken      `json:"capture,omitempty"`
 	Records  []record    `json:"records,omitempty"`
 }
 

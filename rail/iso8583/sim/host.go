@@ -30,6 +30,10 @@ type Config struct {
 	Log      *slog.Logger                // nil is silent
 	Unsigned string                      // DE39 for a request on a connection that is not signed on; "" is 91
 	Polite   bool                        // answers in order, without whims: for byte-exact comparisons
+	Acquirer string                      // its name in files; "" is ACQ0001
+	Deliver  string                      // the folder to which it delivers files (rails §4.3); "" delivers none
+	Collect  string                      // the folder from which it takes capture files (rails §4.2); "" takes none
+	Fees     *Fees                       // what it charges; nil is DefaultFees
 }
 
 // Host is an acquirer's host: a listener, a ledger and a record of everything that was said.
@@ -68,6 +72,13 @@ type parked struct {
 func Start(ctx context.Context, cfg Config) (*Host, error) {
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	cfg.Unsigned = cmp.Or(cfg.Unsigned, "91")
+	cfg.Acquirer = cmp.Or(cfg.Acquirer, "ACQ0001")
+	if cfg.Fees == nil {
+		cfg.Fees = new(DefaultFees())
+	}
+	if cfg.Collect != "" && cfg.Deliver == "" {
+		return nil, errors.New("capture files are collected, and there is no folder for the answers")
+	}
 	if cfg.After == nil {
 		cfg.After = func(d time.Duration, f func()) { time.AfterFunc(d, f) }
 	}
@@ -79,19 +90,20 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 		cfg: cfg, framing: framing, spec: cfg.Profile.Spec(), lengthDigits: 2, conns: map[*conn]bool{},
 		parked: map[string]parked{}, whims: seeded(uint64(cfg.Seed), "whims"), book: newBook(cfg.Seed, cfg.Polite),
 	}
+	h.book.least = whole(cfg.Profile.AccountVerification) // "zero" is 0
 	if cfg.Profile.PrivateLayout == "tag2len3" {
 		h.lengthDigits = 3
 	}
 	if h.file, err = openFile(cfg.Dir, h.replay); err != nil {
 		return nil, err
 	}
-	h.book.day = max(h.book.day, dayOf(h.now()))
 	if h.listener, err = net.Listen("tcp", cfg.Address); err != nil {
 		return nil, errors.Join(err, h.file.close())
 	}
 	if cfg.TLS != nil {
 		h.listener = tls.NewListener(h.listener, cfg.TLS)
 	}
+	h.resume()
 	h.stop = context.AfterFunc(ctx, func() {
 		if err := h.shut(); err != nil {
 			cfg.Log.Error("the host does not close well", "cause", err)
@@ -219,6 +231,21 @@ func (h *Host) start(m elements) delivery {
 	h.stan = h.stan%999_999 + 1
 	m[0], m[7], m[11] = "0800", h.now().UTC().Format("0102150405"), fmt.Sprintf("%06d", h.stan)
 	return h.framed(h.framing.own, m)
+}
+
+// resume is what a host does before it opens: the day that ended while it was away, and what it still owes.
+func (h *Host) resume() {
+	today := dayOf(h.now())
+	if h.book.day != "" && h.book.day < today {
+		h.closeDay()
+	}
+	h.book.day = max(h.book.day, today)
+	h.deliverAll()
+	for _, d := range h.book.disputes {
+		if d.pending() {
+			h.cfg.After(claimBackoff[0], func() { h.press(d) })
+		}
+	}
 }
 
 // framed packs a message of ours; that it cannot be packed is a fault of a rule, and then nothing leaves.

@@ -323,7 +323,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := b.host.book.totals("1122", "410"); got[76] != fmt.Sprintf("%010d", peers*each) ||
+	if got := b.host.book.totals("1122", "410", 0); got[76] != fmt.Sprintf("%010d", peers*each) ||
 		got[88] != fmt.Sprintf("%016d", peers*each*10000) || len(b.holds("")) != peers*each {
 		t.Errorf("totals %v", got)
 	}

@@ -16,8 +16,10 @@ import (
 type Match struct {
 	PAN    string `json:"pan,omitempty"` // whole, or the first digits
 	MTI    string `json:"mti,omitempty"`
+	DE3    string `json:"de3,omitempty"` // whole, or the first digits: "20" is a refund
 	RRN    string `json:"rrn,omitempty"`
 	Amount int64  `json:"amount,omitempty"` // minor units
+	File   string `json:"file,omitempty"`   // first letters of a file's name: for the actions on files, and for nothing else
 	Nth    int    `json:"nth,omitempty"`
 }
 
@@ -33,6 +35,8 @@ type Rule struct {
 	Tags     map[string]string `json:"tags,omitempty"`     // of set and decline: DE48
 	Seen     int               `json:"seen"`
 	Used     int               `json:"used"`
+
+	once string // who is spared it next time
 }
 
 // action is how a rule meddles, in up to four places. A nil place is left alone.
@@ -41,6 +45,7 @@ type action struct {
 	judge   func(r Rule, v *verdict)                          // changes the decision; what it says is remembered and true
 	alter   func(h *Host, m elements)                         // changes the one copy that leaves
 	leave   func(h *Host, r Rule, answer delivery) []delivery // how it leaves
+	file    bool                                              // it is about a file that the host delivers (files.go), not about a message
 }
 
 // actions is every action by its name.
@@ -52,6 +57,7 @@ var actions = map[string]action{
 	"partial":    {judge: partial},
 	"revoke":     {judge: revoke, instead: revokeHeld},
 	"set":        {judge: set},
+	"totals-off": {instead: totalsOff},
 	// what never arrives, or too late: the host has booked, except for silent-dropped and overtaken
 	"silent":              {leave: nothing},
 	"silent-dropped":      {leave: nothing},
@@ -79,6 +85,9 @@ var actions = map[string]action{
 		d.bytes = h.framing.header.put(9999)
 		return []delivery{d}
 	}},
+	// what is wrong with a file
+	"file-cut": {file: true}, "file-bad-hash": {file: true}, "file-bad-count": {file: true}, "file-bad-sum": {file: true},
+	"file-bad-line": {file: true}, "file-duplicate": {file: true}, "file-again": {file: true},
 }
 
 func decline(b *book, r Rule, a *ask) *verdict {
@@ -91,6 +100,16 @@ func busyOnce(b *book, _ Rule, a *ask) *verdict {
 		return &verdict{code: "91", busy: key, tags: b.metadata(a)}
 	}
 	return nil
+}
+
+// totalsOff has the host count one debit of one unit that nobody else knows (0500).
+func totalsOff(b *book, _ Rule, a *ask) *verdict {
+	if a.m.base() != "0500" {
+		return nil
+	}
+	own := b.totals(a.m[15], a.m[50], 1)
+	own[66] = "2"
+	return &verdict{code: "95", elements: own}
 }
 
 // approveAs books as usual and answers with another code: the host holds money that the code does not admit.
@@ -149,6 +168,9 @@ func set(r Rule, v *verdict) {
 	if v.payment != nil && v.payment.Approval != "" && v.elements[38] != "" {
 		v.payment.Approval, v.payment.Approval8 = v.elements[38], v.tags["AN"]
 	}
+	if v.payment != nil && r.Tags["NT"] != "" {
+		v.payment.Network = r.Tags["NT"]
+	}
 }
 
 func nothing(*Host, Rule, delivery) []delivery { return nil }
@@ -201,10 +223,10 @@ func (r Rule) validate() error {
 func (r *Rule) fits(m elements) bool {
 	w := r.Match
 	switch {
-	case r.Action == "refuse-connection":
+	case r.Action == "refuse-connection", actions[r.Action].file:
 		return false
-	case !strings.HasPrefix(m[2], w.PAN), w.MTI != "" && w.MTI != m[0] && w.MTI != m.base(), w.RRN != "" && w.RRN != m[37],
-		w.Amount != 0 && w.Amount != m.amount():
+	case w.File != "", !strings.HasPrefix(m[2], w.PAN), !strings.HasPrefix(m[3], w.DE3), w.MTI != "" && w.MTI != m[0] && w.MTI != m.base(),
+		w.RRN != "" && w.RRN != m[37], w.Amount != 0 && w.Amount != m.amount():
 		return false
 	}
 	return r.turn()
