@@ -1,6 +1,7 @@
 package iso8583
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/csv"
 	"errors"
@@ -113,8 +114,17 @@ func unclear(why payment.UndoReason) payment.Outcome {
 	return payment.Outcome{Verdict: payment.Unclear, Fault: fault.Unavailable, Undo: why}
 }
 
-// outcome reads a 0110. It depends on the code alone whether money is held; all else is remarks.
-func (c codec) outcome(m *Message) payment.Outcome {
+// warning is what an operator reads of a code that needs a look.
+func (row answer) warning(code string) string {
+	if !row.alert {
+		return ""
+	}
+	return "response code " + code + ": " + row.meaning
+}
+
+// outcome reads the 0110 to a hold, or to a check that holds nothing. It depends on the code alone whether money is held; all else is
+// remarks.
+func (c codec) outcome(m *Message, check bool) payment.Outcome {
 	code := m.Get(39)
 	if elementOf(39).refuses(code) != "" {
 		return unclear(payment.UndoGarbled) // an answer that says neither yes nor no
@@ -124,6 +134,7 @@ func (c codec) outcome(m *Message) payment.Outcome {
 		Code: code, AdviceCode: tags["MC"], Approval: printable(m.Get(38)), CVN: cvnLetters[tags["CR"]], AVS: avsLetters[tags["AR"]],
 		Brands: brands(tags["BR"]), Issuer: strings.TrimSpace(tags["IS"]), IssuerCountry: tags["IC"], CardKind: kinds[tags["CT"]],
 		NetworkID: strings.TrimSpace(tags["NT"]), NetworkID2: strings.TrimSpace(tags["NS"]), HostUntil: holdEnd(tags["RX"]),
+		Alert: row.warning(code),
 	}
 	o.AVS.Raw = tags["AR"] // a letter that no table knows, too
 	if letter := tags["CR"]; letter != "" && o.CVN == payment.CVNNoResult {
@@ -132,8 +143,8 @@ func (c codec) outcome(m *Message) payment.Outcome {
 	if tags["AN"] != "" {
 		o.Approval = tags["AN"]
 	}
-	if row.alert {
-		o.Alert = "response code " + code + ": " + row.meaning
+	if check && row.verdict == "verification_only" {
+		row.verdict = "approved"
 	}
 	switch row.verdict {
 	case "approved":
@@ -147,7 +158,7 @@ func (c codec) outcome(m *Message) payment.Outcome {
 		if m.Has(38) || tags["AN"] != "" {
 			o.Undo, o.Alert = payment.UndoInvalid, "response code 16 came with an approval code"
 		}
-	case "undecided", "verification_only": // every 0100 of ours asks for a hold, which 85 does not approve
+	case "undecided", "verification_only": // 85 approves no hold
 		o.Verdict, o.Fault, o.Undo = payment.Unclear, faults[row.caller], payment.UndoSilence
 	case "nothing_held":
 		o.Verdict, o.Fault = payment.NothingHeld, faults[row.caller]
@@ -194,6 +205,42 @@ func adviceReply(m *Message, kind payment.AdviceKind, repeat bool) payment.Advic
 		}
 	}
 	return payment.AdviceReply{Verdict: payment.AdviceRefused, Code: code}
+}
+
+// refundReasons is Korea Cards v1 §5.3: why the network refuses a refund. What is not listed is the issuer's own no.
+var refundReasons = map[string]payment.RefundReason{
+	"04": payment.RefundLostOrStolen, "07": payment.RefundLostOrStolen, "41": payment.RefundLostOrStolen,
+	"43": payment.RefundLostOrStolen, "67": payment.RefundLostOrStolen,
+	"14": payment.RefundCardCancelled, "46": payment.RefundCardCancelled, "56": payment.RefundCardCancelled,
+	"79": payment.RefundCardCancelled,
+	"12": payment.RefundUnsupported, "40": payment.RefundUnsupported, "57": payment.RefundUnsupported, "58": payment.RefundUnsupported,
+	"13": payment.RefundNothingLeft,
+}
+
+// refundReply reads the 0210 to a refund. A refund is a request: what is neither yes nor no may have been booked, and is undone before
+// it is asked anew.
+func (c codec) refundReply(m *Message) payment.AdviceReply {
+	code := m.Get(39)
+	if elementOf(39).refuses(code) != "" {
+		return payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: payment.UndoGarbled}
+	}
+	row := c.answers.of(code)
+	r := payment.AdviceReply{Code: code, Alert: row.warning(code)}
+	switch {
+	case code == "25" || code == "76": // no sheet says what it means here: nothing was booked, and asking again will not help
+		r.Verdict, r.Alert = payment.AdviceRefused, "response code "+code+" to a refund: the host does not know what was captured"
+	case row.verdict == "approved", row.verdict == "verification_only":
+		r.Verdict = payment.AdviceAccepted
+	case row.verdict == "partial":
+		r.Verdict, r.Undo, r.Alert = payment.AdviceUnclear, payment.UndoPartial, "response code "+code+" to a refund: paid in part"
+	case row.verdict == "sixteen" && (m.Has(38) || c.profile.readPrivate(m.Get(48))["AN"] != ""): // as for a hold: O3
+		r.Verdict, r.Undo, r.Alert = payment.AdviceUnclear, payment.UndoInvalid, "response code 16 came with an approval code"
+	case row.verdict == "declined", row.verdict == "sixteen":
+		r.Verdict, r.Why = payment.AdviceDeclined, cmp.Or(refundReasons[code], payment.RefundIssuerDeclined)
+	default:
+		r.Verdict, r.Undo = payment.AdviceUnclear, payment.UndoSilence
+	}
+	return r
 }
 
 // cvnLetters is DE48 CR (rails §1.15). A letter that is not here says that there was a check and no more.

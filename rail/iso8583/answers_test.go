@@ -64,7 +64,7 @@ func TestEveryResponseCode(t *testing.T) {
 		for _, word := range strings.Fields(codes) {
 			code := word[:2]
 			seen[code] = true
-			got := c.outcome(NewMessage("0110").Set(39, code))
+			got := c.outcome(NewMessage("0110").Set(39, code), false)
 			want := payment.Outcome{Code: code}
 			switch what, status, _ := strings.Cut(means, " "); what {
 			case "approved":
@@ -107,6 +107,144 @@ func TestEveryResponseCode(t *testing.T) {
 	}
 }
 
+// A check without money is answered like a hold, but for the code that approves nothing else (rails §1.14).
+func TestResponseCodesToCardChecks(t *testing.T) {
+	c := mustCodec(t, mustProfile(t, DefaultProfile))
+	for code := range c.answers {
+		m := NewMessage("0110").Set(39, code)
+		want := c.outcome(m, false)
+		if code == "85" {
+			want = payment.Outcome{Verdict: payment.Approved, Code: "85"}
+		}
+		if got := c.outcome(m, true); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want\n%+v", code, got, want)
+		}
+	}
+}
+
+// Every code in the answer to a refund. Written from Korea Cards v1 §5.3 and §7.2 and rails §1.14, not from de39.csv.
+const wantedOfRefunds = `
+00 08 11 85: accepted
+04 07 41 43 67: lost_or_stolen
+14 46 56 79: card_cancelled
+12 40 57 58*: unsupported
+13: nothing_left
+01 02 05 15 16 17 18 21 23 31 33 34 35 36 37 38 39 42 44 51 52 53 54 55 59 60 61 62 63 64 65 66: issuer_declined
+70 71 72 74 75 78 80 81 82 83 84 86 87 88 89 92 93: issuer_declined
+1A 5C 6P 9G N3 N4 N7 Q1 R0 R1 R3 XA XD ZZ* 47* 73*: issuer_declined
+10* 32*: PARTIAL
+09 19 20 22 28 68 90 91 96 N0 Z3: TIMEOUT
+03* 06* 24* 26* 27* 29* 30* 77* 94* 95* 97* 98* 99* P2*: TIMEOUT
+25* 76*: person`
+
+func TestEveryResponseCodeToARefund(t *testing.T) {
+	c := mustCodec(t, mustProfile(t, DefaultProfile))
+	seen := map[string]bool{}
+	for line := range strings.Lines(strings.TrimSpace(wantedOfRefunds)) {
+		codes, means, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		for _, word := range strings.Fields(codes) {
+			code := word[:2]
+			seen[code] = true
+			want := payment.AdviceReply{Code: code}
+			switch means {
+			case "accepted":
+				want.Verdict = payment.AdviceAccepted
+			case "person":
+				want.Verdict = payment.AdviceRefused
+			case "TIMEOUT", "PARTIAL":
+				want.Verdict, want.Undo = payment.AdviceUnclear, payment.UndoReason(means)
+			default:
+				want.Verdict, want.Why = payment.AdviceDeclined, payment.RefundReason(means)
+			}
+			got := c.refundReply(NewMessage("0210").Set(39, code))
+			if (got.Alert != "") != strings.HasSuffix(word, "*") {
+				t.Errorf("%s: alert %q", code, got.Alert)
+			}
+			if want.Alert = got.Alert; got != want {
+				t.Errorf("%s: %+v, want\n%+v", code, got, want)
+			}
+		}
+	}
+	for code := range c.answers {
+		if !seen[code] {
+			t.Errorf("%s is in the table, and nobody says what it does to a refund", code)
+		}
+	}
+
+	// Where a hold might be hidden behind a no, so might a refund.
+	invalid := payment.AdviceReply{
+		Verdict: payment.AdviceUnclear, Code: "16", Undo: payment.UndoInvalid, Alert: "response code 16 came with an approval code",
+	}
+	own := mustProfile(t, DefaultProfile)
+	own.DE39x16, own.ResponseMap = "approved", map[string]Override{"05": {Verdict: "undecided"}, "Y1": {Verdict: "approved"}}
+	accepted := func(code string) payment.AdviceReply {
+		return payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: code}
+	}
+	garbled := payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: payment.UndoGarbled}
+	for _, x := range []struct {
+		p    Profile
+		m    *Message
+		want payment.AdviceReply
+	}{
+		{c.profile, NewMessage("0210").Set(39, "16").Set(38, "A1B2C3"), invalid},
+		{c.profile, NewMessage("0210").Set(39, "16").Set(48, "AN0830118842"), invalid},
+		{own, NewMessage("0210").Set(39, "16").Set(38, "A1B2C3"), accepted("16")},
+		{own, NewMessage("0210").Set(39, "Y1"), accepted("Y1")},
+		{own, NewMessage("0210").Set(39, "05"), payment.AdviceReply{Verdict: payment.AdviceUnclear, Code: "05", Undo: payment.UndoSilence}},
+		{c.profile, NewMessage("0210"), garbled},
+		{c.profile, NewMessage("0210").Set(39, "\x00\x01"), garbled},
+	} {
+		if got := mustCodec(t, x.p).refundReply(x.m); got != x.want {
+			t.Errorf("%v: %+v, want\n%+v", x.m, got, x.want)
+		}
+	}
+}
+
+// What results in a file mean. Nothing that may be booked goes into another file.
+func TestJudge(t *testing.T) {
+	a := &Acquirer{codec: mustCodec(t, mustProfile(t, "pi87-file"))}
+	const both = "both"
+	for _, c := range []struct {
+		codes string
+		kind  payment.AdviceKind
+		want  payment.AdviceReply
+		alert bool
+	}{
+		{"00 08 11", both, payment.AdviceReply{Verdict: payment.AdviceAccepted}, false},
+		{"85", payment.RefundOrder, payment.AdviceReply{Verdict: payment.AdviceAccepted}, false},
+		{"13", payment.RefundOrder, payment.AdviceReply{Verdict: payment.AdviceDeclined, Why: payment.RefundNothingLeft}, false},
+		{"41", payment.RefundOrder, payment.AdviceReply{Verdict: payment.AdviceDeclined, Why: payment.RefundLostOrStolen}, false},
+		{"ZZ", payment.RefundOrder, payment.AdviceReply{Verdict: payment.AdviceDeclined, Why: payment.RefundIssuerDeclined}, true},
+		{"91 96 90 19", both, payment.AdviceReply{Verdict: payment.AdviceLater}, false},
+		{"03 30 77", payment.RefundOrder, payment.AdviceReply{Verdict: payment.AdviceLater}, true},
+		{"94 \x00 A", both, payment.AdviceReply{Verdict: payment.AdviceRefused}, true},
+		{"09 20 22 68 95 10 32 25 76", payment.RefundOrder, payment.AdviceReply{Verdict: payment.AdviceRefused}, true},
+		{"09 22 68", payment.Completion, payment.AdviceReply{Verdict: payment.AdviceLater}, false},
+		{"25 76", payment.Completion, payment.AdviceReply{Verdict: payment.AdviceUnknown}, false},
+		{"R0 R1 R3", payment.Completion, payment.AdviceReply{Verdict: payment.AdviceRevoked}, false},
+		{"12 13 30 85", payment.Completion, payment.AdviceReply{Verdict: payment.AdviceRefused}, false},
+	} {
+		kinds := []payment.AdviceKind{c.kind}
+		if c.kind == both {
+			kinds = []payment.AdviceKind{payment.Completion, payment.RefundOrder}
+		}
+		for _, code := range strings.Fields(c.codes) {
+			for _, kind := range kinds {
+				got, want := a.Judge(kind, code), c.want
+				if (got.Alert != "") != c.alert {
+					t.Errorf("%q to %s: alert %q", code, kind, got.Alert)
+				}
+				if want.Alert = got.Alert; len(code) == 2 {
+					want.Code = code
+				}
+				if got != want {
+					t.Errorf("%q to %s: %+v, want\n%+v", code, kind, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestAnswerInFull(t *testing.T) {
 	c := mustCodec(t, mustProfile(t, DefaultProfile))
 	m := golden["V4"].Clone().Set(48, "CR01MAR01YAN0830118842MC0203BR07bc/VISAIS10EXAMPLE CIIC02KRCT01CNT05net-1NS03abcRX1420261129031500")
@@ -116,10 +254,10 @@ func TestAnswerInFull(t *testing.T) {
 		Brands: []string{"BC", "VISA"}, Issuer: "EXAMPLE CI", IssuerCountry: "KR", CardKind: payment.Credit, NetworkID: "net-1",
 		NetworkID2: "abc", HostUntil: time.Date(2026, 11, 29, 3, 15, 0, 0, time.UTC),
 	}
-	if got := c.outcome(m); !reflect.DeepEqual(got, want) {
+	if got := c.outcome(m, false); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
 	}
-	if got := c.outcome(golden["V4"].Clone().Set(38, "a1 b2 ")).Approval; got != "a1 b2 " {
+	if got := c.outcome(golden["V4"].Clone().Set(38, "a1 b2 "), false).Approval; got != "a1 b2 " {
 		t.Errorf("approval %q", got)
 	}
 }
@@ -169,7 +307,7 @@ func TestSpecialAnswers(t *testing.T) {
 		}},
 		"own code": {own, NewMessage("0110").Set(39, "Y1"), payment.Outcome{Verdict: payment.Approved, Code: "Y1"}},
 	} {
-		if got := mustCodec(t, c.p).outcome(c.m); !reflect.DeepEqual(got, c.want) {
+		if got := mustCodec(t, c.p).outcome(c.m, false); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\n%+v, want\n%+v", name, got, c.want)
 		}
 	}
@@ -181,7 +319,7 @@ func TestLetters(t *testing.T) {
 		"M": "match", "N": "no_match", "P": "skipped_by_network", "S": "not_specified",
 		"U": "issuer_unsupported", " ": "not_specified", "Q": "not_specified",
 	} {
-		if got := c.outcome(NewMessage("0110").Set(39, "05").Set(48, "CR01"+letter)).CVN; got != want {
+		if got := c.outcome(NewMessage("0110").Set(39, "05").Set(48, "CR01"+letter), false).CVN; got != want {
 			t.Errorf("CVV2 %q: %s", letter, got)
 		}
 	}
@@ -194,7 +332,7 @@ func TestLetters(t *testing.T) {
 	} {
 		for _, letter := range strings.Split(letters, "") {
 			want.Raw = letter
-			if got := c.outcome(NewMessage("0110").Set(39, "00").Set(48, "AR01"+letter)).AVS; got != want {
+			if got := c.outcome(NewMessage("0110").Set(39, "00").Set(48, "AR01"+letter), false).AVS; got != want {
 				t.Errorf("AVS %q: %+v", letter, got)
 			}
 		}

@@ -67,6 +67,8 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 		"DS": o.ThreeDS.DirectoryServerID,
 		"TV": o.ThreeDS.Version,
 		"TS": o.ThreeDS.ServerID,
+		"CG": o.Token.Cryptogram.Reveal(),
+		"TT": map[payment.TokenKind]string{payment.DeviceToken: "D", payment.MerchantToken: "M"}[o.Token.Kind],
 		"CI": map[payment.Initiator]string{payment.ByCustomer: "C", payment.ByMerchant: "M"}[o.Stored.Initiator],
 		"IR": map[payment.Intent]string{payment.Instalment: "I", payment.Recurring: "R", payment.Unscheduled: "U"}[o.Stored.Intent],
 		"SI": storage(o.Stored),
@@ -87,13 +89,22 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 	m := c.head("0100", o.Trace, o.PAN, o.Amount, o.Terminal, o.Merchant)
 	c.local(m, o.Trace.At, o.Local)
 	c.sale(m, o.Expiry, o.MCC)
-	m.Set(22, entry).Set(48, private)
-	m.Set(43, fit(latin(o.Statement), 25)+fit(latin(c.contract.City), 13)+fit(c.contract.Country, 2))
+	m.Set(22, entry).Set(43, c.acceptor(o.Statement)).Set(48, private)
+	if holdsNothing(o) {
+		m.Set(25, "51") // account verification (rails §1.8)
+	}
 	return m, complete(m)
 }
 
-// advice is the 0220 or 0420 of a hold, or their repeat: the same bytes but for the message type (rails §1.11 T3).
+// holdsNothing reports whether an order only asks what the card is worth.
+func holdsNothing(o payment.AuthOrder) bool { return o.Purpose != payment.ToPay && o.Amount.IsZero() }
+
+// advice is the 0200 of a refund, which leaves once, or the 0220 or 0420 of a hold, or the 0420 of a refund. The repeat of a 0220 or
+// 0420 is the same bytes but for the message type (rails §1.11 T3).
 func (c codec) advice(a payment.AdviceOrder, repeat bool) (*Message, error) {
+	if a.Kind == payment.RefundOrder {
+		return c.refund(a)
+	}
 	amount := a.Whole
 	if a.Kind == payment.Completion {
 		amount = a.Amount
@@ -101,7 +112,12 @@ func (c codec) advice(a payment.AdviceOrder, repeat bool) (*Message, error) {
 	m := c.head(c.profile.adviceType(a.Kind, repeat), a.Trace, a.PAN, amount, a.Terminal, a.Merchant)
 	c.local(m, a.Original.At, a.Local) // DE12, DE13 and DE37 are those of the hold
 	m.Set(37, a.Original.RRN)
-	m.Set(90, originalData("0100", a.Original, c.contract.Institution))
+	original := "0100"
+	if a.Refund {
+		original, a.Approval = "0200", "" // the approval code is the hold's
+		m.Set(3, refundCode)
+	}
+	m.Set(90, originalData(original, a.Original, c.contract.Institution))
 	if n := len(a.Approval); n > 6 { // too long for DE38: all of it goes to AN, its end to DE38, which a capture must have (rails §1.5)
 		private, err := c.profile.packPrivate(map[string]string{"AN": a.Approval})
 		if err != nil {
@@ -123,15 +139,43 @@ func (c codec) advice(a payment.AdviceOrder, repeat bool) (*Message, error) {
 	return m, complete(m)
 }
 
+// refundCode is DE3 of a refund and of its reversal (rails §1.8).
+const refundCode = "200000"
+
+// refund is the 0200 that gives captured money back. It has a trace of its own; OR and OD say of which hold the money was, and when it
+// was captured; DE90 names the capture while it is younger than a year (rails §1.7, §1.10).
+func (c codec) refund(a payment.AdviceOrder) (*Message, error) {
+	if a.HeldRRN == "" || a.Captured.IsZero() {
+		return nil, &FieldError{48, missing}
+	}
+	private, err := c.profile.packPrivate(map[string]string{
+		"MR": a.Reservation, "OR": a.HeldRRN, "OD": a.Captured.In(cmp.Or(a.Local, time.UTC)).Format(yyyymmdd),
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := c.head("0200", a.Trace, a.PAN, a.Amount, a.Terminal, a.Merchant)
+	c.local(m, a.Trace.At, a.Local)
+	c.sale(m, a.Expiry, a.MCC)
+	m.Set(3, refundCode).Set(22, "812").Set(43, c.acceptor(a.Text)).Set(48, private)
+	if a.Captured.AddDate(1, 0, 0).After(a.Trace.At) {
+		m.Set(90, originalData("0220", a.Original, c.contract.Institution))
+	}
+	return m, complete(m)
+}
+
 // mandatory is rails §1.7: what a message must not leave the house without. DE38 of a 0220 is not among it: the host that
 // gave no approval code will not ask for one.
 var mandatory = map[string][]int{
 	"0100": {2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 25, 32, 37, 41, 42, 43, 49},
+	"0200": {2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 22, 25, 32, 37, 41, 42, 43, 48, 49},
 	"0220": {2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 25, 32, 37, 41, 42, 49, 90},
 	"0221": {2, 3, 4, 7, 11, 12, 13, 14, 18, 19, 25, 32, 37, 41, 42, 49, 90},
 	"0400": {2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 90},
 	"0420": {2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 90},
 	"0421": {2, 3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 90},
+	"0500": {7, 11, 15, 50, 74, 75, 76, 77, 86, 87, 88, 89, 97, 99},
+	"0501": {7, 11, 15, 50, 74, 75, 76, 77, 86, 87, 88, 89, 97, 99},
 }
 
 func complete(m *Message) error {
@@ -181,9 +225,7 @@ func (c codec) head(mti string, t payment.Trace, pan card.PAN, amount money.Amou
 }
 
 func (c codec) local(m *Message, at time.Time, where *time.Location) {
-	if where == nil {
-		where = time.UTC
-	}
+	where = cmp.Or(where, time.UTC)
 	m.Set(12, at.In(where).Format("150405")).Set(13, at.In(where).Format("0102"))
 }
 
@@ -192,6 +234,11 @@ func (c codec) sale(m *Message, e card.Expiry, mcc string) {
 	if !e.IsZero() {
 		m.Set(14, fmt.Sprintf("%02d%02d", e.Year%100, e.Month))
 	}
+}
+
+// acceptor is DE43: what the holder's statement shows, and where the merchant is.
+func (c codec) acceptor(text string) string {
+	return fit(latin(text), 25) + fit(latin(c.contract.City), 13) + fit(c.contract.Country, 2)
 }
 
 func minor(a money.Amount) string { return fmt.Sprintf("%012d", a.Minor()) }

@@ -65,6 +65,18 @@ func adviceOrder(t testing.TB, kind payment.AdviceKind, stan string, at time.Tim
 	}
 }
 
+// refundOrder is V9: a minute after its capture, V7.
+func refundOrder(t testing.TB) payment.AdviceOrder {
+	o, at := order(t), time.Date(2026, 11, 22, 4, 1, 0, 0, time.UTC)
+	own := payment.Trace{STAN: "000126", RRN: "632613000126", At: at}
+	return payment.AdviceOrder{
+		Advice:   payment.Advice{Kind: payment.RefundOrder, Trace: own, Amount: o.Amount},
+		Original: payment.Trace{STAN: "000125", RRN: o.Trace.RRN, At: at.Add(-time.Minute)}, Captured: at.Add(-time.Minute),
+		HeldRRN: o.Trace.RRN, Text: "Google*Test", Whole: o.Amount, Terminal: o.Terminal, Merchant: o.Merchant, Local: seoul, PAN: o.PAN,
+		Expiry: o.Expiry, MCC: o.MCC,
+	}
+}
+
 // What the engine orders becomes the bytes of rails §1.18.
 func TestOrdersBecomeGoldenVectors(t *testing.T) {
 	c, want := mustCodec(t, mustProfile(t, DefaultProfile)), vectors(t)
@@ -83,8 +95,16 @@ func TestOrdersBecomeGoldenVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	refund, err := c.advice(refundOrder(t), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	totals, err := c.totals(dayTotals, totalsTrace, false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, m := range map[string]*Message{
-		"V1": networkMessage("301", "000001", holdAt), "V3": hold, "V5": reversal, "V7": capture,
+		"V1": networkMessage("301", "000001", holdAt), "V3": hold, "V5": reversal, "V7": capture, "V9": refund, "V10": totals,
 		"V2": replyTo(networkMessage("301", "000001", holdAt), "00"),
 	} {
 		if raw, err := m.pack(c.spec); err != nil || !bytes.Equal(raw, want[name]) {
@@ -98,6 +118,7 @@ func TestAuthorisationCarriesEverything(t *testing.T) {
 	o.CVN, o.ECI, o.Reference, o.Network = card.Conceal("987"), "5", "pay-1", payment.WishDebit
 	o.Holder = payment.Holder{PINDigits: card.Conceal("47"), BirthDate: card.Conceal("910417"), CI: card.Conceal(strings.Repeat("q", 88))}
 	o.ThreeDS = payment.ThreeDS{DirectoryServerID: "ds", ServerID: "ts", CAVV: card.Conceal("cavv="), Version: "2.2.0"}
+	o.Token = payment.Token{Kind: payment.DeviceToken, Cryptogram: card.Conceal("cryptogram==")}
 	o.Stored = payment.StoredCredential{Initiator: payment.ByMerchant, Intent: payment.Recurring, EarlierNetwork: "net-1"}
 	o.Address = payment.Address{Lines: []string{"서울 종로구", "1-2"}, PostalCode: "03000", Country: "KR"}
 	o.Statement = "구글*별농장 Café"
@@ -109,7 +130,7 @@ func TestAuthorisationCarriesEverything(t *testing.T) {
 		var private strings.Builder
 		for _, tag := range []string{
 			"IN00", "BD910417", "PW47", "CN" + strings.Repeat("q", 88), "CV987", "EC05", "CAcavv=", "DSds",
-			"TV2.2.0", "TSts",
+			"TV2.2.0", "TSts", "CGcryptogram==", "TTD",
 			"CIM", "IRR", "SIU", "NTnet-1", "PRD", "AASEOUL JONGROGU 1-2", "AP03000", "ACKR", "MRpay-1",
 		} {
 			fmt.Fprintf(&private, "%s%0*d%s", tag[:2], digits, len(tag)-2, tag[2:])
@@ -117,6 +138,57 @@ func TestAuthorisationCarriesEverything(t *testing.T) {
 		want := golden["V3"].Clone().Set(22, "102").Set(48, private.String()).Set(43, "GUGEUL*BYEOLNONGJANG CAFESEOUL        KR")
 		if !reflect.DeepEqual(m, want) {
 			t.Errorf("%s:\n%v\n%v", name, m.de, want.de)
+		}
+	}
+}
+
+func TestTokens(t *testing.T) {
+	c := mustCodec(t, mustProfile(t, DefaultProfile))
+	for want, token := range map[string]payment.Token{
+		"IN0200":              {},
+		"IN0200CG04abc=TT01M": {Kind: payment.MerchantToken, Cryptogram: card.Conceal("abc=")},
+		"IN0200CG04abc=":      {Kind: payment.OtherToken, Cryptogram: card.Conceal("abc=")},
+		"IN0200TT01D":         {Kind: payment.DeviceToken},
+	} {
+		o := order(t)
+		o.Token = token
+		m, err := c.authorisation(o)
+		if err != nil || m.Get(48) != want || m.Get(2) != testPAN {
+			t.Errorf("%q, %v; want %q", m.Get(48), err, want)
+		}
+		if shown := fmt.Sprintf("%v %+v", m, o); strings.Contains(shown, "abc=") {
+			t.Errorf("the cryptogram is visible: %s", shown)
+		}
+	}
+}
+
+// A check without money says so in DE25; one with the least amount is a hold like any other (rails §1.8, §1.10).
+func TestCardChecks(t *testing.T) {
+	for _, c := range []struct {
+		purpose payment.Purpose
+		amount  int64
+		want    [2]string // DE4, DE25
+	}{
+		{payment.ToVerify, 0, [2]string{"000000000000", "51"}},
+		{payment.ToCheck, 0, [2]string{"000000000000", "51"}},
+		{payment.ToVerify, 100, [2]string{"000000000100", "59"}},
+		{payment.ToCheck, 100, [2]string{"000000000100", "59"}},
+		{payment.ToPay, 100, [2]string{"000000000100", "59"}},
+		{payment.ToPay, 0, [2]string{"000000000000", "59"}},
+	} {
+		o := order(t)
+		o.Purpose, o.Amount = c.purpose, won(c.amount)
+		m, err := mustCodec(t, mustProfile(t, DefaultProfile)).authorisation(o)
+		if got := [2]string{m.Get(4), m.Get(25)}; err != nil || m.MTI() != "0100" || got != c.want {
+			t.Errorf("%q of %d: %v, %v", c.purpose, c.amount, got, err)
+		}
+	}
+	for key, want := range map[string]int64{"zero": 0, "100": 100} {
+		p := mustProfile(t, DefaultProfile)
+		p.AccountVerification = key
+		a := &Acquirer{codec: mustCodec(t, p)}
+		if got := a.VerifyWith(money.Of("KRW")); got != won(want) || p.Validate() != nil {
+			t.Errorf("account_verification %s: %s, %v", key, got, p.Validate())
 		}
 	}
 }
@@ -187,6 +259,55 @@ func TestAdvices(t *testing.T) {
 		m, err := mustCodec(t, with(func(p *Profile) { p.ReversalReasonElement = element })).advice(a, false)
 		if err != nil || m.Get(element) != want || m.Has(60) != (element == 60) || m.Has(56) != (element == 56) {
 			t.Errorf("reason in DE%d: %v, %v", element, m.de, err)
+		}
+	}
+}
+
+func TestRefunds(t *testing.T) {
+	c := mustCodec(t, mustProfile(t, DefaultProfile))
+	night := time.Date(2025, 11, 21, 23, 30, 0, 0, time.UTC) // the 22nd in Seoul
+	old := refundOrder(t)
+	old.Reservation, old.Captured, old.Amount, old.Approval = "rsv-1", night, won(4_000), "A1B2C3"
+	m, err := c.advice(old, false)
+	if err != nil || m.Get(48) != "MR05rsv-1OR12632612000123OD0820251122" || m.Get(4) != "000000004000" ||
+		m.Has(38) || m.Has(60) || m.Has(90) {
+		t.Errorf("a part, after a year: %v, %v", m.de, err)
+	}
+	old.Captured = night.Add(5 * time.Hour) // a year less than half an hour
+	if m, err := c.advice(old, false); err != nil || !m.Has(90) {
+		t.Errorf("within a year: %v, %v", m, err)
+	}
+	old.Local = nil
+	if m, err := c.advice(old, false); err != nil || m.Get(12) != "040100" || !strings.HasSuffix(m.Get(48), "OD0820251122") {
+		t.Errorf("in UTC: %v, %v", m.de, err)
+	}
+	for name, change := range map[string]func(*payment.AdviceOrder){
+		"no hold":        func(o *payment.AdviceOrder) { o.HeldRRN = "" },
+		"no capture day": func(o *payment.AdviceOrder) { o.Captured = time.Time{} },
+		"no capture":     func(o *payment.AdviceOrder) { o.Original = payment.Trace{} },
+		"no card":        func(o *payment.AdviceOrder) { o.PAN = card.PAN{} },
+		"no expiry":      func(o *payment.AdviceOrder) { o.Expiry = card.Expiry{} },
+		"beyond DE4":     func(o *payment.AdviceOrder) { o.Amount = won(maxMinor + 1) },
+	} {
+		o := refundOrder(t)
+		change(&o)
+		var at *FieldError
+		if m, err := c.advice(o, false); !errors.As(err, &at) {
+			t.Errorf("%s: %v, %v", name, m, err)
+		}
+	}
+
+	// The reversal of a refund names the 0200 and nothing of the hold.
+	for _, p := range []string{DefaultProfile, "pi87-alt", "pi87-file"} {
+		undo := adviceOrder(t, payment.Reversal, "000127", holdAt.Add(time.Hour))
+		undo.Refund, undo.Original, undo.Whole, undo.Approval = true, refundOrder(t).Trace, won(4_000), "A1B2C3"
+		c := mustCodec(t, mustProfile(t, p))
+		want := golden["V5"].Clone().Set(3, "200000").Set(4, "000000004000").Set(7, "1122041500").Set(11, "000127").Set(12, "130100").
+			Set(37, "632613000126").Set(90, "020000012611220401001234567890100000000000").
+			Set(60, "").Set(c.profile.ReversalReasonElement, "4021")
+		want.mti = c.profile.ReversalMTI
+		if m, err := c.advice(undo, false); err != nil || !reflect.DeepEqual(m, want) {
+			t.Errorf("%s: undo of a refund: %v, %v; want\n%v", p, m.de, err, want.de)
 		}
 	}
 }
@@ -372,14 +493,54 @@ func TestIdentify(t *testing.T) {
 	})
 }
 
+// A date without a year is that of the nearest year.
+func TestNearest(t *testing.T) {
+	for _, c := range []struct{ now, mmdd, want string }{
+		{"2026-12-31", "0101", "20270101"},
+		{"2026-12-31", "1231", "20261231"},
+		{"2027-01-01", "1231", "20261231"},
+		{"2027-01-01", "0101", "20270101"},
+		{"2026-11-22", "1122", "20261122"},
+		{"2027-06-01", "1122", "20271122"},
+		{"2027-03-01", "1122", "20261122"},
+		{"2028-02-28", "0229", "20280229"},
+		{"2029-02-28", "0229", "20280229"},
+		{"2026-06-01", "0229", ""},
+		{"2026-11-22", "0231", ""},
+		{"2026-11-22", "", ""},
+		{"2026-11-22", "112", ""},
+		{"2026-11-22", "11220", ""},
+	} {
+		now, err := time.Parse(time.DateOnly, c.now)
+		if got := businessDay(c.mmdd, now); err != nil || got != c.want {
+			t.Errorf("%s read on %s: %q, want %q, %v", c.mmdd, c.now, got, c.want, err)
+		}
+	}
+}
+
 func TestProfiles(t *testing.T) {
 	def, alt := mustProfile(t, DefaultProfile), mustProfile(t, "pi87-alt")
 	if def.Name != "pi87-default" || alt.Name != "pi87-alt" || alt.Header != "ascii4" || alt.NetworkCodes.Echo != "270" || !alt.TPDU.Enabled ||
 		alt.Timeouts != def.Timeouts || !reflect.DeepEqual(alt.MatchKey, []int{7, 11, 37}) || len(alt.EchoSet) != 6 {
 		t.Errorf("%+v", alt)
 	}
+	file := mustProfile(t, "pi87-file")
+	if file.Name != "pi87-file" || file.CaptureMode != "file" || !file.ChargebackOnline || def.ChargebackOnline || !alt.ChargebackOnline {
+		t.Errorf("%+v", file)
+	}
+	file.Name, file.CaptureMode, file.ChargebackOnline = def.Name, def.CaptureMode, def.ChargebackOnline
+	if !reflect.DeepEqual(file, def) {
+		t.Errorf("pi87-file differs in more than it says: %+v", file)
+	}
+	for _, text := range []string{"", "0", "-1", "none", "1.5", "1000000000000", "99999999999999999999"} {
+		odd := def
+		odd.AccountVerification = text
+		if err := odd.Validate(); err == nil || !strings.Contains(err.Error(), "account_verification") {
+			t.Errorf("account_verification %q: %v", text, err)
+		}
+	}
 	bad := def
-	bad.Header, bad.NumericEncoding, bad.MTIVersion, bad.CaptureMode, bad.ReversalReasonElement = "bin4", "ebcdic", 1, "file", 25
+	bad.Header, bad.NumericEncoding, bad.MTIVersion, bad.CaptureMode, bad.ReversalReasonElement = "bin4", "ebcdic", 1, "single", 25
 	bad.MatchKey, bad.EchoSet, bad.TPDU, bad.SAF.Backoff, bad.Pool.Connections = []int{11, 4}, []int{0}, TPDU{Enabled: true}, nil, 0
 	bad.NetworkCodes, bad.TLS, bad.Timeouts.Idle = NetworkCodes{SignOff: "2"}, TLS{Cert: "x"}, Duration{}
 	bad.ResponseMap = map[string]Override{"05": {Decline: "nonsense"}, "7": {Verdict: "maybe"}}

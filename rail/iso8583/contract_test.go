@@ -1,9 +1,12 @@
 package iso8583_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"reflect"
 	"testing"
 	"time"
 
@@ -25,6 +28,9 @@ type bench struct {
 	online bool // reversals begin with an 0400
 	now    time.Time
 	next   int64
+
+	disputes chan payment.ChargebackAdvice
+	days     chan string
 }
 
 func connect(t *testing.T, profile string) *bench {
@@ -33,13 +39,21 @@ func connect(t *testing.T, profile string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{T: t, online: p.ReversalMTI == "0400", now: time.Date(2026, 11, 22, 3, 15, 0, 0, time.UTC)}
+	b := &bench{
+		T: t, online: p.ReversalMTI == "0400", now: time.Date(2026, 11, 22, 3, 15, 0, 0, time.UTC),
+		disputes: make(chan payment.ChargebackAdvice, 8), days: make(chan string, 8),
+	}
+	p.ChargebackOnline = true
 	clock := func() time.Time { return b.now }
 	if b.host, err = sim.Start(t.Context(), sim.Config{Profile: p, Address: "127.0.0.1:0", Seed: 1, Now: clock}); err != nil {
 		t.Fatal(err)
 	}
-	p.Pool.Addresses, p.Pool.ReconnectMin.Duration, p.Timeouts.Authorise.Duration = []string{b.host.Addr()}, time.Millisecond, 2*time.Second
-	b.rail, err = iso8583.NewAcquirer(iso8583.LinkConfig{Profile: p, Now: clock, Jitter: func() float64 { return 0 }},
+	p.Pool.Addresses, p.Pool.ReconnectMin.Duration = []string{b.host.Addr()}, time.Millisecond
+	p.Timeouts.Authorise.Duration, p.Timeouts.Advice.Duration = 2*time.Second, 2*time.Second
+	b.rail, err = iso8583.NewAcquirer(iso8583.LinkConfig{
+		Profile: p, Now: clock, Jitter: func() float64 { return 0 }, Cutover: func(day string) { b.days <- day },
+		Disputed: func(_ context.Context, a payment.ChargebackAdvice) bool { b.disputes <- a; return true },
+	},
 		iso8583.Contract{Institution: "12345678901", City: "Seoul", Country: "KR", CountryCode: "410"})
 	if err != nil {
 		t.Fatal(err)
@@ -65,13 +79,17 @@ func (b *bench) trace() payment.Trace {
 }
 
 func (b *bench) hold(pan string) (payment.AuthOrder, payment.Outcome) {
+	return b.ask(pan, payment.ToPay, 10_000)
+}
+
+func (b *bench) ask(pan string, purpose payment.Purpose, won int64) (payment.AuthOrder, payment.Outcome) {
 	b.Helper()
 	p, err := card.ParsePAN(pan)
 	if err != nil {
 		b.Fatal(err)
 	}
 	o := payment.AuthOrder{
-		Terminal: "PI000001", Merchant: "PIMERCHANT00001", Amount: money.New(10_000, money.Of("KRW")), PAN: p,
+		Terminal: "PI000001", Merchant: "PIMERCHANT00001", Purpose: purpose, Amount: money.New(won, money.Of("KRW")), PAN: p,
 		Expiry: card.Expiry{Year: 2029, Month: 12}, MCC: "5816", Statement: "GOOGLE*별농장", Reference: "payment-1",
 	}
 	for out := (payment.Outcome{Verdict: payment.NotSent}); ; {
@@ -186,6 +204,122 @@ func TestAgainstTheSimulatedHost(t *testing.T) {
 			o.Trace = b.trace()
 			if v := b.advise(o, "", payment.Advice{Kind: payment.Reversal, Reason: payment.UndoSilence}); v != payment.AdviceUnknown {
 				t.Errorf("reversal of nothing: %d", v)
+			}
+		})
+	}
+}
+
+// control asks the host by another way than the wire.
+func (b *bench) control(method, path, body string, into any) {
+	b.Helper()
+	w := httptest.NewRecorder()
+	b.host.Control().ServeHTTP(w, httptest.NewRequest(method, path, bytes.NewReader([]byte(body))))
+	if w.Code != 200 {
+		b.Fatalf("%s %s: %d %s", method, path, w.Code, w.Body)
+	}
+	if into != nil {
+		if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// captured is a payment and what an order to refund it must repeat.
+func (b *bench) captured(pan string) payment.AdviceOrder {
+	b.Helper()
+	o, out := b.hold(pan)
+	a := payment.AdviceOrder{
+		Advice: payment.Advice{Kind: payment.Completion, Trace: b.trace(), Amount: o.Amount}, Original: o.Trace, Whole: o.Amount,
+		Terminal: o.Terminal, Merchant: o.Merchant, PAN: o.PAN, Expiry: o.Expiry, MCC: o.MCC, Approval: out.Approval,
+	}
+	want := payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00", Day: "20261122"}
+	if got := b.rail.Advise(b.Context(), a, false); got != want {
+		b.Fatalf("capture: %+v", got)
+	}
+	a.Kind, a.Approval, a.Text, a.Captured, a.HeldRRN, a.Original = payment.RefundOrder, "", "REFUND", b.now, o.Trace.RRN, a.Trace
+	a.Original.RRN = o.Trace.RRN
+	return a
+}
+
+func (b *bench) refund(a payment.AdviceOrder, won int64) (payment.Trace, payment.AdviceReply) {
+	a.Trace, a.Amount = b.trace(), money.New(won, money.Of("KRW"))
+	return a.Trace, b.rail.Advise(b.Context(), a, false)
+}
+
+// What comes after the capture, in two dialects: refunds, also one that nobody answers, checks, totals, chargebacks, a new day.
+func TestRefundsAndTotalsAgainstTheSimulatedHost(t *testing.T) {
+	for _, profile := range []string{iso8583.DefaultProfile, "pi87-alt"} {
+		t.Run(profile, func(t *testing.T) {
+			t.Parallel()
+			b := connect(t, profile)
+			accepted := payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00", Day: "20261122"}
+
+			first := b.captured("9999990000000006")
+			if _, got := b.refund(first, 4_000); got != accepted {
+				t.Errorf("refund: %+v", got)
+			}
+			_, got := b.refund(first, 6_001)
+			if got.Verdict != payment.AdviceDeclined || got.Why != payment.RefundNothingLeft {
+				t.Errorf("more than is left: %+v", got)
+			}
+			second := b.captured("9999990000009346")
+			lost, got := b.refund(second, 10_000)
+			if got != (payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: payment.UndoSilence}) {
+				t.Errorf("a refund that nobody answers: %+v", got)
+			}
+			undo := second
+			undo.Kind, undo.Trace, undo.Refund, undo.Original, undo.Reason = payment.Reversal, b.trace(), true, lost, got.Undo
+			if got := b.rail.Advise(t.Context(), undo, false); got != accepted {
+				t.Errorf("its reversal: %+v", got)
+			}
+			if _, got := b.refund(second, 10_000); got != accepted {
+				t.Errorf("and anew: %+v", got)
+			}
+
+			for pan, code := range map[string]string{"9999990000000006": "00", "9999990000009403": "85"} {
+				o, out := b.ask(pan, payment.ToCheck, 0)
+				if out.Verdict != payment.Approved || out.Code != code || b.ledger(o.Trace.RRN) == "open" {
+					t.Errorf("check: %+v, %s", out, b.ledger(o.Trace.RRN))
+				}
+			}
+
+			ours := payment.DayTotals{
+				Day: "20261122", Currency: money.Of("KRW"), Debits: 2, DebitSum: 20_000,
+				Credits: 3, CreditSum: 24_000, CreditsReversed: 1, CreditRevSum: 10_000,
+			}
+			wrong := ours
+			wrong.Credits, wrong.CreditSum = 2, 14_000
+			for want, said := range map[payment.TotalsReply]payment.DayTotals{
+				{Verdict: payment.TotalsAgreed, Code: "00"}:            ours,
+				{Verdict: payment.TotalsBreak, Code: "95", Host: ours}: wrong,
+			} {
+				if got := b.rail.Reconcile(t.Context(), said, b.trace(), false); got != want {
+					t.Errorf("totals: %+v, want\n%+v", got, want)
+				}
+			}
+
+			b.control("POST", "/actions/chargeback", `{"rrn": "`+first.HeldRRN+`", "amount": 3000, "reason": "13.1", "online": true}`, nil)
+			told := <-b.disputes
+			want := payment.ChargebackAdvice{
+				Original: first.Original, Name: told.Name, Amount: money.New(3_000, money.Of("KRW")), Stage: payment.First,
+				Reason: payment.NotDelivered, Scope: "ISO", RawCode: told.RawCode, Case: told.Case, At: b.now, ReplyBy: told.ReplyBy,
+			}
+			if !reflect.DeepEqual(told, want) || told.Case == "" || told.RawCode == "" || !told.ReplyBy.After(b.now) {
+				t.Errorf("chargeback: %+v, want\n%+v", told, want)
+			}
+			for answer := ""; answer != "00"; {
+				var disputes []struct{ Answer string }
+				b.control("GET", "/disputes", "", &disputes)
+				if answer = cmp.Or(disputes[0].Answer, answer); answer != "" && answer != "00" || t.Context().Err() != nil {
+					t.Fatalf("the host heard %q", answer)
+				}
+			}
+
+			if profile == iso8583.DefaultProfile { // the other knows no cut-over
+				b.control("POST", "/actions/cutover", "", nil)
+				if day := <-b.days; day != "20261123" {
+					t.Errorf("the host's day is %s", day)
+				}
 			}
 		})
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	moov "github.com/moov-io/iso8583"
+
+	"naru/core/payment"
 )
 
 // What Send may fail with. After ErrNotSent nothing can have happened at the host; after every other one anything can.
@@ -44,8 +46,15 @@ type LinkConfig struct {
 	Now      func() time.Time // wall time, for DE7 of network messages
 	Jitter   func() float64   // evenly from 0 to 1, spreads reconnects
 	Late     func(*Message)   // hears answers that nobody waits for, must return at once; nil: they are logged, masked
+	Zone     *time.Location   // where the host's days end; nil: UTC
 	Log      *slog.Logger     // nil: silent
 	Counters *Counters        // nil: uncounted
+
+	// Cutover hears that the host began a business day (YYYYMMDD). Every connection may tell it; it must return at once.
+	Cutover func(day string)
+	// Disputed hears a chargeback and reports whether it is written down; until it is, the host tells it again, perhaps while nobody
+	// remembers the first time. Acquirer is left empty, because a link does not know its name. It must end with its context.
+	Disputed func(context.Context, payment.ChargebackAdvice) bool
 }
 
 // Link keeps the connections to one acquirer's host: signed on, alive, many requests outstanding, answers in any order
@@ -55,6 +64,8 @@ type Link struct {
 	spec *moov.MessageSpec
 	stan atomic.Int64 // of network messages; they share no key with others
 	turn atomic.Int64 // round robin
+
+	disputes chan told // to be written down
 
 	mu    sync.Mutex
 	ready map[string][]*session // by address
@@ -80,6 +91,9 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 			cfg.Log.Warn("acquirer answered what nobody waits for", "profile", p.Name, "message", m)
 		}
 	}
+	if cfg.Zone == nil {
+		cfg.Zone = time.UTC
+	}
 	if cfg.Counters == nil {
 		cfg.Counters = &Counters{}
 	}
@@ -98,7 +112,7 @@ func NewLink(cfg LinkConfig) (*Link, error) {
 			return nil, fmt.Errorf("pool.addresses: %s is not on loopback; enable tls, or allow pool.plaintext", address)
 		}
 	}
-	return &Link{cfg: cfg, spec: p.Spec(), ready: map[string][]*session{}}, nil
+	return &Link{cfg: cfg, spec: p.Spec(), disputes: make(chan told, maxDisputes), ready: map[string][]*session{}}, nil
 }
 
 func isLoopback(host string) bool {
@@ -131,6 +145,9 @@ func (t TLS) config() (*tls.Config, error) {
 // Run keeps the connections until the context ends; then it takes no new work, waits for outstanding answers, signs off and closes.
 func (l *Link) Run(ctx context.Context) error {
 	var all sync.WaitGroup
+	if l.hearsDisputes() {
+		all.Go(func() { l.dispute(ctx) })
+	}
 	for _, address := range l.cfg.Profile.Pool.Addresses {
 		for range l.cfg.Profile.Pool.Connections {
 			all.Go(func() { l.keep(ctx, address) })
@@ -256,6 +273,15 @@ func (l *Link) open(ctx context.Context, address string) (*session, error) {
 // networkTrace is the identity of a network message.
 func (l *Link) networkTrace() (stan string, at time.Time) {
 	return fmt.Sprintf("%06d", l.stan.Add(1)%stans+1), l.cfg.Now()
+}
+
+// frame is a message as it leaves.
+func (l *Link) frame(m *Message) ([]byte, error) {
+	raw, err := m.pack(l.spec)
+	if err != nil {
+		return nil, err
+	}
+	return l.cfg.Profile.frame(raw)
 }
 
 // key ties an answer to its request: class, function of the request, and the elements of the profile's match_key. Network

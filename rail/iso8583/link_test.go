@@ -19,6 +19,7 @@ import (
 	"net"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,12 +181,19 @@ func quick(t *testing.T, name string) Profile {
 
 func run(t *testing.T, p Profile, secure *tls.Config, addresses ...string) *running {
 	t.Helper()
+	return runWith(t, p, func(c *LinkConfig) { c.TLS = secure }, addresses...)
+}
+
+func runWith(t *testing.T, p Profile, change func(*LinkConfig), addresses ...string) *running {
+	t.Helper()
 	p.Pool.Addresses = addresses
 	r := &running{up: make(chan struct{}, 256), down: make(chan struct{}, 1), late: make(chan *Message, 64), count: &Counters{}}
-	a, err := NewAcquirer(LinkConfig{
-		Profile: p, TLS: secure, Now: func() time.Time { return holdAt }, Jitter: func() float64 { return 0.5 },
+	cfg := LinkConfig{
+		Profile: p, Now: func() time.Time { return holdAt }, Jitter: func() float64 { return 0.5 },
 		Late: func(m *Message) { r.late <- m }, Log: slog.New(signal{slog.DiscardHandler, r.up, r.down}), Counters: r.count,
-	}, contract)
+	}
+	change(&cfg)
+	a, err := NewAcquirer(cfg, contract)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +214,13 @@ func run(t *testing.T, p Profile, secure *tls.Config, addresses ...string) *runn
 func start(t *testing.T, p Profile, script func(*peer, *Message)) (*running, *host) {
 	h := listen(t, p, script)
 	r := run(t, p, nil, h.ln.Addr().String())
+	<-r.up
+	return r, h
+}
+
+func startWith(t *testing.T, p Profile, change func(*LinkConfig), script func(*peer, *Message)) (*running, *host) {
+	h := listen(t, p, script)
+	r := runWith(t, p, change, h.ln.Addr().String())
 	<-r.up
 	return r, h
 }
@@ -513,8 +528,9 @@ func TestHostSignsOff(t *testing.T) {
 		case "0100":
 			asked <- c
 			c.send(c.frame(networkMessage("002", "000778", holdAt)))
+			c.send(c.frame(networkMessage("002", "000779", holdAt))) // and again: it is told, not asked
 		case "0810":
-			close(replied)
+			replied <- struct{}{}
 		default:
 			c.answer(m, "00")
 		}
@@ -522,6 +538,7 @@ func TestHostSignsOff(t *testing.T) {
 	done := make(chan error)
 	go func() { _, err := r.Send(t.Context(), ask(1), long); done <- err }()
 	c := <-asked
+	<-replied
 	<-replied
 	if _, err := r.Send(t.Context(), ask(2), long); !errors.Is(err, ErrNotSent) {
 		t.Errorf("new work after sign-off: %v", err)
@@ -704,6 +721,164 @@ func TestAdvise(t *testing.T) {
 			t.Errorf("%s: an advice that cannot be written: %+v", name, a)
 		}
 		r.stop()
+	}
+}
+
+// The business day of an advice's answer, and of one that names none.
+func TestAdviseHearsTheDay(t *testing.T) {
+	r, _ := start(t, quick(t, DefaultProfile), func(c *peer, m *Message) {
+		c.send(c.frame(answered(m, "00").Set(15, map[string]string{"000001": "1123", "000002": "1301"}[m.Get(11)])))
+	})
+	for stan, day := range map[string]string{"000001": "20261123", "000002": "", "000003": ""} {
+		for _, kind := range []payment.AdviceKind{payment.Completion, payment.Reversal, payment.ReleaseRest} {
+			want := payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00", Day: day}
+			if got := r.Advise(t.Context(), adviceOrder(t, kind, stan, holdAt), false); got != want {
+				t.Errorf("%s %s: %+v", kind, stan, got)
+			}
+		}
+	}
+}
+
+// Every way in which a refund may end, and what it means for the money. A refund leaves once, whatever comes back.
+func TestRefundAnswers(t *testing.T) {
+	unclear := func(why payment.UndoReason) payment.AdviceReply {
+		return payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: why}
+	}
+	for name, c := range map[string]struct {
+		answer func(*peer, *Message)
+		want   payment.AdviceReply
+	}{
+		"booked": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(15, "1122"))) },
+			payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00", Day: "20261122"},
+		},
+		"refused": {
+			func(c *peer, m *Message) { c.answer(m, "13") },
+			payment.AdviceReply{Verdict: payment.AdviceDeclined, Code: "13", Why: payment.RefundNothingLeft},
+		},
+		"paid in part": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "10").Set(4, "000000004000"))) },
+			payment.AdviceReply{
+				Verdict: payment.AdviceUnclear, Code: "10", Undo: payment.UndoPartial, Alert: "response code 10 to a refund: paid in part",
+			},
+		},
+		"nothing":                  {func(*peer, *Message) {}, unclear(payment.UndoSilence)},
+		"closed before the answer": {func(c *peer, _ *Message) { c.Close() }, unclear(payment.UndoSilence)},
+		"garbled": {func(c *peer, m *Message) {
+			raw, _ := answered(m, "00").Set(63, "abc").pack(c.profile.Spec())
+			c.send(c.wrap(raw[:len(raw)-1]))
+		}, unclear(payment.UndoGarbled)},
+		"no response code": {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(39, ""))) }, unclear(payment.UndoGarbled)},
+		"wrong amount": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(4, "000000020000"))) },
+			payment.AdviceReply{
+				Verdict: payment.AdviceUnclear, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE4: differs",
+			},
+		},
+		"a sale": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(3, "000000"))) },
+			payment.AdviceReply{
+				Verdict: payment.AdviceUnclear, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: DE3: differs",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent atomic.Int64
+			p := quick(t, DefaultProfile)
+			if name == "nothing" {
+				p.Timeouts.Advice = Duration{200 * time.Millisecond}
+			}
+			r, _ := start(t, p, func(p *peer, m *Message) {
+				if m.mti[1] == '2' {
+					sent.Add(1)
+					c.answer(p, m)
+				} else {
+					p.answer(m, "00")
+				}
+			})
+			if got := r.Advise(t.Context(), refundOrder(t), false); got != c.want {
+				t.Errorf("%+v, want\n%+v", got, c.want)
+			}
+			if got := r.Advise(t.Context(), refundOrder(t), true); got != unclear(payment.UndoCrash) {
+				t.Errorf("asked to repeat: %+v", got)
+			}
+			r.stop()
+			if n := sent.Load(); n != 1 {
+				t.Errorf("%d refunds left the house", n)
+			}
+		})
+	}
+}
+
+func TestRefundsThatDoNotLeave(t *testing.T) {
+	p := quick(t, DefaultProfile)
+	down := run(t, p, nil, "127.0.0.1:1")
+	if got := down.Advise(t.Context(), refundOrder(t), false); got != (payment.AdviceReply{Verdict: payment.AdviceNotSent}) {
+		t.Errorf("not connected: %+v", got)
+	}
+	o := refundOrder(t)
+	o.Merchant, o.HeldRRN = "PIMERCHANT00001", "too short"
+	want := payment.AdviceReply{
+		Verdict: payment.AdviceRefused, Alert: "an advice cannot be encoded: DE48: OR must be 12 to 12 long, is 9",
+	}
+	if got := down.Advise(t.Context(), o, false); got != want {
+		t.Errorf("%+v, want\n%+v", got, want)
+	}
+
+	seen := make(chan string, 8)
+	r, _ := start(t, quick(t, "pi87-file"), func(c *peer, m *Message) { seen <- m.mti; c.answer(m, "00") })
+	if !r.CapturesByFile() || down.CapturesByFile() {
+		t.Error("the profile says who captures by file")
+	}
+	for kind, verdict := range map[payment.AdviceKind]payment.AdviceVerdict{
+		payment.RefundOrder: payment.AdviceRefused, payment.Completion: payment.AdviceRefused, payment.Reversal: payment.AdviceAccepted,
+	} {
+		o := refundOrder(t)
+		o.Kind = kind
+		if got := r.Advise(t.Context(), o, false); got.Verdict != verdict || (got.Alert == "") != (verdict == payment.AdviceAccepted) {
+			t.Errorf("%s by file: %+v", kind, got)
+		}
+	}
+	r.stop()
+	for len(seen) > 0 {
+		if mti := <-seen; mti != "0420" && mti != "0800" {
+			t.Errorf("%s left the house", mti)
+		}
+	}
+}
+
+// The host begins a business day; around New Year too. It is answered in any case.
+func TestCutover(t *testing.T) {
+	days, answers := make(chan string, 8), make(chan *Message, 8)
+	now := time.Date(2026, 12, 31, 15, 30, 0, 0, time.UTC)
+	change := func(c *LinkConfig) {
+		c.Now, c.Cutover = func() time.Time { return now }, func(day string) { days <- day }
+	}
+	_, h := startWith(t, quick(t, DefaultProfile), change, func(c *peer, m *Message) {
+		if m.mti == "0810" {
+			answers <- m
+		} else {
+			c.answer(m, "00")
+		}
+	})
+	c := <-h.signOns
+	for _, say := range []struct{ code, day, want string }{
+		{"201", "0101", "20270101"}, {"201", "1231", "20261231"}, {"201", "", "none"}, {"201", "0230", "none"}, {"301", "0101", "none"},
+	} {
+		m := networkMessage(say.code, "000777", now).Set(15, say.day)
+		c.send(c.frame(m))
+		want := networkMessage(say.code, "000777", now).Set(39, "00")
+		want.mti = "0810"
+		if a := <-answers; !reflect.DeepEqual(a, want) {
+			t.Errorf("%v, want %v", a, want)
+		}
+		heard := "none"
+		if len(days) > 0 {
+			heard = <-days
+		}
+		if heard != say.want {
+			t.Errorf("%s on %s: %q", say.code, say.day, heard)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type Profile struct {
 	EchoSet               []int               `toml:"echo_set"`
 	MatchKey              []int               `toml:"match_key"`
 	CaptureMode           string              `toml:"capture_mode"`
+	AccountVerification   string              `toml:"account_verification"`
+	ChargebackOnline      bool                `toml:"chargeback_online"`
 	ReversalMTI           string              `toml:"reversal_mti"`
 	RepeatMTI             bool                `toml:"repeat_mti"`
 	ReversalReasonElement int                 `toml:"reversal_reason_element"`
@@ -164,7 +167,7 @@ func (p Profile) Validate() error {
 		{"bitmap_encoding", p.BitmapEncoding, []string{"binary", "hex"}},
 		{"length_prefix_encoding", p.LengthPrefixEncoding, []string{"ascii", "bcd"}},
 		{"private_layout", p.PrivateLayout, []string{"tag2len2", "tag2len3"}},
-		{"capture_mode", p.CaptureMode, []string{"advice"}},
+		{"capture_mode", p.CaptureMode, []string{"advice", "file"}},
 		{"reversal_mti", p.ReversalMTI, []string{"0420", "0400"}},
 		{"dup_rrn", p.DupRRN, []string{"accept", "reject"}},
 		{"de39_16", p.DE39x16, []string{"decline", "approved"}},
@@ -181,6 +184,9 @@ func (p Profile) Validate() error {
 	}
 	if !slices.Contains([]int{0, 56, 60}, p.ReversalReasonElement) {
 		refuse("reversal_reason_element = %d is not supported; write 60, 56, or 0 for none", p.ReversalReasonElement)
+	}
+	if least := p.verifyWith(); p.AccountVerification != "zero" && (least < 1 || least > maxMinor) {
+		refuse("account_verification = %q is not supported; write zero, or the least amount in minor units", p.AccountVerification)
 	}
 	for _, de := range p.MatchKey {
 		if !slices.Contains([]int{7, 11, 32, 37, 41}, de) {
@@ -244,4 +250,13 @@ func (p Profile) Validate() error {
 		refuse("response_map: %w", err)
 	}
 	return errors.Join(problems...)
+}
+
+// verifyWith is the amount of a card check in minor units; what is no number is none.
+func (p Profile) verifyWith() int64 {
+	least, err := strconv.ParseInt(p.AccountVerification, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return least
 }

@@ -16,11 +16,12 @@ type session struct {
 	link *Link
 	conn net.Conn
 	out  chan []byte // unbuffered: a frame that was taken may have left, one that was not has not
-	back chan reply  // answers to the host; one that does not fit ends the connection
+	back chan reply  // answers to the host; the reader's that does not fit ends the connection
 	work sync.WaitGroup
 
 	heard chan struct{} // something arrived
-	gone  chan struct{} // closed when the host has our answer to its sign-off
+	gone  chan struct{} // closed by bye
+	bye   func()        // the host has our answer to its sign-off; it may sign off twice
 	dead  chan struct{} // closed when the connection is over
 	once  sync.Once
 	cause error // why it is over; written before dead is closed
@@ -55,6 +56,7 @@ func newSession(l *Link, conn net.Conn) *session {
 		link: l, conn: conn, out: make(chan []byte), back: make(chan reply, 16), heard: make(chan struct{}, 1),
 		gone: make(chan struct{}), dead: make(chan struct{}), pending: map[string]chan result{}, empty: make(chan struct{}),
 	}
+	s.bye = sync.OnceFunc(func() { close(s.gone) })
 	s.work.Go(s.read)
 	s.work.Go(s.write)
 	return s
@@ -78,11 +80,7 @@ func (s *session) end(cause error) {
 // exchange sends a message and waits for its answer. Before a frame is taken by write every failure is ErrNotSent; from then on
 // none is. Only sign-on, echo and sign-off are urgent: they pass while the session takes no other work.
 func (s *session) exchange(ctx context.Context, m *Message, timeout <-chan time.Time, urgent bool) (*Message, error) {
-	raw, err := m.pack(s.link.spec)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotSent, err)
-	}
-	frame, err := s.link.cfg.Profile.frame(raw)
+	frame, err := s.link.frame(m)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotSent, err)
 	}
@@ -240,29 +238,44 @@ func (s *session) answered(m *Message, unreadable error) {
 
 // requested answers what the host asks (rails §1.13). We exchange no keys and know no other request: 12, invalid transaction.
 func (s *session) requested(m *Message) {
-	codes, code, then := s.link.cfg.Profile.NetworkCodes, "12", func() {}
-	if m.mti[1] == '8' {
-		if m.mti[2] != '0' {
-			return // 0820 informs and is not answered
+	codes := s.link.cfg.Profile.NetworkCodes
+	switch {
+	case (m.mti == "0422" || m.mti == "0423") && s.link.hearsDisputes():
+		select {
+		case s.link.disputes <- told{s, m}:
+		default:
+			s.link.cfg.Log.Warn("too many chargebacks at once: the host must repeat", "profile", s.link.cfg.Profile.Name, "message", m)
 		}
-		switch at := m.Get(70); {
-		case at == codes.SignOff && at != "":
-			s.leave()
-			code, then = "00", sync.OnceFunc(func() { close(s.gone) })
-		case at != codes.KeyChange || at == "":
-			code = "00"
+	case m.mti[1] != '8':
+		s.respond(m, "12", nil)
+	case m.mti[2] != '0': // 0820 informs and is not answered
+	case m.Get(70) == "":
+		s.respond(m, "00", nil)
+	case m.Get(70) == codes.SignOff:
+		s.leave()
+		s.respond(m, "00", s.bye)
+	case m.Get(70) == codes.KeyChange:
+		s.respond(m, "12", nil)
+	default:
+		day := businessDay(m.Get(15), s.link.cfg.Now())
+		if m.Get(70) == codes.Cutover && day != "" && s.link.cfg.Cutover != nil {
+			s.link.cfg.Cutover(day)
 		}
+		s.respond(m, "00", nil)
 	}
-	raw, err := replyTo(m, code).pack(s.link.spec)
-	if err == nil {
-		raw, err = s.link.cfg.Profile.frame(raw)
-	}
+}
+
+// respond answers the host; then follows when the answer has left.
+func (s *session) respond(m *Message, code string, then func()) {
+	frame, err := s.link.frame(replyTo(m, code))
 	if err != nil { // what the host sent cannot be repeated to it
-		then()
+		if then != nil {
+			then()
+		}
 		return
 	}
 	select {
-	case s.back <- reply{raw, then}:
+	case s.back <- reply{frame, then}:
 	default:
 		s.fail(errFlood)
 	}

@@ -13,6 +13,8 @@ const (
 	laps      = 12      // how often the STANs may wrap before an RRN counter recurs
 	alnum     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	timeOfDE7 = "0102150405" // DE7, MMDDhhmmss
+	dayOfDE15 = "0102"       // DE15, MMDD
+	yyyymmdd  = "20060102"
 )
 
 // Identify names message n of a link (rails §1.9): the STAN counts 000001 to 999999 and wraps; the RRN is YDDDhh in UTC and a
@@ -43,4 +45,25 @@ func pair(k int64) string {
 // originalData is DE90: type, STAN, time and institution of the message that another one undoes or completes.
 func originalData(mti string, t payment.Trace, institution string) string {
 	return mti + t.STAN + t.At.UTC().Format(timeOfDE7) + strings.Repeat("0", 11-len(institution)) + institution + "00000000000"
+}
+
+// nearest completes a date of the wire, which names no year, with the year that brings it nearest to when it was read. What is no date
+// is the zero time.
+func nearest(layout, value string, when time.Time) (best time.Time) {
+	for _, year := range []int{-1, 0, 1} {
+		at, err := time.Parse("2006"+layout, fmt.Sprintf("%04d", when.UTC().Year()+year)+value)
+		if err == nil && (best.IsZero() || at.Sub(when).Abs() < best.Sub(when).Abs()) {
+			best = at
+		}
+	}
+	return best
+}
+
+// businessDay is DE15 as YYYYMMDD, empty where it is no date.
+func businessDay(de15 string, now time.Time) string {
+	day := nearest(dayOfDE15, de15, now)
+	if day.IsZero() {
+		return ""
+	}
+	return day.Format(yyyymmdd)
 }
