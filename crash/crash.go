@@ -21,6 +21,13 @@ const (
 	ReserveSettled   Point = "reserve-settled"   // the result is on disk, the caller has not heard it
 	CaptureAccepted  Point = "capture-accepted"  // the capture is on disk, the caller has not heard it
 	CancelAccepted   Point = "cancel-accepted"   // the cancel is on disk, the caller has not heard it
+	RefundAccepted   Point = "refund-accepted"   // the refund is on disk, the caller has not heard it
+	DefenceTaken     Point = "defence-taken"     // the evidence is on disk, the caller has not heard it
+	ChargebackTaken  Point = "chargeback-taken"  // a chargeback told on line is on disk, the network has not heard it
+	RecordTaken      Point = "record-taken"      // one record of an acquirer's file is on disk, the next is not
+	FileTaken        Point = "file-taken"        // all of them are, and the file still lies in the inbox
+	SettlementClosed Point = "settlement-closed" // a settlement is on disk, nobody has been told
+	CardErased       Point = "card-erased"       // a card was erased
 	AdviceClaimed    Point = "advice-claimed"    // an advice is about to be sent
 	AdviceAnswered   Point = "advice-answered"   // the network answered it, we have not written it down
 	AdviceSettled    Point = "advice-settled"    // its result is on disk
@@ -37,7 +44,8 @@ const (
 
 // Points is every point there is.
 var Points = []Point{
-	ReserveAccepted, ReserveSent, ReserveSettled, CaptureAccepted, CancelAccepted, AdviceClaimed, AdviceAnswered, AdviceSettled,
+	ReserveAccepted, ReserveSent, ReserveSettled, CaptureAccepted, CancelAccepted, RefundAccepted, DefenceTaken, ChargebackTaken, RecordTaken,
+	FileTaken, SettlementClosed, CardErased, AdviceClaimed, AdviceAnswered, AdviceSettled,
 	NoticeClaimed, NoticeAnswered, NoticeSettled, RecoveryPrepared, RecoveryDone, ExpiryApplied, CommitBefore, CommitAfter, CheckpointSigned,
 }
 

@@ -89,8 +89,8 @@ func (c *session) DeleteIdempotency(k engine.Key) error {
 }
 
 const reservationColumns = `
-SELECT id, account, request_id, state, version, currency, amount, captured, held, hold_until_us, host_until_us, attempt_id,
-       approval, code, network_id, mcc, card, chain_length, chain_digest
+SELECT id, account, request_id, purpose, state, version, currency, amount, captured, held, hold_until_us, host_until_us, attempt_id,
+       approval, code, network_id, mcc, card, card_until_us, chain_length, chain_digest
   FROM reservation`
 
 const selectReservation = reservationColumns + ` WHERE id = $1`
@@ -98,15 +98,15 @@ const selectReservation = reservationColumns + ` WHERE id = $1`
 func scanReservation(scan scanner) (r payment.Reservation, err error) {
 	var currency string
 	var amount, captured int64
-	var hold, host *int64
-	err = scan(&r.ID, &r.Account, &r.RequestID, &r.State, &r.Version, &currency, &amount, &captured, &r.Held, &hold, &host, &r.AttemptID,
-		&r.Approval, &r.Code, &r.NetworkID, &r.MCC, &r.Card, &r.Chain.Length, &r.Chain.Digest)
+	var hold, host, card *int64
+	err = scan(&r.ID, &r.Account, &r.RequestID, &r.Purpose, &r.State, &r.Version, &currency, &amount, &captured, &r.Held, &hold, &host,
+		&r.AttemptID, &r.Approval, &r.Code, &r.NetworkID, &r.MCC, &r.Card, &card, &r.Chain.Length, &r.Chain.Digest)
 	if err != nil {
 		return r, err
 	}
 	in := money.Of(currency)
 	r.Amount, r.Captured = money.New(amount, in), money.New(captured, in)
-	r.HoldUntil, r.HostUntil = when(hold), when(host)
+	r.HoldUntil, r.HostUntil, r.CardUntil = when(hold), when(host), when(card)
 	return r, nil
 }
 
@@ -120,13 +120,14 @@ func (c *session) ReservationByRequest(k engine.Key) (payment.Reservation, bool,
 	return first(all(c, selectReservationByRequest, []any{k.Account, k.RequestID}, scanReservation))
 }
 
-const selectExpiring = reservationColumns + ` WHERE state = 'RESERVED' AND hold_until_us <= $1 ORDER BY hold_until_us LIMIT $2`
+const selectExpiring = reservationColumns + `
+ WHERE state IN ('RESERVED', 'VERIFY_HELD') AND hold_until_us <= $1 ORDER BY hold_until_us LIMIT $2`
 
 func (c *session) ExpiringReservations(now time.Time, limit int) ([]payment.Reservation, error) {
 	return all(c, selectExpiring, []any{us(now), limit}, scanReservation)
 }
 
-const selectNextExpiry = `SELECT MIN(hold_until_us) FROM reservation WHERE state = 'RESERVED'`
+const selectNextExpiry = `SELECT MIN(hold_until_us) FROM reservation WHERE state IN ('RESERVED', 'VERIFY_HELD')`
 
 func (c *session) NextExpiry() (time.Time, bool, error) { return c.earliest(selectNextExpiry) }
 
@@ -136,90 +137,160 @@ func (c *session) earliest(query string) (time.Time, bool, error) {
 	return when(t), t != nil, err
 }
 
+const selectErasable = reservationColumns + `
+ WHERE card IS NOT NULL AND card_until_us IS NOT NULL AND card_until_us <= $1 ORDER BY card_until_us LIMIT $2`
+
+func (c *session) ErasableCards(now time.Time, limit int) ([]payment.Reservation, error) {
+	return all(c, selectErasable, []any{us(now), limit}, scanReservation)
+}
+
+const selectNextErasure = `SELECT MIN(card_until_us) FROM reservation WHERE card IS NOT NULL AND card_until_us IS NOT NULL`
+
+func (c *session) NextErasure() (time.Time, bool, error) { return c.earliest(selectNextErasure) }
+
 const insertReservation = `
-INSERT INTO reservation (id, account, request_id, state, version, currency, amount, captured, held, hold_until_us, host_until_us, attempt_id,
-                         approval, code, network_id, mcc, card, chain_length, chain_digest, created_us, changed_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)`
+INSERT INTO reservation (id, account, request_id, purpose, state, version, currency, amount, captured, held, hold_until_us, host_until_us,
+                         attempt_id, approval, code, network_id, mcc, card, card_until_us, chain_length, chain_digest, created_us,
+                         changed_us)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $22)`
 
 func (c *session) InsertReservation(r payment.Reservation, at time.Time) error {
-	return c.run(insertReservation, r.ID, r.Account, r.RequestID, string(r.State), r.Version, r.Amount.Currency().Code(), r.Amount.Minor(),
-		r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID, r.MCC, blob(r.Card),
-		r.Chain.Length, r.Chain.Digest, us(at))
+	return c.run(insertReservation, r.ID, r.Account, r.RequestID, string(r.Purpose), string(r.State), r.Version, r.Amount.Currency().Code(),
+		r.Amount.Minor(), r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID, r.MCC,
+		blob(r.Card), us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at))
 }
 
 // updateReservation moves a reservation on from the version before. No row: somebody was faster.
 const updateReservation = `
 UPDATE reservation
-   SET state = $3, version = $4, amount = $5, currency = $6, captured = $7, held = $8, hold_until_us = $9, host_until_us = $10, attempt_id = $11,
-       approval = $12, code = $13, network_id = $14, mcc = $15, card = $16, chain_length = $17, chain_digest = $18, changed_us = $19
+   SET state = $3, version = $4, amount = $5, currency = $6, captured = $7, held = $8, hold_until_us = $9, host_until_us = $10,
+       attempt_id = $11, approval = $12, code = $13, network_id = $14, mcc = $15, card = $16, card_until_us = $17, chain_length = $18,
+       chain_digest = $19, changed_us = $20
  WHERE id = $1 AND version = $2`
 
 func (c *session) UpdateReservation(r payment.Reservation, at time.Time) (bool, error) {
 	n, err := c.change(updateReservation, r.ID, r.Version-1, string(r.State), r.Version, r.Amount.Minor(), r.Amount.Currency().Code(),
 		r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID, r.MCC, blob(r.Card),
-		r.Chain.Length, r.Chain.Digest, us(at))
+		us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at))
 	return n == 1, err
 }
 
 const selectAttempt = `
-SELECT id, reservation_id, state, version, acquirer, stan, rrn, sent_us, terminal, merchant, code FROM attempt WHERE id = $1`
+SELECT id, reservation_id, refund_id, state, version, acquirer, stan, rrn, sent_us, terminal, merchant, code,
+       undone_day
+  FROM attempt WHERE id = $1`
 
 func (c *session) Attempt(id string) (payment.Attempt, bool, error) {
 	return first(all(c, selectAttempt, []any{id}, func(scan scanner) (a payment.Attempt, err error) {
 		var sent int64
-		err = scan(&a.ID, &a.Reservation, &a.State, &a.Version, &a.Acquirer, &a.Trace.STAN, &a.Trace.RRN, &sent, &a.Terminal, &a.Merchant, &a.Code)
+		var refund *string
+		err = scan(&a.ID, &a.Reservation, &refund, &a.State, &a.Version, &a.Acquirer, &a.Trace.STAN, &a.Trace.RRN, &sent, &a.Terminal,
+			&a.Merchant, &a.Code, &a.UndoneDay)
 		a.Trace.At = when(&sent)
+		if refund != nil {
+			a.Refund = *refund
+		}
 		return a, err
 	}))
 }
 
 const insertAttempt = `
-INSERT INTO attempt (id, reservation_id, state, version, acquirer, stan, rrn, sent_us, terminal, merchant, code, changed_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $8)`
+INSERT INTO attempt (id, reservation_id, refund_id, state, version, acquirer, stan, rrn, sent_us, terminal, merchant, code, undone_day,
+                     changed_us)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $9)`
 
 func (c *session) InsertAttempt(a payment.Attempt) error {
-	return c.run(insertAttempt, a.ID, a.Reservation, string(a.State), a.Version, a.Acquirer, a.Trace.STAN, a.Trace.RRN, us(a.Trace.At),
-		a.Terminal, a.Merchant, a.Code)
+	return c.run(insertAttempt, a.ID, a.Reservation, reference(a.Refund), string(a.State), a.Version, a.Acquirer, a.Trace.STAN, a.Trace.RRN,
+		us(a.Trace.At), a.Terminal, a.Merchant, a.Code, a.UndoneDay)
+}
+
+// reference is the name of another row; none is NULL.
+func reference(id string) any {
+	if id == "" {
+		return nil
+	}
+	return id
 }
 
 // updateAttempt moves an attempt on from the version before. No row: somebody was faster.
-const updateAttempt = `UPDATE attempt SET state = $3, version = $4, code = $5, changed_us = $6 WHERE id = $1 AND version = $2`
+const updateAttempt = `
+UPDATE attempt SET state = $3, version = $4, code = $5, undone_day = $6, changed_us = $7 WHERE id = $1 AND version = $2`
 
 func (c *session) UpdateAttempt(a payment.Attempt, at time.Time) (bool, error) {
-	n, err := c.change(updateAttempt, a.ID, a.Version-1, string(a.State), a.Version, a.Code, us(at))
+	n, err := c.change(updateAttempt, a.ID, a.Version-1, string(a.State), a.Version, a.Code, a.UndoneDay, us(at))
 	return n == 1, err
 }
 
-const selectCapture = `
-SELECT id, account, request_id, reservation_id, currency, amount, state, created_us, done_us FROM capture WHERE reservation_id = $1`
+const captureColumns = `
+SELECT id, account, request_id, reservation_id, currency, amount, state, created_us, done_us, rrn, network_id, approval, arn, day, clearing
+  FROM capture`
+
+func scanCapture(scan scanner) (x engine.Capture, err error) {
+	var currency string
+	var amount, created int64
+	var done *int64
+	err = scan(&x.ID, &x.Account, &x.RequestID, &x.Reservation, &currency, &amount, &x.State, &created, &done, &x.RRN, &x.NetworkID,
+		&x.Approval, &x.ARN, &x.Day, &x.Clearing)
+	if err != nil {
+		return x, err
+	}
+	x.Amount, x.At, x.DoneAt = money.New(amount, money.Of(currency)), when(&created), when(done)
+	return x, nil
+}
+
+const selectCapture = captureColumns + ` WHERE reservation_id = $1`
 
 func (c *session) Capture(reservation string) (engine.Capture, bool, error) {
-	return first(all(c, selectCapture, []any{reservation}, func(scan scanner) (x engine.Capture, err error) {
-		var currency string
-		var amount, created int64
-		var done *int64
-		if err = scan(&x.ID, &x.Account, &x.RequestID, &x.Reservation, &currency, &amount, &x.State, &created, &done); err != nil {
-			return x, err
-		}
-		x.Amount, x.At, x.DoneAt = money.New(amount, money.Of(currency)), when(&created), when(done)
-		return x, nil
-	}))
+	return first(all(c, selectCapture, []any{reservation}, scanCapture))
+}
+
+const selectCaptureByRequest = captureColumns + ` WHERE account = $1 AND request_id = $2`
+
+func (c *session) CaptureByRequest(k engine.Key) (engine.Capture, bool, error) {
+	return first(all(c, selectCaptureByRequest, []any{k.Account, k.RequestID}, scanCapture))
+}
+
+const selectCaptureByARN = captureColumns + ` WHERE arn = $1 AND arn <> ''`
+
+func (c *session) CaptureByARN(arn string) (engine.Capture, bool, error) {
+	return first(all(c, selectCaptureByARN, []any{arn}, scanCapture))
+}
+
+const selectCapturesByRRN = captureColumns + ` WHERE rrn = $1 AND state = 'SUCCESS' ORDER BY created_us, id`
+
+func (c *session) CapturesByRRN(rrn string) ([]engine.Capture, error) {
+	return all(c, selectCapturesByRRN, []any{rrn}, scanCapture)
+}
+
+const selectCapturesByNetworkID = captureColumns + `
+ WHERE network_id = $1 AND network_id <> '' AND state = 'SUCCESS' ORDER BY created_us, id`
+
+func (c *session) CapturesByNetworkID(id string) ([]engine.Capture, error) {
+	return all(c, selectCapturesByNetworkID, []any{id}, scanCapture)
 }
 
 const insertCapture = `
-INSERT INTO capture (id, account, request_id, reservation_id, currency, amount, state, created_us, done_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+INSERT INTO capture (id, account, request_id, reservation_id, currency, amount, state, created_us, done_us, rrn, network_id, approval, arn,
+                     day, clearing)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
 func (c *session) InsertCapture(x engine.Capture) error {
 	return c.run(insertCapture, x.ID, x.Account, x.RequestID, x.Reservation, x.Amount.Currency().Code(), x.Amount.Minor(), string(x.State),
-		us(x.At), us(x.DoneAt))
+		us(x.At), us(x.DoneAt), x.RRN, x.NetworkID, x.Approval, x.ARN, x.Day, string(x.Clearing))
 }
 
 // updateCapture writes the verdict: once, for ever.
-const updateCapture = `UPDATE capture SET state = $2, done_us = $3 WHERE id = $1 AND state = 'PENDING'`
+const updateCapture = `UPDATE capture SET state = $2, done_us = $3, day = $4 WHERE id = $1 AND state = 'PENDING'`
 
 func (c *session) UpdateCapture(x engine.Capture) error {
-	return c.exactlyOne(updateCapture, x.ID, string(x.State), us(x.DoneAt))
+	return c.exactlyOne(updateCapture, x.ID, string(x.State), us(x.DoneAt), x.Day)
+}
+
+// updateClearing writes what the acquirer's files said. A trigger keeps an ARN that is there.
+const updateClearing = `UPDATE capture SET arn = $2, clearing = $3 WHERE id = $1`
+
+func (c *session) UpdateClearing(x engine.Capture) error {
+	return c.exactlyOne(updateClearing, x.ID, x.ARN, string(x.Clearing))
 }
 
 const selectOpenCancels = `
@@ -250,14 +321,15 @@ func (c *session) UpdateCancel(x engine.Cancel) error {
 }
 
 const adviceColumns = `
-SELECT id, reservation_id, attempt_id, kind, state, stan, rrn, sent_us, reason, currency, amount, sends, lost, renewed, created_us, due_us, code
+SELECT id, reservation_id, attempt_id, kind, state, stan, rrn, sent_us, reason, currency, amount, sends, lost, renewed, created_us, due_us,
+       code, file, line
   FROM advice`
 
 func scanAdvice(scan scanner) (a payment.Advice, err error) {
 	var currency string
 	var amount, sent, created, due int64
 	err = scan(&a.ID, &a.Reservation, &a.Attempt, &a.Kind, &a.State, &a.Trace.STAN, &a.Trace.RRN, &sent, &a.Reason, &currency, &amount,
-		&a.Sends, &a.Lost, &a.Renewed, &created, &due, &a.Code)
+		&a.Sends, &a.Lost, &a.Renewed, &created, &due, &a.Code, &a.File, &a.Line)
 	if err != nil {
 		return a, err
 	}
@@ -269,6 +341,12 @@ const selectAdvice = adviceColumns + ` WHERE id = $1`
 
 func (c *session) Advice(id string) (payment.Advice, bool, error) {
 	return first(all(c, selectAdvice, []any{id}, scanAdvice))
+}
+
+const selectAdviceOf = adviceColumns + ` WHERE attempt_id = $1 AND kind = $2`
+
+func (c *session) AdviceOf(attempt string, k payment.AdviceKind) (payment.Advice, bool, error) {
+	return first(all(c, selectAdviceOf, []any{attempt, string(k)}, scanAdvice))
 }
 
 const selectOpenAdvices = adviceColumns + ` WHERE reservation_id = $1 AND state <> 'DONE' ORDER BY created_us, id`
@@ -297,28 +375,30 @@ SELECT MIN(due_us) FROM advice AS a
 func (c *session) NextAdvice() (time.Time, bool, error) { return c.earliest(selectNextAdvice) }
 
 const insertAdvice = `
-INSERT INTO advice (id, reservation_id, attempt_id, kind, state, stan, rrn, sent_us, reason, currency, amount, sends, lost, renewed, created_us,
-                    due_us, code)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+INSERT INTO advice (id, reservation_id, attempt_id, kind, state, stan, rrn, sent_us, reason, currency, amount, sends, lost, renewed,
+                    created_us, due_us, code, file, line)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
 func (c *session) InsertAdvice(a payment.Advice) error {
 	return c.run(insertAdvice, a.ID, a.Reservation, a.Attempt, string(a.Kind), string(a.State), a.Trace.STAN, a.Trace.RRN, us(a.Trace.At),
-		string(a.Reason), a.Amount.Currency().Code(), a.Amount.Minor(), a.Sends, a.Lost, a.Renewed, us(a.CreatedAt), us(a.DueAt), a.Code)
+		string(a.Reason), a.Amount.Currency().Code(), a.Amount.Minor(), a.Sends, a.Lost, a.Renewed, us(a.CreatedAt), us(a.DueAt), a.Code,
+		a.File, a.Line)
 }
 
 const updateAdvice = `
-UPDATE advice SET state = $2, stan = $3, sent_us = $4, sends = $5, lost = $6, renewed = $7, due_us = $8, code = $9
+UPDATE advice SET state = $2, stan = $3, sent_us = $4, sends = $5, lost = $6, renewed = $7, due_us = $8, code = $9, file = $10, line = $11
  WHERE id = $1 AND state <> 'DONE'`
 
 func (c *session) UpdateAdvice(a payment.Advice) error {
-	return c.exactlyOne(updateAdvice, a.ID, string(a.State), a.Trace.STAN, us(a.Trace.At), a.Sends, a.Lost, a.Renewed, us(a.DueAt), a.Code)
+	return c.exactlyOne(updateAdvice, a.ID, string(a.State), a.Trace.STAN, us(a.Trace.At), a.Sends, a.Lost, a.Renewed, us(a.DueAt), a.Code,
+		a.File, a.Line)
 }
 
 const insertEvent = `
-INSERT INTO event (payment_id, n, at_us, event, state, actor, detail, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+INSERT INTO event (payment_id, n, at_us, object, event, state, actor, detail, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
 func (c *session) AppendEvent(e engine.JournalEvent) error {
-	return c.run(insertEvent, e.Payment, e.N, us(e.At), string(e.Event), string(e.State), e.Actor, e.Detail, e.Digest)
+	return c.run(insertEvent, e.Payment, e.N, us(e.At), e.Object, e.Event, e.State, e.Actor, e.Detail, e.Digest)
 }
 
 const selectChain = `SELECT id, digest FROM event WHERE id > $1 ORDER BY id LIMIT $2`
@@ -370,13 +450,6 @@ func (c *session) Post(e engine.JournalEvent, postings []ledger.Posting) error {
 		}
 	}
 	return nil
-}
-
-const insertCase = `
-INSERT INTO operator_case (id, kind, payment_id, detail, created_us) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING`
-
-func (c *session) OpenCase(x engine.Case) error {
-	return c.run(insertCase, x.ID, x.Kind, x.Payment, x.Detail, us(x.At))
 }
 
 const takeNumbers = `

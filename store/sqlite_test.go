@@ -22,6 +22,7 @@ import (
 	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/settlement"
 	"naru/crash"
 	"naru/engine"
 )
@@ -229,55 +230,126 @@ func TestClosingUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-func TestLedgerAndJournalAreAppendOnly(t *testing.T) {
+// What was said stays said, whoever holds the connection: each statement would rewrite history.
+func TestHistoryIsAppendOnly(t *testing.T) {
 	s := opened(t, file(t), Options{})
-	event := engine.JournalEvent{Payment: "r", N: 1, At: time.Unix(1, 0), Digest: []byte{1}}
+	krw, at := money.Of("KRW"), time.Unix(1, 0)
+	event := engine.JournalEvent{Payment: "r", N: 1, At: at, Digest: []byte{1}}
+	none := money.New(0, krw)
 	err := s.Update(t.Context(), func(tx engine.Tx) error {
-		return errors.Join(tx.AppendEvent(event), tx.Post(event, []ledger.Posting{ledger.Hold("P", money.New(5, money.Of("KRW")))}))
+		return errors.Join(tx.AppendEvent(event), tx.Post(event, []ledger.Posting{ledger.Hold("P", money.New(5, krw))}), reserve(tx, "r"),
+			tx.InsertDispute(payment.Dispute{
+				ID: "d", Account: "P", Payment: "r", Stage: payment.First, State: payment.CB1Open, Amount: money.New(1, krw), Won: none, At: at,
+			}),
+			tx.InsertEvidence(engine.Evidence{ID: "v", Dispute: "d", Size: 1, SHA256: "00", Document: []byte{1}, At: at}),
+			tx.InsertAcquirerEvent(engine.AcquirerEvent{Acquirer: "bc", ID: "E", Outcome: "APPLIED", At: at}),
+			tx.InsertSettlement(settlement.Settlement{
+				ID: "s", Account: "P", Currency: krw, Day: "20260302", Start: at, End: at.Add(time.Hour), ClosedAt: at, State: settlement.Closed,
+				Parts: 1, Totals: settlement.Totals{Items: 1, Charge: money.New(5, krw), Fee: none, VAT: none, Net: money.New(5, krw), Adjusted: none},
+			}),
+			tx.InsertItem(settlement.Item{
+				Payment: "r", EventN: 1, Account: "P", Kind: settlement.Capture, Day: "20260302", Charge: money.New(5, krw), Fee: none, VAT: none,
+				At: at,
+			}))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{
-		"UPDATE posting SET amount = 6", "DELETE FROM posting", "UPDATE event SET detail = 'x'", "DELETE FROM event",
+	if err := inside(s, func(c *session) error {
+		return c.run("UPDATE settlement_item SET settlement_id = 's'")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for statement, why := range map[string]string{
+		"UPDATE posting SET amount = 6":                   "append-only",
+		"DELETE FROM posting":                             "append-only",
+		"UPDATE event SET detail = 'x'":                   "append-only",
+		"DELETE FROM event":                               "append-only",
+		"UPDATE evidence SET document = x'00'":            "append-only",
+		"DELETE FROM evidence":                            "append-only",
+		"UPDATE acquirer_event SET gross = 6":             "append-only",
+		"DELETE FROM acquirer_event":                      "append-only",
+		"UPDATE settlement_item SET charge = 6":           "append-only",
+		"UPDATE settlement_item SET fee = -1":             "append-only",
+		"UPDATE settlement_item SET vat = -1":             "append-only",
+		"UPDATE settlement_item SET currency = 'USD'":     "append-only",
+		"UPDATE settlement_item SET account = 'Q'":        "append-only",
+		"DELETE FROM settlement_item":                     "append-only",
+		"UPDATE settlement_item SET settlement_id = NULL": "settled once",
+		"UPDATE settlement_item SET settlement_id = 's'":  "settled once",
 	} {
-		if err := inside(s, func(c *session) error { return c.run(statement) }); err == nil || !strings.Contains(err.Error(), "append-only") {
+		if err := inside(s, func(c *session) error { return c.run(statement) }); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
 }
 
-// The schema's lists of states are those of the rules.
+// The schema's lists of words are those of the code.
 func TestSchemaKnowsTheRules(t *testing.T) {
 	s := opened(t, file(t), Options{})
-	for table, want := range map[string][]string{
-		"reservation": names(payment.Rules.States()),
-		"attempt":     names(payment.AttemptRules.States()),
-		"advice":      names(payment.AdviceRules.States()),
-		"capture":     {"PENDING", "SUCCESS", "EXPIRED", "REVOKED"},
-		"cancel":      {"PENDING", "SUCCESS"},
-		"notice":      {"QUEUED", "SENT", "PARKED"},
+	told := slices.DeleteFunc(names(payment.DisputeRules.States()), func(s string) bool { return s == string(payment.DisputeNone) })
+	for _, c := range []struct {
+		table, column string
+		want          []string
+	}{
+		{"reservation", "state", names(payment.Rules.States())},
+		{"reservation", "purpose", []string{string(payment.ToPay), string(payment.ToVerify), string(payment.ToCheck)}},
+		{"attempt", "state", names(payment.AttemptRules.States())},
+		{"advice", "state", names(payment.AdviceRules.States())},
+		{"advice", "kind", []string{
+			string(payment.Reversal), string(payment.ReleaseRest), string(payment.Completion), string(payment.RefundOrder),
+		}},
+		{"capture", "state", []string{
+			string(payment.CaptureOpen), string(payment.CaptureSuccess), string(payment.CaptureLapsed), string(payment.CaptureRevoked),
+		}},
+		{"capture", "clearing", []string{string(engine.NotCleared), string(engine.ClearedCapture), string(engine.RejectedCapture)}},
+		{"cancel", "state", []string{string(payment.CancelOpen), string(payment.CancelSuccess)}},
+		{"refund", "state", names(payment.RefundRules.States())},
+		{"dispute", "state", told}, // a stage is a row when it is told
+		{"dispute", "stage", []string{string(payment.Inquiry), string(payment.First), string(payment.Second)}},
+		{"notice", "state", []string{string(engine.NoticeQueued), string(engine.NoticeSent), string(engine.NoticeParked)}},
+		{"notice", "kind", names(engine.NoticeKinds)},
+		{"settlement", "state", []string{string(settlement.Closed), string(settlement.Paid)}},
+		{"settlement_item", "kind", []string{
+			string(settlement.Capture), string(settlement.Refund), string(settlement.ReverseRefund), string(settlement.Chargeback),
+			string(settlement.ReverseChargeback), string(settlement.FundsReservation), string(settlement.AggregateAdjusting),
+			string(settlement.MiscAdjusting),
+		}},
+		{"acquirer_file", "state", []string{engine.FileLoaded, engine.FileQuarantined}},
+		{"capture_file", "state", []string{engine.CaptureFileMade, engine.CaptureFileSent, engine.CaptureFileAnswered}},
+		{"reconciliation", "state", []string{engine.TotalsOpen, engine.TotalsAgreed, engine.TotalsBroken}},
 	} {
-		var text string
-		err := s.look(t.Context(), func(c *session) error {
-			_, err := c.one("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = $1", []any{table}, &text)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		list := regexp.MustCompile(`CHECK \(state IN \(([^)]*)\)\)`).FindStringSubmatch(text)
+		list := regexp.MustCompile(`CHECK \(` + c.column + ` IN \(([^)]*)\)\)`).FindStringSubmatch(definition(t, s, c.table))
 		if list == nil {
-			t.Errorf("%s has no list of states", table)
+			t.Errorf("%s has no list for %s", c.table, c.column)
 			continue
 		}
-		got := regexp.MustCompile(`\w+`).FindAllString(list[1], -1)
+		var got []string
+		for _, word := range regexp.MustCompile(`'([^']*)'`).FindAllStringSubmatch(list[1], -1) {
+			got = append(got, word[1])
+		}
 		slices.Sort(got)
-		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: the schema knows %v, the rules %v", table, got, want)
+		slices.Sort(c.want)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s.%s: the schema knows %v, the code %v", c.table, c.column, got, c.want)
 		}
 	}
+}
+
+// definition is how the schema defines a table or an index.
+func definition(t *testing.T, s *Store, name string) (text string) {
+	t.Helper()
+	err := s.look(t.Context(), func(c *session) error {
+		ok, err := c.one("SELECT sql FROM sqlite_master WHERE name = $1", []any{name}, &text)
+		if err == nil && !ok {
+			t.Errorf("there is no %s", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func names[S ~string](states []S) (list []string) {
@@ -287,20 +359,104 @@ func names[S ~string](states []S) (list []string) {
 	return list
 }
 
-// What may hold money is live in the index that allows one live attempt, and only that: a state is live exactly if something can follow it.
+// What may hold or move money is live in the indexes that allow one live attempt, and only that: a state is live exactly if something can
+// follow it.
 func TestLiveAttemptsAreThoseThatCanStillChange(t *testing.T) {
 	s := opened(t, file(t), Options{})
-	var text string
-	err := s.look(t.Context(), func(c *session) error {
-		_, err := c.one("SELECT sql FROM sqlite_master WHERE name = 'attempt_live'", nil, &text)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+	for _, index := range []string{"attempt_live", "attempt_live_refund"} {
+		text := definition(t, s, index)
+		for _, state := range payment.AttemptRules.States() {
+			if listed := strings.Contains(text, "'"+string(state)+"'"); listed != canChange(payment.AttemptRules, state) {
+				t.Errorf("%s is in %s: %v", state, index, listed)
+			}
+		}
 	}
-	for _, state := range payment.AttemptRules.States() {
-		if listed := strings.Contains(text, "'"+string(state)+"'"); listed != canChange(payment.AttemptRules, state) {
-			t.Errorf("%s is in the index: %v", state, listed)
+}
+
+// The index of open stages is that of the rules: a stage is open exactly if evidence may be handed over.
+func TestOpenStagesAreThoseThatCanBeDefended(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	list := regexp.MustCompile(`done_us IS NULL\) = \(state IN \(([^)]*)\)`).FindStringSubmatch(definition(t, s, "dispute"))
+	if list == nil {
+		t.Fatal("no list of open stages")
+	}
+	for _, state := range payment.DisputeRules.States() {
+		if listed := strings.Contains(list[1], "'"+string(state)+"'"); listed != (payment.Dispute{State: state}).Open() {
+			t.Errorf("%s is open: %v", state, listed)
+		}
+	}
+}
+
+// What is asked often, or of tables that grow for ever, is answered from an index.
+func TestQueriesUseTheirIndexes(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	for _, c := range []struct{ query, index string }{
+		{selectExpiring, "reservation_expiring"},
+		{selectNextExpiry, "reservation_expiring"},
+		{selectErasable, "reservation_erasable"},
+		{selectNextErasure, "reservation_erasable"},
+		{selectCaptureByARN, "capture_arn"},
+		{selectCapturesByRRN, "capture_rrn"},
+		{selectCapturesByNetworkID, "capture_network"},
+		{selectUncleared, "capture_day"},
+		{selectDayTotals, "capture_day"},
+		{selectDayTotals, "refund_day"},
+		{selectDayTotals, "attempt_undone"},
+		{selectDayCurrencies, "capture_day"},
+		{selectDayCurrencies, "refund_day"},
+		{selectDayCurrencies, "attempt_undone"},
+		{selectRefundsByRRN, "refund_rrn"},
+		{selectRefundByARN, "refund_arn"},
+		{selectRefunds, "refund_payment"},
+		{selectDisputes, "dispute_payment"},
+		{selectDueDisputes, "dispute_due"},
+		{selectNextDispute, "dispute_due"},
+		{selectEvidenceOf, "evidence_dispute"},
+		{selectAcquirerFileBySeq, "acquirer_file_loaded"},
+		{selectAdviceOf, "advice_once"},
+		{selectOpenAdvices, "advice_open"},
+		{selectDueAdvices, "advice_due"},
+		{selectBatchedAdvices, "advice_batched"},
+		{selectAdviceOfLine, "advice_line"},
+		{selectAdvicesOfFile, "advice_line"},
+		{countOpenBefore, "advice_due"},
+		{selectDueReconciliations, "reconciliation_due"},
+		{selectNextReconciliation, "reconciliation_due"},
+		{selectCaptureFiles, "capture_file_state"},
+		{selectOpenTotal, "settlement_item_open"},
+		{assignItems, "settlement_item_open"},
+		{selectItems, "settlement_item_of"},
+		{selectOpenCases, "operator_case_open"},
+		{selectDueNotices, "notice_due"},
+		{selectBacklog, "advice_due"},
+		{selectBacklog, "advice_batched"},
+		{selectBacklog, "notice_due"},
+		{selectBacklog, "notice_parked"},
+		{selectBacklog, "operator_case_open"},
+		{selectBacklog, "reconciliation_due"},
+	} {
+		var plan []string
+		err := s.look(t.Context(), func(k *session) error {
+			rows, err := k.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "$"))...)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var id, parent, zero int
+				var step string
+				if err := rows.Scan(&id, &parent, &zero, &step); err != nil {
+					return err
+				}
+				plan = append(plan, step)
+			}
+			return rows.Err()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(plan, "\n"); !regexp.MustCompile(` INDEX ` + c.index + `\b`).MatchString(all) {
+			t.Errorf("%s is not used by %s\n%s", c.index, c.query, all)
 		}
 	}
 }
@@ -494,23 +650,46 @@ func TestKeysetsAreWrittenOnce(t *testing.T) {
 func TestReportsSayWhatIsOwed(t *testing.T) {
 	s := opened(t, file(t), Options{})
 	krw, at := money.Of("KRW"), time.Unix(5, 0).UTC()
+	none := money.New(0, krw)
 	err := s.Update(t.Context(), func(tx engine.Tx) error {
 		r := payment.Reservation{
-			ID: "r", Account: "P", RequestID: "q", State: payment.Reserved, Version: 1, Amount: money.New(9, krw), Captured: money.New(0,
-				krw), Held: true,
-			AttemptID: "a", Chain: payment.Chain{Digest: []byte{1}},
+			ID: "r", Account: "P", RequestID: "q", Purpose: payment.ToVerify, State: payment.VerifyHeld, Version: 1, Amount: money.New(9, krw),
+			Captured: none, Held: true, AttemptID: "a", Chain: payment.Chain{Digest: []byte{1}},
 		}
-		a := payment.Attempt{ID: "a", Reservation: "r", State: payment.AttemptApproved, Version: 1, Trace: payment.Trace{
-			STAN: "1",
-			RRN:  "RRN1", At: at,
-		}}
+		a := payment.Attempt{
+			ID: "a", Reservation: "r", State: payment.AttemptApproved, Version: 1, Trace: payment.Trace{STAN: "1", RRN: "RRN1", At: at},
+		}
 		v := payment.Advice{
 			ID: "v", Reservation: "r", Attempt: "a", Kind: payment.Completion, State: payment.AdviceQueued, Trace: a.Trace, Amount: r.Amount,
 			CreatedAt: at, DueAt: at,
 		}
-		return errors.Join(tx.InsertReservation(r, at), tx.InsertAttempt(a), tx.InsertAdvice(v),
+		b := v
+		b.ID, b.Kind, b.State = "b", payment.RefundOrder, payment.AdviceBatched
+		return errors.Join(tx.InsertReservation(r, at), tx.InsertAttempt(a), tx.InsertAdvice(v), tx.InsertAdvice(b),
+			tx.PutReconciliation(engine.Reconciliation{Acquirer: "bc", Day: "20260302", Currency: "KRW", State: engine.TotalsOpen, CreatedAt: at}),
+			tx.PutReconciliation(engine.Reconciliation{Acquirer: "bc", Day: "20260303", Currency: "KRW", State: engine.TotalsAgreed, CreatedAt: at}),
 			tx.InsertNotice(engine.Notice{ID: "n", Kind: engine.CancelResult, Subject: "1", CreatedAt: at.Add(time.Second)}),
-			tx.InsertNotice(engine.Notice{ID: "m", Kind: engine.CancelResult, Subject: "2", CreatedAt: at}))
+			tx.InsertNotice(engine.Notice{ID: "m", Kind: engine.CancelResult, Subject: "2", CreatedAt: at}),
+			tx.InsertCapture(engine.Capture{
+				ID: "c", Key: engine.Key{Account: "P", RequestID: "qc"}, Reservation: "r", Amount: money.New(8, krw), State: payment.CaptureSuccess,
+				At: at, DoneAt: at, RRN: "RRN1", ARN: "79999996326000000001233",
+			}),
+			tx.InsertRefund(payment.Refund{
+				ID: "f", Account: "P", RequestID: "qf", Payment: "r", State: payment.RefundReversed, Amount: money.New(7, krw),
+				Returned: money.New(6, krw), RRN: "RRN2", ARN: "79999996327000000000770", At: at, DoneAt: at, BackAt: at,
+			}),
+			tx.InsertRefund(payment.Refund{
+				ID: "g", Account: "P", RequestID: "qg", Payment: "r", State: payment.RefundFailed, Amount: money.New(1, krw), Returned: none,
+				Reason: payment.RefundTooLate, At: at, DoneAt: at,
+			}),
+			tx.InsertDispute(payment.Dispute{
+				ID: "d", Account: "P", Payment: "r", Case: "C1", Stage: payment.First, State: payment.CB1Reversed, Amount: money.New(5, krw),
+				Won: money.New(4, krw), At: at, DoneAt: at, Told: "t",
+			}),
+			tx.InsertSettlement(settlement.Settlement{
+				ID: "s", Account: "P", Currency: krw, Day: "20260302", Start: at, End: at.Add(time.Hour), ClosedAt: at, State: settlement.Closed,
+				Parts: 1, Totals: settlement.Totals{Items: 2, Charge: money.New(3, krw), Fee: none, VAT: none, Net: money.New(3, krw), Adjusted: none},
+			}))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -519,12 +698,36 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := s.Backlog(t.Context())
-	if want := (Backlog{Advices: 1, Notices: 1, Parked: 1, OldestAdvice: at, OldestNotice: at.Add(time.Second)}); got != want || err != nil {
+	want := Backlog{ // what is parked is a case too
+		Advices: 1, Batched: 1, Notices: 1, Parked: 1, Reconciliations: 1, Cases: 1, OldestAdvice: at, OldestNotice: at.Add(time.Second),
+	}
+	if got != want || err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	holds, err := s.Holds(t.Context())
-	want := Hold{Reservation: "r", Account: "P", RequestID: "q", State: "RESERVED", Currency: "KRW", RRN: "RRN1", Amount: 9, Held: true}
-	if len(holds) != 1 || holds[0] != want || err != nil {
-		t.Errorf("%+v, %v", holds, err)
+	report(t, s.Holds, Hold{
+		Reservation: "r", Account: "P", RequestID: "q", Purpose: "VERIFY", State: "VERIFY_HELD", Currency: "KRW", RRN: "RRN1", Amount: 9,
+		Held: true,
+	})
+	report(t, s.Captures, CaptureRow{
+		Account: "P", RequestID: "qc", ReservationRequestID: "q", State: "SUCCESS", Currency: "KRW", RRN: "RRN1", ARN: "79999996326000000001233",
+		Amount: 8,
+	})
+	report(t, s.Refunds, RefundRow{
+		Account: "P", RequestID: "qf", CaptureRequestID: "qc", State: "REFUND_REVERSED", Currency: "KRW", RRN: "RRN2",
+		ARN: "79999996327000000000770", Amount: 7, Returned: 6,
+	}, RefundRow{
+		Account: "P", RequestID: "qg", CaptureRequestID: "qc", State: "REFUND_FAILED", Reason: "window_exceeded", Currency: "KRW", Amount: 1,
+	})
+	report(t, s.Disputes, DisputeRow{
+		Account: "P", CaptureRequestID: "qc", Stage: "FIRST", State: "CB1_REVERSED", Currency: "KRW", Case: "C1", Notice: "t", Amount: 5, Won: 4,
+	})
+	report(t, s.SettlementRows, SettlementRow{ID: "s", Account: "P", Currency: "KRW", Day: "20260302", State: "CLOSED", Net: 3, Items: 2})
+}
+
+func report[T comparable](t *testing.T, read func(context.Context) ([]T, error), want ...T) {
+	t.Helper()
+	got, err := read(t.Context())
+	if !slices.Equal(got, want) || err != nil {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -97,7 +97,10 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		lock: lock, crash: o.Crash, batch: o.Batch, gather: o.Gather,
 		jobs: make(chan *job, 1024), asked: make(chan *question, 1024), stop: make(chan struct{}), idle: make(chan struct{}), read: make(chan *session, o.Readers),
 	}
-	if s.db, err = sql.Open("sqlite", dsn(path)); err != nil {
+	if err := migrate(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("store %s: %w", filepath.Base(path), err), lock.Close())
+	}
+	if s.db, err = sql.Open("sqlite", dsn(path, "ON")); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	s.db.SetMaxOpenConns(o.Readers + 2)
@@ -108,9 +111,9 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-func dsn(path string) string {
+func dsn(path, references string) string {
 	q := url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "secure_delete(ON)",
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(" + references + ")", "secure_delete(ON)",
 		"trusted_schema(OFF)", "recursive_triggers(ON)", "cell_size_check(ON)", "temp_store(MEMORY)", "cache_size(-8192)", "wal_autocheckpoint(16000)",
 	}}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
@@ -133,18 +136,29 @@ func own(path string) (*os.File, error) {
 	return f, nil
 }
 
+// migrate brings the schema up to date. References are not enforced meanwhile: a table that others name could not be made anew. A migration
+// that makes one anew looks at all references itself before it commits.
+func migrate(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", dsn(path, "OFF"))
+	if err != nil {
+		return err
+	}
+	p, err := migrations(db)
+	if err == nil {
+		_, err = p.Up(ctx)
+	}
+	return errors.Join(err, db.Close())
+}
+
+func migrations(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(schema, "schema/sqlite")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName("migration"))
+}
+
 func (s *Store) start(ctx context.Context, readers int) error {
-	migrations, err := fs.Sub(schema, "schema/sqlite")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.db, migrations, goose.WithTableName("migration"))
-	if err != nil {
-		return err
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return err
-	}
 	w, err := s.session(ctx)
 	if err != nil {
 		return err

@@ -1,35 +1,99 @@
 -- Generated from the migrations by "make generate"; do not edit.
 
-CREATE TABLE advice (
+CREATE TABLE account_book (
+    account      TEXT   NOT NULL PRIMARY KEY,
+    chain_length BIGINT NOT NULL CHECK (chain_length > 0),
+    chain_digest BYTEA  NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE acquirer_event (
+    acquirer   TEXT   NOT NULL,
+    id         TEXT   NOT NULL,
+    type       TEXT   NOT NULL,
+    file       TEXT   NOT NULL,
+    line       BIGINT NOT NULL,
+    digest     BYTEA  NOT NULL, -- SHA-256 of its content
+    payment_id TEXT   NOT NULL, -- the journal it was written to; empty for an exception
+    outcome    TEXT   NOT NULL CHECK (outcome IN ('APPLIED', 'EXCEPTION')),
+    object     TEXT   NOT NULL, -- what of ours it was about, such as refund/...; empty for an exception
+    reason     TEXT   NOT NULL,
+    account    TEXT   NOT NULL,
+    currency   TEXT   NOT NULL,
+    gross      BIGINT NOT NULL, -- signed: plus = the acquirer owes us
+    fees       BIGINT NOT NULL,
+    tax        BIGINT NOT NULL,
+    at_us      BIGINT NOT NULL,
+    PRIMARY KEY (acquirer, id),
+    CHECK ((outcome = 'EXCEPTION') = (reason <> ''))
+) WITHOUT ROWID;
+
+CREATE TRIGGER acquirer_event_no_delete BEFORE DELETE ON acquirer_event BEGIN SELECT RAISE(ABORT, 'acquirer events are append-only'); END;
+
+CREATE TRIGGER acquirer_event_no_update BEFORE UPDATE ON acquirer_event BEGIN SELECT RAISE(ABORT, 'acquirer events are append-only'); END;
+
+CREATE TABLE acquirer_file (
+    acquirer   TEXT   NOT NULL,
+    name       TEXT   NOT NULL,
+    kind       TEXT   NOT NULL,
+    merchant   TEXT   NOT NULL,
+    state      TEXT   NOT NULL CHECK (state IN ('LOADED', 'QUARANTINED')),
+    day        TEXT   NOT NULL,
+    currency   TEXT   NOT NULL,
+    seq        BIGINT NOT NULL,
+    sha256     BYTEA  NOT NULL, -- of the whole file
+    reason     TEXT   NOT NULL,
+    records    BIGINT NOT NULL,
+    exceptions BIGINT NOT NULL,
+    gross      BIGINT NOT NULL,
+    fees       BIGINT NOT NULL,
+    tax        BIGINT NOT NULL,
+    net        BIGINT NOT NULL,
+    at_us      BIGINT NOT NULL,
+    PRIMARY KEY (acquirer, name),
+    CHECK (state = 'QUARANTINED' OR net = gross + fees + tax)
+) WITHOUT ROWID;
+
+CREATE UNIQUE INDEX acquirer_file_loaded ON acquirer_file (acquirer, merchant, kind, day, seq) WHERE state = 'LOADED';
+
+CREATE TABLE "advice" (
     id             TEXT    NOT NULL PRIMARY KEY,
     reservation_id TEXT    NOT NULL REFERENCES reservation (id),
     attempt_id     TEXT    NOT NULL REFERENCES attempt (id),
-    kind           TEXT    NOT NULL CHECK (kind IN ('REVERSAL', 'RELEASE_REST', 'COMPLETION')),
-    state          TEXT    NOT NULL CHECK (state IN ('QUEUED', 'DONE', 'STOPPED')),
+    kind           TEXT    NOT NULL CHECK (kind IN ('REVERSAL', 'RELEASE_REST', 'COMPLETION', 'REFUND')),
+    state          TEXT    NOT NULL CHECK (state IN ('QUEUED', 'DONE', 'STOPPED', 'BATCHED')),
     stan           TEXT    NOT NULL,
     sent_us        BIGINT  NOT NULL,
     rrn            TEXT    NOT NULL,
     reason         TEXT    NOT NULL,
     currency       TEXT    NOT NULL,
-    amount         BIGINT  NOT NULL CHECK (amount > 0),
+    amount         BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND kind = 'REVERSAL'),
     sends          BIGINT  NOT NULL,
     lost           BIGINT  NOT NULL,
     renewed        BOOLEAN NOT NULL,
     created_us     BIGINT  NOT NULL,
     due_us         BIGINT  NOT NULL,
-    code           TEXT    NOT NULL
+    code           TEXT    NOT NULL,
+    file           TEXT    NOT NULL, -- the capture file that carries it; empty for none
+    line           BIGINT  NOT NULL CHECK (line >= 0 AND (line = 0) = (file = ''))
 ) WITHOUT ROWID;
 
+CREATE INDEX advice_batched ON advice (file, created_us) WHERE state = 'BATCHED';
+
 CREATE INDEX advice_due ON advice (due_us) WHERE state = 'QUEUED';
+
+CREATE UNIQUE INDEX advice_line ON advice (file, line) WHERE file <> '';
 
 CREATE UNIQUE INDEX advice_once ON advice (attempt_id, kind);
 
 CREATE INDEX advice_open ON advice (reservation_id) WHERE state <> 'DONE';
 
-CREATE TABLE attempt (
+CREATE TABLE "attempt" (
     id             TEXT   NOT NULL PRIMARY KEY,
     reservation_id TEXT   NOT NULL REFERENCES reservation (id),
-    state          TEXT   NOT NULL CHECK (state IN ('PREPARED', 'VOID', 'APPROVED', 'DECLINED', 'REVERSE_PENDING', 'REVERSED', 'CAPTURED', 'GONE')),
+    refund_id      TEXT   REFERENCES refund (id),
+    state          TEXT   NOT NULL CHECK (state IN ('PREPARED', 'VOID', 'APPROVED', 'DECLINED', 'REVERSE_PENDING', 'REVERSED', 'CAPTURED',
+                                                    'GONE',
+                                                    'PASSED', 'BOOKED')),
     version        BIGINT NOT NULL,
     acquirer       TEXT   NOT NULL,
     stan           TEXT   NOT NULL,
@@ -39,10 +103,18 @@ CREATE TABLE attempt (
     merchant       TEXT   NOT NULL,
     code           TEXT   NOT NULL,
     changed_us     BIGINT NOT NULL,
-    UNIQUE (sent_us, stan, acquirer, terminal) -- how the network tells requests apart (rails 1.9)
+    undone_day     TEXT   NOT NULL CHECK (length(undone_day) IN (0, 8)), -- of the network; empty where it had booked nothing
+    UNIQUE (sent_us, stan, acquirer, terminal), -- how the network tells requests apart (rails 1.9)
+    CHECK (undone_day = '' OR state = 'REVERSED')
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX attempt_live ON attempt (reservation_id) WHERE state IN ('PREPARED', 'APPROVED', 'REVERSE_PENDING');
+CREATE UNIQUE INDEX attempt_live ON attempt (reservation_id)
+ WHERE state IN ('PREPARED', 'APPROVED', 'REVERSE_PENDING') AND refund_id IS NULL;
+
+CREATE UNIQUE INDEX attempt_live_refund ON attempt (refund_id)
+ WHERE state IN ('PREPARED', 'APPROVED', 'REVERSE_PENDING') AND refund_id IS NOT NULL;
+
+CREATE INDEX attempt_undone ON attempt (undone_day, state) WHERE refund_id IS NOT NULL AND undone_day <> '';
 
 CREATE TABLE balance (
     account  TEXT   NOT NULL,
@@ -66,19 +138,52 @@ CREATE TABLE cancel (
 
 CREATE INDEX cancel_open ON cancel (reservation_id) WHERE state = 'PENDING';
 
-CREATE TABLE capture (
+CREATE TABLE "capture" (
     id             TEXT   NOT NULL PRIMARY KEY,
     account        TEXT   NOT NULL,
     request_id     TEXT   NOT NULL,
     reservation_id TEXT   NOT NULL UNIQUE REFERENCES reservation (id),
     currency       TEXT   NOT NULL,
-    amount         BIGINT NOT NULL CHECK (amount > 0),
+    rrn            TEXT   NOT NULL,
     state          TEXT   NOT NULL CHECK (state IN ('PENDING', 'SUCCESS', 'EXPIRED', 'REVOKED')),
+    arn            TEXT   NOT NULL CHECK (length(arn) IN (0, 23)),
     created_us     BIGINT NOT NULL,
+    network_id     TEXT   NOT NULL,
+    amount         BIGINT NOT NULL CHECK (amount > 0),
+    approval       TEXT   NOT NULL,
     done_us        BIGINT,
+    day            TEXT   NOT NULL CHECK (length(day) IN (0, 8)), -- of the network, YYYYMMDD
+    clearing       TEXT   NOT NULL CHECK (clearing IN ('', 'CLEARED', 'REJECTED')),
     UNIQUE (account, request_id),
     CHECK ((state = 'PENDING') = (done_us IS NULL))
 ) WITHOUT ROWID;
+
+CREATE UNIQUE INDEX capture_arn ON capture (arn) WHERE arn <> '';
+
+CREATE TRIGGER capture_arn_once BEFORE UPDATE OF arn ON capture WHEN OLD.arn <> '' AND NEW.arn <> OLD.arn
+BEGIN SELECT RAISE(ABORT, 'an acquirer reference number is set once'); END;
+
+CREATE INDEX capture_day ON capture (day, currency) WHERE state = 'SUCCESS' AND day <> '';
+
+CREATE INDEX capture_network ON capture (network_id, state) WHERE state = 'SUCCESS' AND network_id <> '';
+
+CREATE INDEX capture_rrn ON capture (rrn, state) WHERE state = 'SUCCESS';
+
+CREATE TABLE capture_file (
+    name       TEXT   NOT NULL PRIMARY KEY,
+    acquirer   TEXT   NOT NULL,
+    merchant   TEXT   NOT NULL,
+    currency   TEXT   NOT NULL,
+    day        TEXT   NOT NULL CHECK (length(day) = 8),
+    state      TEXT   NOT NULL CHECK (state IN ('MADE', 'SENT', 'ANSWERED')),
+    seq        BIGINT NOT NULL CHECK (seq > 0),
+    items      BIGINT NOT NULL CHECK (items > 0),
+    created_us BIGINT NOT NULL,
+    done_us    BIGINT,
+    UNIQUE (acquirer, merchant, day, seq)
+) WITHOUT ROWID;
+
+CREATE INDEX capture_file_state ON capture_file (state, created_us);
 
 CREATE TABLE checkpoint (
     n       BIGINT NOT NULL PRIMARY KEY CHECK (n > 0),
@@ -87,6 +192,38 @@ CREATE TABLE checkpoint (
     digest  BYTEA  NOT NULL,
     at_us   BIGINT NOT NULL
 ) WITHOUT ROWID;
+
+CREATE TABLE dispute (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    account        TEXT    NOT NULL,
+    reservation_id TEXT    NOT NULL REFERENCES reservation (id),
+    stage          TEXT    NOT NULL CHECK (stage IN ('INQUIRY', 'FIRST', 'SECOND')),
+    case_no        TEXT    NOT NULL,
+    state          TEXT    NOT NULL CHECK (state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'INQUIRY_CLOSED', 'CB1_OPEN', 'CB1_DEFENDED',
+                                                     'CB1_REVERSED', 'CB1_LOST', 'CB2_OPEN', 'CB2_DEFENDED', 'CB2_REVERSED', 'CB2_LOST')),
+    raw_code       TEXT    NOT NULL,
+    currency       TEXT    NOT NULL,
+    event_id       TEXT    NOT NULL, -- the acquirer's name of what raised it
+    reason         TEXT    NOT NULL,
+    scope          TEXT    NOT NULL,
+    amount         BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND stage = 'INQUIRY'),
+    won            BIGINT  NOT NULL CHECK (won >= 0 AND won <= amount),
+    created_us     BIGINT  NOT NULL,
+    reply_by_us    BIGINT,
+    due_us         BIGINT,
+    done_us        BIGINT,
+    told           TEXT    NOT NULL, -- the notice that told of it
+    told_twice     BOOLEAN NOT NULL,
+    CHECK (stage = CASE substr(state, 1, 3) WHEN 'INQ' THEN 'INQUIRY' WHEN 'CB1' THEN 'FIRST' ELSE 'SECOND' END),
+    CHECK ((done_us IS NULL) = (state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'CB1_OPEN', 'CB1_DEFENDED', 'CB2_OPEN', 'CB2_DEFENDED'))),
+    CHECK ((won > 0) = (state IN ('CB1_REVERSED', 'CB2_REVERSED')))
+) WITHOUT ROWID;
+
+CREATE INDEX dispute_due ON dispute (due_us) WHERE done_us IS NULL;
+
+CREATE UNIQUE INDEX dispute_once ON dispute (case_no, stage, reservation_id) WHERE case_no <> '';
+
+CREATE INDEX dispute_payment ON dispute (reservation_id);
 
 CREATE TABLE event (
     id             INTEGER NOT NULL PRIMARY KEY,
@@ -97,13 +234,28 @@ CREATE TABLE event (
     state          TEXT    NOT NULL,
     actor          TEXT    NOT NULL,
     detail         TEXT    NOT NULL,
-    digest         BYTEA   NOT NULL,
+    digest         BYTEA   NOT NULL, object TEXT NOT NULL DEFAULT '',
     UNIQUE (payment_id, n)
 );
 
 CREATE TRIGGER event_no_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
 
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+
+CREATE TABLE evidence (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    dispute_id TEXT   NOT NULL REFERENCES dispute (id),
+    size       BIGINT NOT NULL CHECK (size > 0),
+    sha256     BYTEA  NOT NULL, -- of the document. Digests are bytes: their hexadecimal digits could read as a card number
+    created_us BIGINT NOT NULL,
+    document   BYTEA  NOT NULL  -- sealed
+);
+
+CREATE INDEX evidence_dispute ON evidence (dispute_id);
+
+CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;
+
+CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;
 
 CREATE TABLE idempotency (
     account     TEXT    NOT NULL,
@@ -125,9 +277,12 @@ CREATE TABLE keyset (
     sealed BYTEA NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE notice (
+CREATE TABLE "notice" (
     id         TEXT   NOT NULL PRIMARY KEY,
-    kind       TEXT   NOT NULL CHECK (kind IN ('capture-result', 'cancel-result')),
+    kind       TEXT   NOT NULL CHECK (kind IN ('capture-result', 'cancel-result', 'refund-result', 'refund-returned', 'inquiry',
+                                               'chargeback',
+                                               'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn',
+                                               'refund-arn')),
     account    TEXT   NOT NULL,
     subject    TEXT   NOT NULL,
     result     TEXT   NOT NULL,
@@ -138,11 +293,14 @@ CREATE TABLE notice (
     created_us BIGINT NOT NULL,
     due_us     BIGINT NOT NULL,
     done_us    BIGINT,
+    facts      TEXT   NOT NULL DEFAULT '', -- JSON; empty for none
     UNIQUE (account, kind, subject),
     CHECK ((state = 'SENT') = (done_us IS NOT NULL))
 ) WITHOUT ROWID;
 
 CREATE INDEX notice_due ON notice (due_us) WHERE state = 'QUEUED';
+
+CREATE INDEX notice_parked ON notice (created_us) WHERE state = 'PARKED';
 
 CREATE TABLE notice_try (
     notice_id TEXT   NOT NULL REFERENCES notice (id),
@@ -161,7 +319,9 @@ CREATE TABLE operator_case (
     detail         TEXT   NOT NULL,
     created_us     BIGINT NOT NULL,
     closed_us      BIGINT
-) WITHOUT ROWID;
+, subject TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+
+CREATE INDEX operator_case_open ON operator_case (created_us) WHERE closed_us IS NULL;
 
 CREATE TABLE posting (
     payment_id TEXT   NOT NULL,
@@ -181,17 +341,87 @@ CREATE TRIGGER posting_no_delete BEFORE DELETE ON posting BEGIN SELECT RAISE(ABO
 
 CREATE TRIGGER posting_no_update BEFORE UPDATE ON posting BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 
-CREATE TABLE reservation (
+CREATE TABLE reconciliation (
+    acquirer               TEXT   NOT NULL,
+    day                    TEXT   NOT NULL CHECK (length(day) = 8),
+    currency               TEXT   NOT NULL,
+    stan                   TEXT   NOT NULL,
+    state                  TEXT   NOT NULL CHECK (state IN ('OPEN', 'AGREED', 'BREAK')),
+    rrn                    TEXT   NOT NULL,
+    sent_us                BIGINT,
+    code                   TEXT   NOT NULL,
+    created_us             BIGINT NOT NULL,
+    due_us                 BIGINT,
+    tries                  BIGINT NOT NULL,
+    credits                BIGINT NOT NULL,
+    credit_sum             BIGINT NOT NULL,
+    credits_undone         BIGINT NOT NULL,
+    credit_undone_sum      BIGINT NOT NULL,
+    debits                 BIGINT NOT NULL,
+    debit_sum              BIGINT NOT NULL,
+    debits_undone          BIGINT NOT NULL,
+    debit_undone_sum       BIGINT NOT NULL,
+    host_credits           BIGINT, -- all NULL where the network did not say
+    host_credit_sum        BIGINT,
+    host_credits_undone    BIGINT,
+    host_credit_undone_sum BIGINT,
+    host_debits            BIGINT,
+    host_debit_sum         BIGINT,
+    host_debits_undone     BIGINT,
+    host_debit_undone_sum  BIGINT,
+    PRIMARY KEY (acquirer, day, currency)
+) WITHOUT ROWID;
+
+CREATE INDEX reconciliation_due ON reconciliation (due_us) WHERE state = 'OPEN';
+
+CREATE TABLE refund (
+    id             TEXT   NOT NULL PRIMARY KEY,
+    account        TEXT   NOT NULL,
+    request_id     TEXT   NOT NULL,
+    reservation_id TEXT   NOT NULL REFERENCES reservation (id),
+    state          TEXT   NOT NULL CHECK (state IN ('REFUND_PENDING', 'REFUNDED', 'REFUND_FAILED', 'REFUND_REVERSED')),
+    rrn            TEXT   NOT NULL,
+    currency       TEXT   NOT NULL,
+    arn            TEXT   NOT NULL CHECK (length(arn) IN (0, 23)),
+    created_us     BIGINT NOT NULL,
+    code           TEXT   NOT NULL,
+    done_us        BIGINT,
+    day            TEXT   NOT NULL CHECK (length(day) IN (0, 8)), -- of the network, YYYYMMDD
+    reason         TEXT   NOT NULL, -- why it failed
+    amount         BIGINT NOT NULL CHECK (amount > 0),
+    returned       BIGINT NOT NULL CHECK (returned >= 0 AND returned <= amount),
+    back_us        BIGINT,
+    attempt_id     TEXT   NOT NULL, -- the present one; empty where the network is not asked
+    UNIQUE (account, request_id),
+    CHECK ((state = 'REFUND_PENDING') = (done_us IS NULL)),
+    CHECK ((state = 'REFUND_FAILED') = (reason <> '')),
+    CHECK ((state = 'REFUND_REVERSED') = (returned > 0) AND (returned > 0) = (back_us IS NOT NULL))
+) WITHOUT ROWID;
+
+CREATE UNIQUE INDEX refund_arn ON refund (arn) WHERE arn <> '';
+
+CREATE TRIGGER refund_arn_once BEFORE UPDATE OF arn ON refund WHEN OLD.arn <> '' AND NEW.arn <> OLD.arn
+BEGIN SELECT RAISE(ABORT, 'an acquirer reference number is set once'); END;
+
+CREATE INDEX refund_day ON refund (day, currency) WHERE day <> '';
+
+CREATE INDEX refund_payment ON refund (reservation_id);
+
+CREATE INDEX refund_rrn ON refund (rrn, currency) WHERE rrn <> '';
+
+CREATE TABLE "reservation" (
     id            TEXT    NOT NULL PRIMARY KEY,
     account       TEXT    NOT NULL,
     request_id    TEXT    NOT NULL,
+    purpose       TEXT    NOT NULL CHECK (purpose IN ('', 'VERIFY', 'CHECK')),
     currency      TEXT    NOT NULL,
     approval      TEXT    NOT NULL,
     state         TEXT    NOT NULL CHECK (state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING',
-                                                    'CAPTURED', 'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED')),
+                                                    'CAPTURED', 'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED',
+                                                    'VERIFY_HELD', 'VERIFIED')),
     network_id    TEXT    NOT NULL,
     version       BIGINT  NOT NULL,
-    amount        BIGINT  NOT NULL CHECK (amount > 0),
+    amount        BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND purpose <> ''),
     captured      BIGINT  NOT NULL CHECK (captured >= 0 AND captured <= amount),
     held          BOOLEAN NOT NULL,
     hold_until_us BIGINT,
@@ -204,13 +434,74 @@ CREATE TABLE reservation (
     chain_digest  BYTEA   NOT NULL,
     attempt_id    TEXT    NOT NULL,
     card          BYTEA,             -- sealed: account number and expiry
+    card_until_us BIGINT,
     UNIQUE (account, request_id),
-    CHECK (NOT held OR state IN ('RESERVED', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED'))
+    CHECK (NOT held OR state IN ('RESERVED', 'VERIFY_HELD', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED'))
 ) WITHOUT ROWID;
 
-CREATE INDEX reservation_expiring ON reservation (hold_until_us) WHERE state = 'RESERVED';
+CREATE INDEX reservation_erasable ON reservation (card_until_us) WHERE card IS NOT NULL AND card_until_us IS NOT NULL;
+
+CREATE INDEX reservation_expiring ON reservation (hold_until_us) WHERE state IN ('RESERVED', 'VERIFY_HELD');
 
 CREATE TABLE series (
     name TEXT   NOT NULL PRIMARY KEY,
     next BIGINT NOT NULL CHECK (next >= 0)
 ) WITHOUT ROWID;
+
+CREATE TABLE settlement (
+    id        TEXT   NOT NULL PRIMARY KEY,
+    account   TEXT   NOT NULL,
+    currency  TEXT   NOT NULL,
+    day       TEXT   NOT NULL CHECK (length(day) = 8), -- the last business day in it
+    state     TEXT   NOT NULL CHECK (state IN ('CLOSED', 'PAID')),
+    reference TEXT   NOT NULL, -- of the payment
+    start_us  BIGINT NOT NULL,
+    end_us    BIGINT NOT NULL CHECK (end_us > start_us),
+    closed_us BIGINT NOT NULL,
+    paid_us   BIGINT,
+    items     BIGINT NOT NULL CHECK (items >= 0),
+    charge    BIGINT NOT NULL,
+    adjusted  BIGINT NOT NULL,
+    fee       BIGINT NOT NULL,
+    vat       BIGINT NOT NULL,
+    net       BIGINT NOT NULL,
+    parts     BIGINT NOT NULL CHECK (parts > 0),
+    UNIQUE (account, currency, day),
+    CHECK (net = charge + adjusted + fee + vat),
+    CHECK ((state = 'PAID') = (paid_us IS NOT NULL))
+) WITHOUT ROWID;
+
+CREATE TABLE settlement_item (
+    payment_id    TEXT   NOT NULL,
+    event_n       BIGINT NOT NULL CHECK (event_n > 0),
+    account       TEXT   NOT NULL,
+    kind          TEXT   NOT NULL CHECK (kind IN ('capture', 'refund', 'reverse-refund', 'chargeback', 'reverse-chargeback',
+                                                  'funds-reservation',
+                                                  'aggregate-adjustment', 'miscellaneous-adjustment')),
+    day           TEXT   NOT NULL CHECK (length(day) = 8), -- business day of the account
+    currency      TEXT   NOT NULL,
+    subject       TEXT   NOT NULL,
+    at_us         BIGINT NOT NULL,
+    own_id        TEXT   NOT NULL,
+    link          TEXT   NOT NULL,
+    note          TEXT   NOT NULL,
+    charge        BIGINT NOT NULL,
+    fee           BIGINT NOT NULL,
+    vat           BIGINT NOT NULL,
+    settlement_id TEXT   REFERENCES settlement (id), -- NULL until it is in one
+    PRIMARY KEY (payment_id, event_n)
+) WITHOUT ROWID;
+
+CREATE TRIGGER settlement_item_no_delete BEFORE DELETE ON settlement_item BEGIN SELECT RAISE(ABORT,
+'settlement items are append-only'); END;
+
+CREATE TRIGGER settlement_item_no_update
+BEFORE UPDATE OF payment_id, event_n, account, kind, day, currency, subject, at_us, own_id, link, note, charge, fee, vat ON settlement_item
+BEGIN SELECT RAISE(ABORT, 'settlement items are append-only'); END;
+
+CREATE INDEX settlement_item_of ON settlement_item (settlement_id, day) WHERE settlement_id IS NOT NULL;
+
+CREATE TRIGGER settlement_item_once BEFORE UPDATE OF settlement_id ON settlement_item WHEN OLD.settlement_id IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'an item is settled once'); END;
+
+CREATE INDEX settlement_item_open ON settlement_item (account, currency, day) WHERE settlement_id IS NULL;

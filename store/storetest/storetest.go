@@ -26,18 +26,36 @@ func Run(t *testing.T, open func(*testing.T) engine.Store) {
 		{"idempotency rows are written once, answered once and then stay", idempotency},
 		{"a reservation is kept whole and moves on from the version that was seen", reservations},
 		{"holds end in the order of their time", expiring},
+		{"a card check may hold nothing and is for ever what it was", checks},
+		{"cards are erased in the order of their time", erasing},
 		{"an attempt moves on from the version that was seen", attempts},
-		{"a payment has one live attempt", liveAttempts},
+		{"a payment has one live attempt, and so has a refund", liveAttempts},
 		{"a hold is captured once and its verdict written once", captures},
+		{"a capture is found by every name it has", captureNames},
 		{"a hold is cancelled by many, each told once", cancels},
 		{"advices are due in order within a payment and freely between payments", advices},
 		{"an attempt is completed once and given back once", advicesOnce},
+		{"what goes by file is not due and holds back what is younger", batched},
+		{"a refund is kept whole and its verdict written once", refunds},
+		{"a refund is found by every name it has", refundNames},
+		{"a stage of a dispute is kept whole, and its end stays", disputes},
+		{"stages end in the order of their time", dueDisputes},
+		{"evidence stays as it was handed over", evidence},
+		{"an acquirer's event is taken once", acquirerEvents},
+		{"a file is loaded once", acquirerFiles},
+		{"capture files go out, and are answered once", captureFiles},
+		{"a day's totals are what is booked on it", dayTotals},
+		{"totals are compared until the network has answered", reconciliations},
+		{"the book of an account is one chain", accountBooks},
+		{"an event is settled once", items},
+		{"a settlement is closed once and paid once", settlements},
 		{"the journal is a chain in one order", journal},
 		{"the newest checkpoint is the last", checkpoints},
 		{"balances follow postings", postings},
 		{"one fact is one notice", noticesOnce},
 		{"notices are tried until they are sent", notices},
-		{"a case is opened once", cases},
+		{"a notice says what it knows, and goes out again when it was parked", facts},
+		{"a case is opened once and closed once", cases},
 		{"no number is handed out twice", numbers},
 		{"a failed transaction leaves nothing", atomic},
 		{"a failing or panicking transaction leaves its neighbours alone", neighbours},
@@ -243,6 +261,7 @@ func reservations(w *world) {
 	full.State, full.Version, full.Amount, full.Captured, full.Held = payment.CapturePending, 2, money.New(500, usd), money.New(400, usd), true
 	full.HoldUntil, full.HostUntil, full.AttemptID = start.Add(time.Hour), start.Add(2*time.Hour), "other"
 	full.Approval, full.Code, full.NetworkID, full.MCC, full.Card = "A12345", "00", "NET1", "7995", nil
+	full.CardUntil = start.Add(3 * time.Hour)
 	full.Chain = payment.Chain{Length: 2, Digest: []byte{8, 8}}
 	update := func(r payment.Reservation) (ok bool) {
 		w.do(func(tx engine.Tx) (err error) { ok, err = tx.UpdateReservation(r, start); return err })
@@ -274,6 +293,7 @@ func reservations(w *world) {
 		"less than nothing":     func(r *payment.Reservation) { r.Captured = money.New(-1, krw) },
 		"an unknown state":      func(r *payment.Reservation) { r.State = "GONE" },
 		"a hold that is denied": func(r *payment.Reservation) { r.State, r.Held = payment.Declined, true },
+		"an unknown purpose":    func(r *payment.Reservation) { r.Purpose = "PARK" },
 	} {
 		r := reservation("bad")
 		bad(&r)
@@ -289,7 +309,7 @@ func expiring(w *world) {
 	}{
 		{"third", payment.Reserved, start.Add(3 * time.Hour)},
 		{"first", payment.Reserved, start.Add(time.Hour)},
-		{"second", payment.Reserved, start.Add(2 * time.Hour)},
+		{"second", payment.VerifyHeld, start.Add(2 * time.Hour)},
 		{"captured", payment.Captured, start.Add(time.Minute)},
 		{"expired", payment.Expired, start.Add(time.Minute)},
 		{"open", payment.Reserved, time.Time{}},
@@ -361,7 +381,7 @@ func attempts(w *world) {
 		return ok
 	}
 	next := a
-	next.State, next.Version, next.Code = payment.AttemptReversing, 2, "00"
+	next.State, next.Version, next.Code, next.UndoneDay = payment.AttemptReversed, 2, "00", "20260302"
 	if !update(next) {
 		w.Error("the next version was refused")
 	}
@@ -379,6 +399,16 @@ func attempts(w *world) {
 	w.do(func(tx engine.Tx) error { return tx.InsertAttempt(twin) })
 	w.refuses("an attempt of no reservation", func(tx engine.Tx) error { return tx.InsertAttempt(attempt("x", "none", payment.AttemptVoid)) })
 	w.refuses("an unknown state", func(tx engine.Tx) error { return tx.InsertAttempt(attempt("x", r.ID, "SENT")) })
+	w.refuses("undone, and not given back", func(tx engine.Tx) error {
+		x := attempt("x", r.ID, payment.AttemptVoid)
+		x.UndoneDay = "20260302"
+		return tx.InsertAttempt(x)
+	})
+	w.refuses("an attempt of no refund", func(tx engine.Tx) error {
+		x := attempt("x", r.ID, payment.AttemptVoid)
+		x.Refund = "none"
+		return tx.InsertAttempt(x)
+	})
 }
 
 func liveAttempts(w *world) {
@@ -397,6 +427,35 @@ func liveAttempts(w *world) {
 	first.State, first.Version = payment.AttemptReversed, 2
 	w.do(func(tx engine.Tx) error { _, err := tx.UpdateAttempt(first, start); return err })
 	w.do(func(tx engine.Tx) error { return tx.InsertAttempt(attempt("fresh", "r", payment.AttemptPrepared)) })
+
+	for _, id := range []string{"f", "g"} { // each beside the hold, and beside the other
+		w.do(func(tx engine.Tx) error { return tx.InsertRefund(refund(id, "r")) })
+	}
+	paying := func(id, refund string, s payment.AttemptState) payment.Attempt {
+		a := attempt(id, "r", s)
+		a.Refund = refund
+		return a
+	}
+	order := paying("pay-f", "f", payment.AttemptPrepared)
+	w.do(func(tx engine.Tx) error {
+		return errors.Join(tx.InsertAttempt(order), tx.InsertAttempt(paying("pay-g", "g", payment.AttemptPrepared)))
+	})
+	for i, s := range payment.AttemptRules.States() {
+		work := func(tx engine.Tx) error { return tx.InsertAttempt(paying("f"+fmt.Sprint(i), "f", s)) }
+		if live[s] {
+			w.refuses("a second attempt to pay a refund that is "+string(s), work)
+		} else {
+			w.do(work)
+		}
+	}
+	order.State, order.Version = payment.AttemptBooked, 2
+	w.do(func(tx engine.Tx) error { _, err := tx.UpdateAttempt(order, start); return err })
+	w.do(func(tx engine.Tx) error { return tx.InsertAttempt(paying("again-f", "f", payment.AttemptPrepared)) })
+	w.look(func(v engine.Reader) error {
+		got, _, err := v.Attempt(order.ID)
+		same(w, "an attempt to pay a refund", got, order)
+		return err
+	})
 }
 
 func captures(w *world) {
@@ -404,7 +463,7 @@ func captures(w *world) {
 	w.hold("s")
 	x := engine.Capture{
 		ID: "c", Key: engine.Key{Account: "P", RequestID: "qc"}, Reservation: "r", Amount: money.New(9900, krw),
-		State: payment.CaptureOpen, At: start,
+		State: payment.CaptureOpen, At: start, RRN: "606109000001", NetworkID: "N1", Approval: "A12345",
 	}
 	find := func(want engine.Capture) {
 		w.Helper()
@@ -426,7 +485,7 @@ func captures(w *world) {
 	named.ID, named.Reservation = "e", "s"
 	w.refuses("a second capture of one request", func(tx engine.Tx) error { return tx.InsertCapture(named) })
 
-	x.State, x.DoneAt = payment.CaptureSuccess, start.Add(time.Second)
+	x.State, x.DoneAt, x.Day = payment.CaptureSuccess, start.Add(time.Second), "20260302"
 	w.do(func(tx engine.Tx) error { return tx.UpdateCapture(x) })
 	find(x)
 	other := x
@@ -434,6 +493,31 @@ func captures(w *world) {
 	w.refuses("a second verdict", func(tx engine.Tx) error { return tx.UpdateCapture(other) })
 	w.refuses("the same verdict twice", func(tx engine.Tx) error { return tx.UpdateCapture(x) })
 	find(x)
+
+	x.Clearing, x.ARN = engine.ClearedCapture, arn(1)
+	w.do(func(tx engine.Tx) error { return tx.UpdateClearing(x) })
+	find(x)
+	x.Clearing = engine.RejectedCapture
+	w.do(func(tx engine.Tx) error { return tx.UpdateClearing(x) })
+	find(x)
+	for what, bad := range map[string]func(*engine.Capture){
+		"another reference number": func(x *engine.Capture) { x.ARN = arn(2) },
+		"none any more":            func(x *engine.Capture) { x.ARN = "" },
+		"an unknown clearing":      func(x *engine.Capture) { x.Clearing = "LOST" },
+		"a capture that is not":    func(x *engine.Capture) { x.ID = "none" },
+	} {
+		y := x
+		bad(&y)
+		w.refuses(what, func(tx engine.Tx) error { return tx.UpdateClearing(y) })
+	}
+	find(x)
+	w.refuses("a reference number that is none", func(tx engine.Tx) error {
+		return tx.InsertCapture(engine.Capture{
+			ID: "e", Key: engine.Key{Account: "P", RequestID: "qe"}, Reservation: "s", Amount: money.New(1, krw), State: payment.CaptureOpen,
+			At:  start,
+			ARN: arn(3)[1:],
+		})
+	})
 	for _, s := range []payment.CaptureState{payment.CaptureLapsed, payment.CaptureRevoked} { // the schema knows every verdict
 		id := string(s)
 		w.hold(id)
@@ -555,19 +639,38 @@ func advices(w *world) {
 
 func advicesOnce(w *world) {
 	w.hold("r")
-	for i, k := range []payment.AdviceKind{payment.Reversal, payment.ReleaseRest, payment.Completion} {
+	for i, k := range []payment.AdviceKind{payment.Reversal, payment.ReleaseRest, payment.Completion, payment.RefundOrder} {
 		a := advice(fmt.Sprint(i), "a-r", "r", start)
 		a.Kind = k
 		w.do(func(tx engine.Tx) error { return tx.InsertAdvice(a) })
+		w.look(func(v engine.Reader) error {
+			got, ok, err := v.AdviceOf("a-r", k)
+			same(w, "the "+string(k), got, a)
+			if _, none, _ := v.AdviceOf("none", k); !ok || none {
+				w.Error("found", ok, none)
+			}
+			return err
+		})
 		a.ID, a.State = a.ID+"'", payment.AdviceDone
 		w.refuses("a second "+string(k), func(tx engine.Tx) error { return tx.InsertAdvice(a) })
 	}
+	w.hold("nothing")
+	w.do(func(tx engine.Tx) error { // a card check of nothing is undone too
+		a := advice("8", "a-nothing", "nothing", start)
+		a.Amount = money.New(0, krw)
+		return tx.InsertAdvice(a)
+	})
+	w.refuses("a capture of nothing", func(tx engine.Tx) error {
+		a := advice("9", "a-nothing", "nothing", start)
+		a.Kind, a.Amount = payment.Completion, money.New(0, krw)
+		return tx.InsertAdvice(a)
+	})
 	w.refuses("an advice of no attempt", func(tx engine.Tx) error { return tx.InsertAdvice(advice("9", "none", "r", start)) })
 }
 
 func event(payment string, n int64) engine.JournalEvent {
 	return engine.JournalEvent{
-		Payment: payment, N: n, At: start, Event: "approve", State: "RESERVED", Actor: "acquirer", Detail: "code=00",
+		Payment: payment, N: n, At: start, Object: "refund/f", Event: "refund-book", State: "REFUNDED", Actor: "acquirer", Detail: "code=00",
 		Digest: []byte(fmt.Sprint(payment, n)),
 	}
 }
@@ -753,12 +856,104 @@ func notices(w *world) {
 	next(time.Time{})
 }
 
-func cases(w *world) {
-	for range 2 {
-		w.do(func(tx engine.Tx) error {
-			return tx.OpenCase(engine.Case{ID: "k/r", Kind: "k", Payment: "r", Detail: "code=30", At: start})
+func facts(w *world) {
+	box, ctx := w.Store.(outbox), context.Background()
+	for i, k := range engine.NoticeKinds { // the schema knows every kind
+		n := notice(fmt.Sprint(i))
+		n.Kind = k
+		w.do(func(tx engine.Tx) error { return tx.InsertNotice(n) })
+	}
+	w.refuses("an unknown kind", func(tx engine.Tx) error {
+		n := notice("x")
+		n.Kind = "rumour"
+		return tx.InsertNotice(n)
+	})
+	n := notice("n")
+	n.Kind, n.CreatedAt = engine.ChargebackReversed, start.Add(-time.Hour)
+	n.Facts = engine.Facts{
+		Capture: "qc", Refund: "qf", OwnID: "o", Earlier: "e", Minor: -3, Currency: "KRW", Stage: "FIRST", Reason: "fraud", Scope: "VISA",
+		Case: "C\"1", ARN: arn(1), AtMs: 1, ReplyMs: 2, Part: 3,
+	}
+	w.do(func(tx engine.Tx) error { return tx.InsertNotice(n) })
+	find := func(state engine.NoticeState) {
+		w.Helper()
+		w.look(func(v engine.Reader) error {
+			got, at, ok, err := v.Notice("n")
+			same(w, "notice", got, n)
+			if _, _, none, _ := v.Notice("none"); !ok || none || at != state {
+				w.Error("found", ok, none, at)
+			}
+			return err
 		})
 	}
+	resume := func(at time.Time) (ok bool) {
+		w.do(func(tx engine.Tx) (err error) { ok, err = tx.ResumeNotice("n", at); return err })
+		return ok
+	}
+	find(engine.NoticeQueued)
+	due, err := box.DueNotices(ctx, start, 1)
+	w.must(err)
+	same(w, "due", due, []engine.DueNotice{{Notice: n}})
+	if resume(start) {
+		w.Error("what was not parked was resumed")
+	}
+	w.must(box.RecordTry(ctx, engine.NoticeTry{
+		Notice: "n", N: 1, At: start, Status: 400, Outcome: "INVALID", State: engine.NoticeParked, Due: start,
+	}))
+	find(engine.NoticeParked)
+	w.look(func(v engine.Reader) error { // a person is told, and can send it again
+		got, err := v.Cases(true, 9)
+		same(w, "cases", got, []engine.Case{{
+			ID: "notice-parked/n/1", Kind: "notice-parked", Subject: "notice/n", Detail: "status=400: INVALID", At: start,
+		}})
+		return err
+	})
+	if !resume(start.Add(-time.Minute)) || resume(start) {
+		w.Error("what was parked is resumed once")
+	}
+	find(engine.NoticeQueued)
+	at, _, err := box.NextNotice(ctx)
+	w.must(err)
+	same(w, "next", at, start.Add(-time.Minute))
+}
+
+func cases(w *world) {
+	first := engine.Case{ID: "k/r", Kind: "k", Payment: "r", Subject: "advice/a", Detail: "code=30", At: start.Add(time.Second)}
+	older := engine.Case{ID: "k/s", Kind: "k", Detail: "file=x", At: start}
+	for _, c := range []engine.Case{first, older, {ID: "k/r", Kind: "other", At: start}} { // the last is known
+		w.do(func(tx engine.Tx) error { return tx.OpenCase(c) })
+	}
+	listed := func(open bool, limit int, want ...engine.Case) {
+		w.Helper()
+		w.look(func(v engine.Reader) error {
+			got, err := v.Cases(open, limit)
+			same(w, "cases", got, want)
+			return err
+		})
+	}
+	closed := func(id string) (ok bool) {
+		w.do(func(tx engine.Tx) (err error) {
+			ok, err = tx.CloseCase(id, "seen to", start.Add(time.Hour))
+			return err
+		})
+		return ok
+	}
+	listed(true, 9, older, first)
+	listed(true, 1, older)
+	if !closed("k/s") || closed("k/s") || closed("none") {
+		w.Error("a case that is open is closed once")
+	}
+	older.ClosedAt, older.Note = start.Add(time.Hour), "seen to"
+	listed(true, 9, first)
+	listed(false, 9, older, first)
+	w.look(func(v engine.Reader) error {
+		got, ok, err := v.Case("k/s")
+		same(w, "case", got, older)
+		if _, none, _ := v.Case("none"); !ok || none {
+			w.Error("found", ok, none)
+		}
+		return err
+	})
 	got, err := w.Store.(interface {
 		Backlog(context.Context) (store.Backlog, error)
 	}).Backlog(context.Background())

@@ -1,0 +1,448 @@
+-- Refunds, card checks, disputes, the acquirer's files, settlement. Expand only: no row goes and none changes its meaning.
+--
+-- SQLite cannot alter a CHECK: a table whose list of states grows is made anew and filled with the rows of the old one. Others may
+-- reference it meanwhile, so migrations run on a connection that does not enforce references; the last statements here look at all of them.
+-- +goose Up
+
+-- Card checks are reservations too: they may hold nothing. A captured payment's card has an end (design 3.6).
+CREATE TABLE reservation_new (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    account       TEXT    NOT NULL,
+    request_id    TEXT    NOT NULL,
+    purpose       TEXT    NOT NULL CHECK (purpose IN ('', 'VERIFY', 'CHECK')),
+    currency      TEXT    NOT NULL,
+    approval      TEXT    NOT NULL,
+    state         TEXT    NOT NULL CHECK (state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING',
+                                                    'CAPTURED', 'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED',
+                                                    'VERIFY_HELD', 'VERIFIED')),
+    network_id    TEXT    NOT NULL,
+    version       BIGINT  NOT NULL,
+    amount        BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND purpose <> ''),
+    captured      BIGINT  NOT NULL CHECK (captured >= 0 AND captured <= amount),
+    held          BOOLEAN NOT NULL,
+    hold_until_us BIGINT,
+    host_until_us BIGINT,
+    created_us    BIGINT  NOT NULL,
+    code          TEXT    NOT NULL,
+    changed_us    BIGINT  NOT NULL,
+    mcc           TEXT    NOT NULL,
+    chain_length  BIGINT  NOT NULL,
+    chain_digest  BYTEA   NOT NULL,
+    attempt_id    TEXT    NOT NULL,
+    card          BYTEA,             -- sealed: account number and expiry
+    card_until_us BIGINT,
+    UNIQUE (account, request_id),
+    CHECK (NOT held OR state IN ('RESERVED', 'VERIFY_HELD', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED'))
+) WITHOUT ROWID;
+-- Cards of payments that were captured before this migration go when the windows of an account that sets none are over: 540 days.
+INSERT INTO reservation_new (id, account, request_id, purpose, currency, approval, state, network_id, version, amount, captured, held,
+                             hold_until_us, host_until_us, created_us, code, changed_us, mcc, chain_length, chain_digest, attempt_id, card,
+                             card_until_us)
+SELECT id, account, request_id, '', currency, approval, state, network_id, version, amount, captured, held, hold_until_us, host_until_us,
+       created_us, code, changed_us, mcc, chain_length, chain_digest, attempt_id, card,
+       CASE state WHEN 'CAPTURED' THEN changed_us + 540 * 86400 * 1000000 END
+  FROM reservation ORDER BY id;
+DROP TABLE reservation;
+ALTER TABLE reservation_new RENAME TO reservation;
+CREATE INDEX reservation_expiring ON reservation (hold_until_us) WHERE state IN ('RESERVED', 'VERIFY_HELD');
+CREATE INDEX reservation_erasable ON reservation (card_until_us) WHERE card IS NOT NULL AND card_until_us IS NOT NULL;
+
+-- What is given back to the holder of the card.
+CREATE TABLE refund (
+    id             TEXT   NOT NULL PRIMARY KEY,
+    account        TEXT   NOT NULL,
+    request_id     TEXT   NOT NULL,
+    reservation_id TEXT   NOT NULL REFERENCES reservation (id),
+    state          TEXT   NOT NULL CHECK (state IN ('REFUND_PENDING', 'REFUNDED', 'REFUND_FAILED', 'REFUND_REVERSED')),
+    rrn            TEXT   NOT NULL,
+    currency       TEXT   NOT NULL,
+    arn            TEXT   NOT NULL CHECK (length(arn) IN (0, 23)),
+    created_us     BIGINT NOT NULL,
+    code           TEXT   NOT NULL,
+    done_us        BIGINT,
+    day            TEXT   NOT NULL CHECK (length(day) IN (0, 8)), -- of the network, YYYYMMDD
+    reason         TEXT   NOT NULL, -- why it failed
+    amount         BIGINT NOT NULL CHECK (amount > 0),
+    returned       BIGINT NOT NULL CHECK (returned >= 0 AND returned <= amount),
+    back_us        BIGINT,
+    attempt_id     TEXT   NOT NULL, -- the present one; empty where the network is not asked
+    UNIQUE (account, request_id),
+    CHECK ((state = 'REFUND_PENDING') = (done_us IS NULL)),
+    CHECK ((state = 'REFUND_FAILED') = (reason <> '')),
+    CHECK ((state = 'REFUND_REVERSED') = (returned > 0) AND (returned > 0) = (back_us IS NOT NULL))
+) WITHOUT ROWID;
+CREATE INDEX refund_payment ON refund (reservation_id);
+-- A column of letters stands behind the digits of a key here too: the name of the row follows them, and may begin with a digit.
+CREATE INDEX refund_rrn ON refund (rrn, currency) WHERE rrn <> '';
+CREATE UNIQUE INDEX refund_arn ON refund (arn) WHERE arn <> '';
+CREATE INDEX refund_day ON refund (day, currency) WHERE day <> '';
+
+-- An attempt may pay a refund instead of holding money.
+CREATE TABLE attempt_new (
+    id             TEXT   NOT NULL PRIMARY KEY,
+    reservation_id TEXT   NOT NULL REFERENCES reservation (id),
+    refund_id      TEXT   REFERENCES refund (id),
+    state          TEXT   NOT NULL CHECK (state IN ('PREPARED', 'VOID', 'APPROVED', 'DECLINED', 'REVERSE_PENDING', 'REVERSED', 'CAPTURED',
+                                                    'GONE',
+                                                    'PASSED', 'BOOKED')),
+    version        BIGINT NOT NULL,
+    acquirer       TEXT   NOT NULL,
+    stan           TEXT   NOT NULL,
+    sent_us        BIGINT NOT NULL,
+    rrn            TEXT   NOT NULL,
+    terminal       TEXT   NOT NULL,
+    merchant       TEXT   NOT NULL,
+    code           TEXT   NOT NULL,
+    changed_us     BIGINT NOT NULL,
+    undone_day     TEXT   NOT NULL CHECK (length(undone_day) IN (0, 8)), -- of the network; empty where it had booked nothing
+    UNIQUE (sent_us, stan, acquirer, terminal), -- how the network tells requests apart (rails 1.9)
+    CHECK (undone_day = '' OR state = 'REVERSED')
+) WITHOUT ROWID;
+INSERT INTO attempt_new (id, reservation_id, state, version, acquirer, stan, sent_us, rrn, terminal, merchant, code, changed_us, undone_day)
+SELECT id, reservation_id, state, version, acquirer, stan, sent_us, rrn, terminal, merchant, code, changed_us, '' FROM attempt ORDER BY id;
+DROP TABLE attempt;
+ALTER TABLE attempt_new RENAME TO attempt;
+-- A payment has at most one attempt that holds, or may hold, money; a refund at most one that pays, or may pay, it.
+CREATE UNIQUE INDEX attempt_live ON attempt (reservation_id)
+ WHERE state IN ('PREPARED', 'APPROVED', 'REVERSE_PENDING') AND refund_id IS NULL;
+CREATE UNIQUE INDEX attempt_live_refund ON attempt (refund_id)
+ WHERE state IN ('PREPARED', 'APPROVED', 'REVERSE_PENDING') AND refund_id IS NOT NULL;
+CREATE INDEX attempt_undone ON attempt (undone_day, state) WHERE refund_id IS NOT NULL AND undone_day <> '';
+
+-- A capture carries the names that the acquirer's files use.
+CREATE TABLE capture_new (
+    id             TEXT   NOT NULL PRIMARY KEY,
+    account        TEXT   NOT NULL,
+    request_id     TEXT   NOT NULL,
+    reservation_id TEXT   NOT NULL UNIQUE REFERENCES reservation (id),
+    currency       TEXT   NOT NULL,
+    rrn            TEXT   NOT NULL,
+    state          TEXT   NOT NULL CHECK (state IN ('PENDING', 'SUCCESS', 'EXPIRED', 'REVOKED')),
+    arn            TEXT   NOT NULL CHECK (length(arn) IN (0, 23)),
+    created_us     BIGINT NOT NULL,
+    network_id     TEXT   NOT NULL,
+    amount         BIGINT NOT NULL CHECK (amount > 0),
+    approval       TEXT   NOT NULL,
+    done_us        BIGINT,
+    day            TEXT   NOT NULL CHECK (length(day) IN (0, 8)), -- of the network, YYYYMMDD
+    clearing       TEXT   NOT NULL CHECK (clearing IN ('', 'CLEARED', 'REJECTED')),
+    UNIQUE (account, request_id),
+    CHECK ((state = 'PENDING') = (done_us IS NULL))
+) WITHOUT ROWID;
+INSERT INTO capture_new (id, account, request_id, reservation_id, currency, rrn, state, arn, created_us, network_id, amount, approval,
+                         done_us,
+                         day, clearing)
+SELECT c.id, c.account, c.request_id, c.reservation_id, c.currency, COALESCE(a.rrn, ''), c.state, '', c.created_us, r.network_id, c.amount,
+       r.approval, c.done_us, '', ''
+  FROM capture AS c JOIN reservation AS r ON r.id = c.reservation_id LEFT JOIN attempt AS a ON a.id = r.attempt_id ORDER BY c.id;
+DROP TABLE capture;
+ALTER TABLE capture_new RENAME TO capture;
+CREATE INDEX capture_rrn ON capture (rrn, state) WHERE state = 'SUCCESS';
+CREATE INDEX capture_network ON capture (network_id, state) WHERE state = 'SUCCESS' AND network_id <> '';
+CREATE INDEX capture_day ON capture (day, currency) WHERE state = 'SUCCESS' AND day <> '';
+CREATE UNIQUE INDEX capture_arn ON capture (arn) WHERE arn <> '';
+
+-- What the network must hear may go into a file (rails 4.2). What undoes a check that held nothing is of nothing.
+CREATE TABLE advice_new (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    reservation_id TEXT    NOT NULL REFERENCES reservation (id),
+    attempt_id     TEXT    NOT NULL REFERENCES attempt (id),
+    kind           TEXT    NOT NULL CHECK (kind IN ('REVERSAL', 'RELEASE_REST', 'COMPLETION', 'REFUND')),
+    state          TEXT    NOT NULL CHECK (state IN ('QUEUED', 'DONE', 'STOPPED', 'BATCHED')),
+    stan           TEXT    NOT NULL,
+    sent_us        BIGINT  NOT NULL,
+    rrn            TEXT    NOT NULL,
+    reason         TEXT    NOT NULL,
+    currency       TEXT    NOT NULL,
+    amount         BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND kind = 'REVERSAL'),
+    sends          BIGINT  NOT NULL,
+    lost           BIGINT  NOT NULL,
+    renewed        BOOLEAN NOT NULL,
+    created_us     BIGINT  NOT NULL,
+    due_us         BIGINT  NOT NULL,
+    code           TEXT    NOT NULL,
+    file           TEXT    NOT NULL, -- the capture file that carries it; empty for none
+    line           BIGINT  NOT NULL CHECK (line >= 0 AND (line = 0) = (file = ''))
+) WITHOUT ROWID;
+INSERT INTO advice_new (id, reservation_id, attempt_id, kind, state, stan, sent_us, rrn, reason, currency, amount, sends, lost, renewed,
+                        created_us, due_us, code, file, line)
+SELECT id, reservation_id, attempt_id, kind, state, stan, sent_us, rrn, reason, currency, amount, sends, lost, renewed, created_us, due_us,
+       code,
+       '', 0
+  FROM advice ORDER BY id;
+DROP TABLE advice;
+ALTER TABLE advice_new RENAME TO advice;
+CREATE INDEX advice_due ON advice (due_us) WHERE state = 'QUEUED';
+CREATE INDEX advice_open ON advice (reservation_id) WHERE state <> 'DONE';
+CREATE INDEX advice_batched ON advice (file, created_us) WHERE state = 'BATCHED';
+-- An attempt is completed at most once and given back at most once.
+CREATE UNIQUE INDEX advice_once ON advice (attempt_id, kind);
+-- A record of a capture file carries one advice.
+CREATE UNIQUE INDEX advice_line ON advice (file, line) WHERE file <> '';
+
+-- The stages of disputes about captured payments. A case may come by line and by file: it is one row a stage.
+CREATE TABLE dispute (
+    id             TEXT    NOT NULL PRIMARY KEY,
+    account        TEXT    NOT NULL,
+    reservation_id TEXT    NOT NULL REFERENCES reservation (id),
+    stage          TEXT    NOT NULL CHECK (stage IN ('INQUIRY', 'FIRST', 'SECOND')),
+    case_no        TEXT    NOT NULL,
+    state          TEXT    NOT NULL CHECK (state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'INQUIRY_CLOSED', 'CB1_OPEN', 'CB1_DEFENDED',
+                                                     'CB1_REVERSED', 'CB1_LOST', 'CB2_OPEN', 'CB2_DEFENDED', 'CB2_REVERSED', 'CB2_LOST')),
+    raw_code       TEXT    NOT NULL,
+    currency       TEXT    NOT NULL,
+    event_id       TEXT    NOT NULL, -- the acquirer's name of what raised it
+    reason         TEXT    NOT NULL,
+    scope          TEXT    NOT NULL,
+    amount         BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND stage = 'INQUIRY'),
+    won            BIGINT  NOT NULL CHECK (won >= 0 AND won <= amount),
+    created_us     BIGINT  NOT NULL,
+    reply_by_us    BIGINT,
+    due_us         BIGINT,
+    done_us        BIGINT,
+    told           TEXT    NOT NULL, -- the notice that told of it
+    told_twice     BOOLEAN NOT NULL,
+    CHECK (stage = CASE substr(state, 1, 3) WHEN 'INQ' THEN 'INQUIRY' WHEN 'CB1' THEN 'FIRST' ELSE 'SECOND' END),
+    CHECK ((done_us IS NULL) = (state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'CB1_OPEN', 'CB1_DEFENDED', 'CB2_OPEN', 'CB2_DEFENDED'))),
+    CHECK ((won > 0) = (state IN ('CB1_REVERSED', 'CB2_REVERSED')))
+) WITHOUT ROWID;
+CREATE INDEX dispute_payment ON dispute (reservation_id);
+CREATE UNIQUE INDEX dispute_once ON dispute (case_no, stage, reservation_id) WHERE case_no <> '';
+CREATE INDEX dispute_due ON dispute (due_us) WHERE done_us IS NULL;
+
+-- Documents are large: by row id, the rows of others are not spread between their pages.
+CREATE TABLE evidence (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    dispute_id TEXT   NOT NULL REFERENCES dispute (id),
+    size       BIGINT NOT NULL CHECK (size > 0),
+    sha256     BYTEA  NOT NULL, -- of the document. Digests are bytes: their hexadecimal digits could read as a card number
+    created_us BIGINT NOT NULL,
+    document   BYTEA  NOT NULL  -- sealed
+);
+CREATE INDEX evidence_dispute ON evidence (dispute_id);
+
+-- Every record of an acquirer's file, and every message that tells the same, is taken into account once (rails 4.3).
+CREATE TABLE acquirer_event (
+    acquirer   TEXT   NOT NULL,
+    id         TEXT   NOT NULL,
+    type       TEXT   NOT NULL,
+    file       TEXT   NOT NULL,
+    line       BIGINT NOT NULL,
+    digest     BYTEA  NOT NULL, -- SHA-256 of its content
+    payment_id TEXT   NOT NULL, -- the journal it was written to; empty for an exception
+    outcome    TEXT   NOT NULL CHECK (outcome IN ('APPLIED', 'EXCEPTION')),
+    object     TEXT   NOT NULL, -- what of ours it was about, such as refund/...; empty for an exception
+    reason     TEXT   NOT NULL,
+    account    TEXT   NOT NULL,
+    currency   TEXT   NOT NULL,
+    gross      BIGINT NOT NULL, -- signed: plus = the acquirer owes us
+    fees       BIGINT NOT NULL,
+    tax        BIGINT NOT NULL,
+    at_us      BIGINT NOT NULL,
+    PRIMARY KEY (acquirer, id),
+    CHECK ((outcome = 'EXCEPTION') = (reason <> ''))
+) WITHOUT ROWID;
+
+CREATE TABLE acquirer_file (
+    acquirer   TEXT   NOT NULL,
+    name       TEXT   NOT NULL,
+    kind       TEXT   NOT NULL,
+    merchant   TEXT   NOT NULL,
+    state      TEXT   NOT NULL CHECK (state IN ('LOADED', 'QUARANTINED')),
+    day        TEXT   NOT NULL,
+    currency   TEXT   NOT NULL,
+    seq        BIGINT NOT NULL,
+    sha256     BYTEA  NOT NULL, -- of the whole file
+    reason     TEXT   NOT NULL,
+    records    BIGINT NOT NULL,
+    exceptions BIGINT NOT NULL,
+    gross      BIGINT NOT NULL,
+    fees       BIGINT NOT NULL,
+    tax        BIGINT NOT NULL,
+    net        BIGINT NOT NULL,
+    at_us      BIGINT NOT NULL,
+    PRIMARY KEY (acquirer, name),
+    CHECK (state = 'QUARANTINED' OR net = gross + fees + tax)
+) WITHOUT ROWID;
+-- A number of a day is loaded once, under whatever name it comes.
+CREATE UNIQUE INDEX acquirer_file_loaded ON acquirer_file (acquirer, merchant, kind, day, seq) WHERE state = 'LOADED';
+
+-- The end of the journal of what belongs to an account and to no payment.
+CREATE TABLE account_book (
+    account      TEXT   NOT NULL PRIMARY KEY,
+    chain_length BIGINT NOT NULL CHECK (chain_length > 0),
+    chain_digest BYTEA  NOT NULL
+) WITHOUT ROWID;
+
+-- What an account and its counterparty owe each other for a period. Plus = we owe (Korea Cards v1 6.3).
+CREATE TABLE settlement (
+    id        TEXT   NOT NULL PRIMARY KEY,
+    account   TEXT   NOT NULL,
+    currency  TEXT   NOT NULL,
+    day       TEXT   NOT NULL CHECK (length(day) = 8), -- the last business day in it
+    state     TEXT   NOT NULL CHECK (state IN ('CLOSED', 'PAID')),
+    reference TEXT   NOT NULL, -- of the payment
+    start_us  BIGINT NOT NULL,
+    end_us    BIGINT NOT NULL CHECK (end_us > start_us),
+    closed_us BIGINT NOT NULL,
+    paid_us   BIGINT,
+    items     BIGINT NOT NULL CHECK (items >= 0),
+    charge    BIGINT NOT NULL,
+    adjusted  BIGINT NOT NULL,
+    fee       BIGINT NOT NULL,
+    vat       BIGINT NOT NULL,
+    net       BIGINT NOT NULL,
+    parts     BIGINT NOT NULL CHECK (parts > 0),
+    UNIQUE (account, currency, day),
+    CHECK (net = charge + adjusted + fee + vat),
+    CHECK ((state = 'PAID') = (paid_us IS NOT NULL))
+) WITHOUT ROWID;
+
+-- What is to be settled: one row for an event of a journal, so that nothing is settled twice.
+CREATE TABLE settlement_item (
+    payment_id    TEXT   NOT NULL,
+    event_n       BIGINT NOT NULL CHECK (event_n > 0),
+    account       TEXT   NOT NULL,
+    kind          TEXT   NOT NULL CHECK (kind IN ('capture', 'refund', 'reverse-refund', 'chargeback', 'reverse-chargeback',
+                                                  'funds-reservation',
+                                                  'aggregate-adjustment', 'miscellaneous-adjustment')),
+    day           TEXT   NOT NULL CHECK (length(day) = 8), -- business day of the account
+    currency      TEXT   NOT NULL,
+    subject       TEXT   NOT NULL,
+    at_us         BIGINT NOT NULL,
+    own_id        TEXT   NOT NULL,
+    link          TEXT   NOT NULL,
+    note          TEXT   NOT NULL,
+    charge        BIGINT NOT NULL,
+    fee           BIGINT NOT NULL,
+    vat           BIGINT NOT NULL,
+    settlement_id TEXT   REFERENCES settlement (id), -- NULL until it is in one
+    PRIMARY KEY (payment_id, event_n)
+) WITHOUT ROWID;
+CREATE INDEX settlement_item_open ON settlement_item (account, currency, day) WHERE settlement_id IS NULL;
+CREATE INDEX settlement_item_of ON settlement_item (settlement_id, day) WHERE settlement_id IS NOT NULL;
+
+-- The totals of a business day, ours and the network's (rails 1.16).
+CREATE TABLE reconciliation (
+    acquirer               TEXT   NOT NULL,
+    day                    TEXT   NOT NULL CHECK (length(day) = 8),
+    currency               TEXT   NOT NULL,
+    stan                   TEXT   NOT NULL,
+    state                  TEXT   NOT NULL CHECK (state IN ('OPEN', 'AGREED', 'BREAK')),
+    rrn                    TEXT   NOT NULL,
+    sent_us                BIGINT,
+    code                   TEXT   NOT NULL,
+    created_us             BIGINT NOT NULL,
+    due_us                 BIGINT,
+    tries                  BIGINT NOT NULL,
+    credits                BIGINT NOT NULL,
+    credit_sum             BIGINT NOT NULL,
+    credits_undone         BIGINT NOT NULL,
+    credit_undone_sum      BIGINT NOT NULL,
+    debits                 BIGINT NOT NULL,
+    debit_sum              BIGINT NOT NULL,
+    debits_undone          BIGINT NOT NULL,
+    debit_undone_sum       BIGINT NOT NULL,
+    host_credits           BIGINT, -- all NULL where the network did not say
+    host_credit_sum        BIGINT,
+    host_credits_undone    BIGINT,
+    host_credit_undone_sum BIGINT,
+    host_debits            BIGINT,
+    host_debit_sum         BIGINT,
+    host_debits_undone     BIGINT,
+    host_debit_undone_sum  BIGINT,
+    PRIMARY KEY (acquirer, day, currency)
+) WITHOUT ROWID;
+CREATE INDEX reconciliation_due ON reconciliation (due_us) WHERE state = 'OPEN';
+
+-- The files of captures and refunds that we give an acquirer (rails 4.2).
+CREATE TABLE capture_file (
+    name       TEXT   NOT NULL PRIMARY KEY,
+    acquirer   TEXT   NOT NULL,
+    merchant   TEXT   NOT NULL,
+    currency   TEXT   NOT NULL,
+    day        TEXT   NOT NULL CHECK (length(day) = 8),
+    state      TEXT   NOT NULL CHECK (state IN ('MADE', 'SENT', 'ANSWERED')),
+    seq        BIGINT NOT NULL CHECK (seq > 0),
+    items      BIGINT NOT NULL CHECK (items > 0),
+    created_us BIGINT NOT NULL,
+    done_us    BIGINT,
+    UNIQUE (acquirer, merchant, day, seq)
+) WITHOUT ROWID;
+CREATE INDEX capture_file_state ON capture_file (state, created_us);
+
+-- Whose event it is: empty for the reservation itself.
+ALTER TABLE event ADD COLUMN object TEXT NOT NULL DEFAULT '';
+
+-- More kinds of notice, and what they say beside their verdict.
+CREATE TABLE notice_new (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    kind       TEXT   NOT NULL CHECK (kind IN ('capture-result', 'cancel-result', 'refund-result', 'refund-returned', 'inquiry',
+                                               'chargeback',
+                                               'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn',
+                                               'refund-arn')),
+    account    TEXT   NOT NULL,
+    subject    TEXT   NOT NULL,
+    result     TEXT   NOT NULL,
+    code       TEXT   NOT NULL,
+    after_id   TEXT   NOT NULL,
+    state      TEXT   NOT NULL CHECK (state IN ('QUEUED', 'SENT', 'PARKED')),
+    tries      BIGINT NOT NULL,
+    created_us BIGINT NOT NULL,
+    due_us     BIGINT NOT NULL,
+    done_us    BIGINT,
+    facts      TEXT   NOT NULL DEFAULT '', -- JSON; empty for none
+    UNIQUE (account, kind, subject),
+    CHECK ((state = 'SENT') = (done_us IS NOT NULL))
+) WITHOUT ROWID;
+INSERT INTO notice_new (id, kind, account, subject, result, code, after_id, state, tries, created_us, due_us, done_us)
+SELECT id, kind, account, subject, result, code, after_id, state, tries, created_us, due_us, done_us FROM notice ORDER BY id;
+DROP TABLE notice;
+ALTER TABLE notice_new RENAME TO notice;
+CREATE INDEX notice_due ON notice (due_us) WHERE state = 'QUEUED';
+CREATE INDEX notice_parked ON notice (created_us) WHERE state = 'PARKED';
+
+-- What a person is to send again, and why a case was closed.
+ALTER TABLE operator_case ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+ALTER TABLE operator_case ADD COLUMN note TEXT NOT NULL DEFAULT '';
+CREATE INDEX operator_case_open ON operator_case (created_us) WHERE closed_us IS NULL;
+
+-- What was said stays said.
+-- +goose StatementBegin
+CREATE TRIGGER capture_arn_once BEFORE UPDATE OF arn ON capture WHEN OLD.arn <> '' AND NEW.arn <> OLD.arn
+BEGIN SELECT RAISE(ABORT, 'an acquirer reference number is set once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER refund_arn_once BEFORE UPDATE OF arn ON refund WHEN OLD.arn <> '' AND NEW.arn <> OLD.arn
+BEGIN SELECT RAISE(ABORT, 'an acquirer reference number is set once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER acquirer_event_no_update BEFORE UPDATE ON acquirer_event BEGIN SELECT RAISE(ABORT, 'acquirer events are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER acquirer_event_no_delete BEFORE DELETE ON acquirer_event BEGIN SELECT RAISE(ABORT, 'acquirer events are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER settlement_item_no_update
+BEFORE UPDATE OF payment_id, event_n, account, kind, day, currency, subject, at_us, own_id, link, note, charge, fee, vat ON settlement_item
+BEGIN SELECT RAISE(ABORT, 'settlement items are append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER settlement_item_once BEFORE UPDATE OF settlement_id ON settlement_item WHEN OLD.settlement_id IS NOT NULL
+BEGIN SELECT RAISE(ABORT, 'an item is settled once'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER settlement_item_no_delete BEFORE DELETE ON settlement_item BEGIN SELECT RAISE(ABORT,
+'settlement items are append-only'); END;
+-- +goose StatementEnd
+
+-- No row may name one that is not there. If one does, nothing of this happens and the program does not start.
+CREATE TEMPORARY TABLE stray (strays BIGINT NOT NULL CONSTRAINT a_row_names_one_that_is_not_there CHECK (strays = 0));
+INSERT INTO stray (strays) SELECT COUNT(*) FROM pragma_foreign_key_check;
+DROP TABLE stray;
