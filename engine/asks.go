@@ -5,6 +5,7 @@ import (
 
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/settlement"
 )
 
 // Account is one payment integrator account (PIAID): a contract with a counterparty, and the acquirer behind it.
@@ -17,7 +18,27 @@ type Account struct {
 	Merchant   string           // card acceptor id (DE42)
 	MCC        string           // merchant category where a request names none
 	Location   *time.Location   // its business day and the local time in its messages
+
+	RefundWindow  time.Duration // how long after its capture a payment can be refunded; a refund after it fails. 365 days where 0
+	DisputeWindow time.Duration // how long after its capture a dispute may come; with the refund window over, the card is erased. 540 days where 0
+	VerifyHold    time.Duration // how long a card check's hold stays where nobody cancels it; a day where 0
+	DisputeWait   time.Duration // how long after evidence a chargeback without an answer counts as lost; 75 days where 0
+	Terms         settlement.Terms
+	SettleBy      SettleBy
+	SkipEmptyDays bool // a day without events makes no settlement
+	PartSize      int  // events in one settlement notification at most; 1000 where 0
+	NoARN         bool // the counterparty does not offer the calls that take acquirer reference numbers
 }
+
+// SettleBy is how a settlement reaches the counterparty (Korea Cards v1 §5.9, §6).
+type SettleBy string
+
+// The ways.
+const (
+	SettleNever    SettleBy = ""
+	SettleByNotice SettleBy = "notification"
+	SettleByFile   SettleBy = "file"
+)
 
 // Accepts reports whether the account may be asked in a currency.
 func (a Account) Accepts(c money.Currency) bool {
@@ -68,3 +89,28 @@ type CancelAsk struct {
 	Reservation Key
 	Encode      func() ([]byte, error)
 }
+
+// RefundAsk asks to give part or all of a capture back.
+type RefundAsk struct {
+	Capture Key                                        // the request that captured
+	Amount  func(money.Currency) (money.Amount, error) // in the currency of the payment, which the wire does not repeat
+	Encode  func(refundID string) ([]byte, error)
+}
+
+// DefendAsk hands over evidence against the newest dispute of a capture.
+type DefendAsk struct {
+	Capture  Key    // the request that captured; a zero RequestID is a payment that was made elsewhere
+	Document []byte // nil where what was sent is not readable
+	Encode   func(DefendResult) ([]byte, error)
+}
+
+// DefendResult is what became of evidence. All of them are answers for ever.
+type DefendResult uint8
+
+// The results (Korea Cards v1 §4.6).
+const (
+	DefenceTaken DefendResult = iota
+	DefenceOfUnknownCapture
+	DefenceUnreadable
+	DefenceOfNothing // there is no stage that can be defended
+)

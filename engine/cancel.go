@@ -33,7 +33,7 @@ func (e *Engine) Cancel(ctx context.Context, t Turn, ask CancelAsk) ([]byte, err
 			return fault.New(fault.Precondition, "the reservation cannot be cancelled: it is %s", r.State)
 		}
 		x := Cancel{ID: newID(), Key: t.request.Key, Reservation: r.ID, State: payment.CancelOpen, At: now}
-		if reversed = r.State == payment.Reserved; reversed {
+		if reversed = r.Held && (r.State == payment.Reserved || r.State == payment.VerifyHeld); reversed {
 			if err := e.giveBack(tx, r, trace, now); err != nil {
 				return err
 			}

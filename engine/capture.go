@@ -6,6 +6,7 @@ import (
 
 	"naru/core/fault"
 	"naru/core/payment"
+	"naru/core/settlement"
 	"naru/crash"
 )
 
@@ -32,6 +33,9 @@ func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, e
 		if err != nil {
 			return err
 		}
+		if r.Purpose != payment.ToPay {
+			return fault.New(fault.Precondition, "the reservation is a card check and cannot be captured")
+		}
 		if r.State != payment.Reserved && r.State != payment.Expired {
 			return fault.New(fault.Precondition, "the reservation cannot be captured: it is %s", r.State)
 		}
@@ -50,7 +54,15 @@ func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, e
 				return err
 			}
 		}
-		x := Capture{ID: newID(), Key: t.request.Key, Reservation: r.ID, Amount: amount, State: payment.CaptureOpen, At: now}
+		x := Capture{ID: newID(), Key: t.request.Key, Reservation: r.ID, Amount: amount, State: payment.CaptureOpen, At: now, NetworkID: r.NetworkID, Approval: r.Approval}
+		a, ok, err := tx.Attempt(r.AttemptID)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			panic("engine: a reservation without its attempt")
+		}
+		x.RRN = a.Trace.RRN
 		expired := r.State == payment.Expired
 		c := change{actor: "google", at: now, detail: "capture=" + x.ID + " amount=" + amount.String(), keepCard: r.Held}
 		if r, err = e.step(tx, r, payment.Capture, c); err != nil {
@@ -62,7 +74,7 @@ func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, e
 		if expired {
 			err = e.finishCapture(tx, r, x, payment.Lapse, change{actor: "clock", at: now, keepCard: r.Held}, "")
 		} else {
-			err = e.complete(tx, r, x, completion, release, now)
+			err = e.complete(tx, r, a, x, completion, release, now)
 		}
 		if err != nil {
 			return err
@@ -81,6 +93,8 @@ func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, e
 	return answer, nil
 }
 
+var errNoReservation = fault.New(fault.Unknown, "reservationRequestId names no reservation of this account")
+
 // named finds the reservation that a request names. One that the network has not decided on yet cannot be worked on.
 func (e *Engine) named(tx Tx, k Key) (payment.Reservation, error) {
 	r, ok, err := tx.ReservationByRequest(k)
@@ -88,7 +102,9 @@ func (e *Engine) named(tx Tx, k Key) (payment.Reservation, error) {
 	case err != nil:
 		return r, err
 	case !ok:
-		return r, fault.New(fault.Unknown, "reservationRequestId names no reservation of this account")
+		return r, errNoReservation
+	case r.Purpose == payment.ToCheck: // leaves nothing that could be named (Korea Cards v1 §4.8)
+		return r, errNoReservation
 	case r.State == payment.Pending || r.State == payment.Reversing:
 		return r, fault.New(fault.Unavailable, "the reservation is not decided yet")
 	}
@@ -96,21 +112,25 @@ func (e *Engine) named(tx Tx, k Key) (payment.Reservation, error) {
 }
 
 // complete queues the message that moves the money and, where the network wants it, the one before it that gives back the rest.
-func (e *Engine) complete(tx Tx, r payment.Reservation, x Capture, completion, release payment.Trace, now time.Time) error {
-	a, ok, err := tx.Attempt(r.AttemptID)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		panic("engine: a reservation without its attempt")
-	}
-	if r.Amount.Exceeds(x.Amount) && e.links[a.Acquirer].Rail.ReleasesRest() {
+func (e *Engine) complete(
+	tx Tx, r payment.Reservation, a payment.Attempt, x Capture, completion, release payment.Trace, now time.Time,
+) error {
+	rail := e.links[a.Acquirer].Rail
+	if r.Amount.Exceeds(x.Amount) && rail.ReleasesRest() {
 		first := advice(a, payment.ReleaseRest, x.Amount, payment.UndoPartial, release, now)
 		if err := tx.InsertAdvice(first); err != nil {
 			return err
 		}
 	}
-	return tx.InsertAdvice(advice(a, payment.Completion, x.Amount, "", completion, now))
+	return tx.InsertAdvice(e.orBatched(rail, advice(a, payment.Completion, x.Amount, "", completion, now)))
+}
+
+// orBatched leaves an advice to the next capture file where the network takes captures by file (rails §4.2).
+func (e *Engine) orBatched(rail CardRail, a payment.Advice) payment.Advice {
+	if rail.CapturesByFile() {
+		a.State = payment.AdviceBatched
+	}
+	return a
 }
 
 // captureVerdicts is what each end of a capture is called.
@@ -123,12 +143,18 @@ var captureVerdicts = map[payment.Event]payment.CaptureState{
 // finishCapture writes the verdict and what we now owe to tell. Held amounts are let go in full with it (design §3.1).
 func (e *Engine) finishCapture(tx Tx, r payment.Reservation, x Capture, ev payment.Event, c change, code string) error {
 	if ev == payment.Confirm {
-		r.Captured = x.Amount
+		r.Captured, r.CardUntil = x.Amount, e.cardUntil(r.Account, c.at)
 	}
-	if _, err := e.step(tx, r, ev, c); err != nil {
+	r, err := e.step(tx, r, ev, c)
+	if err != nil {
 		return err
 	}
 	x.State, x.DoneAt = captureVerdicts[ev], c.at
+	if ev == payment.Confirm {
+		if err := e.item(tx, r, settlement.Capture, x.RequestID, x.ID, "", x.Amount, c.at); err != nil {
+			return err
+		}
+	}
 	if err := tx.UpdateCapture(x); err != nil {
 		return err
 	}

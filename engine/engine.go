@@ -6,10 +6,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +44,12 @@ type Link struct {
 	Rail    CardRail
 	Backoff []time.Duration // waits between sendings of an advice; the last one repeats
 	Alarms  []time.Duration // ages at which an unanswered advice is an operator's business
+	// Totals says that the network's totals of a day are compared with ours (rails §1.16).
+	Totals bool
+	Zone   *time.Location // of the network's business day; UTC where nil
+	// Files takes captures and refunds that go by file, and FileEvery is how often one is made (rails §4.2); an hour where 0.
+	Files     CaptureFiles
+	FileEvery time.Duration
 	// Overtaken is how long after "original unknown" a time-out reversal is sent once more: it may have overtaken its original (rails §1.11 T11).
 	Overtaken time.Duration
 }
@@ -73,6 +81,9 @@ type Engine struct {
 	Advices queue.Bell // an advice may be due
 	Notices queue.Bell // a notice may be due
 	holds   queue.Bell // a hold's end may be nearer than known
+	contest queue.Bell // a dispute's time may be nearer than known
+	totals  queue.Bell // a network's business day may have ended
+	newDays sync.Map   // by acquirer: the business day that its network said has begun
 }
 
 // New makes an engine. It fails where an account names a link that there is not.
@@ -80,7 +91,8 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
 		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
-		Advices: queue.NewBell(), Notices: queue.NewBell(), holds: queue.NewBell(),
+		Advices: queue.NewBell(), Notices: queue.NewBell(), holds: queue.NewBell(), contest: queue.NewBell(),
+		totals: queue.NewBell(),
 	}
 	if e.maxHold == 0 {
 		e.maxHold = 7 * 24 * time.Hour
@@ -98,6 +110,15 @@ func New(c Config) (*Engine, error) {
 		if l.Overtaken == 0 {
 			l.Overtaken = time.Minute
 		}
+		if l.Zone == nil {
+			l.Zone = time.UTC
+		}
+		if l.FileEvery == 0 {
+			l.FileEvery = time.Hour
+		}
+		if l.Rail.CapturesByFile() && l.Files == nil {
+			return nil, fmt.Errorf("acquirer %s takes captures by file, and there is nowhere to put files", name)
+		}
 		e.links[name] = l
 		e.numbers[name] = &numbers{series: "acquirer/" + name}
 	}
@@ -108,10 +129,17 @@ func New(c Config) (*Engine, error) {
 		if len(a.Terminals) == 0 {
 			return nil, fmt.Errorf("account %s: no terminal", a.ID)
 		}
+		a.RefundWindow, a.DisputeWindow = cmp.Or(a.RefundWindow, 365*day), cmp.Or(a.DisputeWindow, 540*day)
+		a.VerifyHold, a.DisputeWait, a.PartSize = cmp.Or(a.VerifyHold, day), cmp.Or(a.DisputeWait, 75*day), cmp.Or(a.PartSize, 1000)
+		if err := a.Terms.Check(); err != nil {
+			return nil, fmt.Errorf("account %s: terms: %w", a.ID, err)
+		}
 		e.accounts[a.ID] = a
 	}
 	return e, nil
 }
+
+const day = 24 * time.Hour
 
 // Account finds an account by its id.
 func (e *Engine) Account(id string) (Account, bool) {
@@ -229,7 +257,7 @@ func (e *Engine) step(tx Tx, r payment.Reservation, ev payment.Event, c change) 
 	if err != nil {
 		return r, err
 	}
-	event, err := e.record(&next, ev, c)
+	event, err := e.record(&next, "", string(ev), string(next.State), c)
 	if err != nil {
 		return r, err
 	}
@@ -241,7 +269,26 @@ func (e *Engine) step(tx Tx, r payment.Reservation, ev payment.Event, c change) 
 	} else if !ok {
 		return r, errRaced
 	}
-	return next, e.write(tx, event, moved)
+	if err := e.write(tx, event, moved); err != nil {
+		return r, err
+	}
+	return next, e.chargeHold(tx, r, next, ev, event)
+}
+
+// note writes an event of something that hangs on a payment, such as a refund: the journal and the money. The reservation stays where it is;
+// its version grows, so that of two that change one payment at a time only one succeeds.
+func (e *Engine) note(tx Tx, r *payment.Reservation, object, event, state string, moved []ledger.Posting, c change) (JournalEvent, error) {
+	j, err := e.record(r, object, event, state, c)
+	if err != nil {
+		return j, err
+	}
+	r.Version++
+	if ok, err := tx.UpdateReservation(*r, c.at); err != nil {
+		return j, err
+	} else if !ok {
+		return j, errRaced
+	}
+	return j, e.write(tx, j, moved)
 }
 
 func (e *Engine) write(tx Tx, event JournalEvent, moved []ledger.Posting) error {
@@ -254,20 +301,52 @@ func (e *Engine) write(tx Tx, event JournalEvent, moved []ledger.Posting) error 
 var errRaced = errors.New("engine: somebody was faster")
 
 // record makes the next link of the reservation's journal.
-func (e *Engine) record(r *payment.Reservation, ev payment.Event, c change) (JournalEvent, error) {
-	event := JournalEvent{Payment: r.ID, N: r.Chain.Length + 1, At: c.at, Event: ev, State: r.State, Actor: c.actor, Detail: c.detail}
-	digest, err := e.vault.Digest("journal", r.Chain.Digest, event.Bytes())
+func (e *Engine) record(r *payment.Reservation, object, event, state string, c change) (JournalEvent, error) {
+	return e.link(&r.Chain, JournalEvent{Payment: r.ID, At: c.at, Object: object, Event: event, State: state, Actor: c.actor, Detail: c.detail})
+}
+
+// link puts an event at the end of a chain.
+func (e *Engine) link(c *payment.Chain, j JournalEvent) (JournalEvent, error) {
+	j.N = c.Length + 1
+	digest, err := e.vault.Digest("journal", c.Digest, j.Bytes())
 	if err != nil {
-		return event, err
+		return j, err
 	}
-	event.Digest = digest
-	r.Chain = payment.Chain{Length: event.N, Digest: digest}
-	return event, nil
+	j.Digest = digest
+	*c = payment.Chain{Length: j.N, Digest: digest}
+	return j, nil
+}
+
+// AccountJournal is the name of the journal of what belongs to an account and to none of its payments.
+func AccountJournal(account string) string { return "account/" + account }
+
+// enter writes an event into the book of an account.
+func (e *Engine) enter(tx Tx, account, object, event, state string, moved []ledger.Posting, c change) (JournalEvent, error) {
+	chain, err := tx.AccountBook(account)
+	if err != nil {
+		return JournalEvent{}, err
+	}
+	j, err := e.link(&chain, JournalEvent{
+		Payment: AccountJournal(account), At: c.at, Object: object, Event: event, State: state, Actor: c.actor, Detail: c.detail,
+	})
+	if err != nil {
+		return j, err
+	}
+	if ok, err := tx.UpdateAccountBook(account, chain); err != nil {
+		return j, err
+	} else if !ok {
+		return j, errRaced
+	}
+	return j, e.write(tx, j, moved)
 }
 
 // Bytes is what the digest of an event covers beside the digest before it.
 func (j JournalEvent) Bytes() []byte {
-	return fmt.Appendf(nil, "%s\x00%d\x00%d\x00%s\x00%s\x00%s\x00%s", j.Payment, j.N, j.At.UnixMicro(), j.Event, j.State, j.Actor, j.Detail)
+	text := fmt.Appendf(nil, "%s\x00%d\x00%d\x00%s\x00%s\x00%s\x00%s", j.Payment, j.N, j.At.UnixMicro(), j.Event, j.State, j.Actor, j.Detail)
+	if j.Object != "" {
+		text = append(append(text, 0), j.Object...)
+	}
+	return text
 }
 
 // newID makes an identifier of our own: UUID version 7, so that rows are stored in the order in which they were made.

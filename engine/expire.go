@@ -52,7 +52,7 @@ func (e *Engine) expireOne(ctx context.Context, r payment.Reservation) error {
 	if err == nil {
 		err = e.store.Update(ctx, func(tx Tx) error {
 			fresh, ok, err := tx.Reservation(r.ID)
-			if err != nil || !ok || fresh.State != payment.Reserved || now.Before(fresh.HoldUntil) {
+			if err != nil || !ok || fresh.State != payment.Reserved && fresh.State != payment.VerifyHeld || now.Before(fresh.HoldUntil) {
 				return err // captured or cancelled meanwhile
 			}
 			_, err = e.expire(tx, fresh, trace, now)
@@ -70,6 +70,13 @@ func (e *Engine) expireOne(ctx context.Context, r payment.Reservation) error {
 
 // expire ends a hold. Where the network's own time is over too, the money is free; otherwise a reversal asks for it.
 func (e *Engine) expire(tx Tx, r payment.Reservation, trace payment.Trace, now time.Time) (payment.Reservation, error) {
+	if !r.Held { // a card check that held nothing
+		r, err := e.step(tx, r, payment.Expire, change{actor: "clock", at: now})
+		if err != nil {
+			return r, err
+		}
+		return e.step(tx, r, payment.Release, change{actor: "clock", at: now, detail: "nothing was held"})
+	}
 	freed := !r.HostUntil.IsZero() && !now.Before(r.HostUntil)
 	if !freed {
 		if err := e.giveBack(tx, r, trace, now); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -57,19 +58,34 @@ func (e *Engine) forward(ctx context.Context, a payment.Advice) error {
 		return err
 	}
 	e.crash(crash.AdviceClaimed)
-	reply := link.Rail.Advise(ctx, order, a.Sends > 1)
+	var reply payment.AdviceReply
+	if a.Kind == payment.RefundOrder && a.Sends > 1 { // a request is sent once: what became of the first sending nobody wrote down
+		reply = payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: payment.UndoCrash}
+	} else {
+		reply = link.Rail.Advise(ctx, order, a.Sends > 1)
+	}
 	e.crash(crash.AdviceAnswered)
-	now := e.clock.Now()
-	var renewed payment.Trace
-	if reply.Verdict == payment.AdviceCollided && !a.Renewed {
-		if _, renewed, err = e.trace(ctx, acquirer, now); err != nil {
-			e.log.Error("an advice cannot be renewed", "advice", a.ID, "error", err)
+	return e.hear(ctx, acquirer, a, order.Refund, reply)
+}
+
+// hear writes down what the network answered to an advice, over the line or in a file.
+func (e *Engine) hear(ctx context.Context, acquirer string, a payment.Advice, refund bool, reply payment.AdviceReply) error {
+	link, now := e.links[acquirer], e.clock.Now()
+	if reply.Alert != "" {
+		e.meter.Unmapped(acquirer, reply.Code)
+		e.log.Warn("the network's answer needs a look", "acquirer", acquirer, "code", reply.Code, "alert", reply.Alert)
+	}
+	var spare payment.Trace // of what the answer may make us send
+	var err error
+	if collided := reply.Verdict == payment.AdviceCollided && !a.Renewed; collided || refund || ends[a.Kind][reply.Verdict] == undo {
+		if _, spare, err = e.trace(ctx, acquirer, now); err != nil {
+			e.log.Error("an advice's answer cannot be acted upon; it is sent again", "advice", a.ID, "error", err)
 			return err
 		}
 	}
 	var opened *Case
 	err = e.store.Update(ctx, func(tx Tx) error {
-		opened, err = e.replied(tx, link, a, reply, renewed, now)
+		opened, err = e.replied(tx, link, a, reply, spare, now)
 		return err
 	})
 	if err != nil {
@@ -121,10 +137,31 @@ func (e *Engine) order(ctx context.Context, a payment.Advice) (o payment.AdviceO
 			Advice: a, Original: t.Trace, Whole: r.Amount, Terminal: t.Terminal, Merchant: t.Merchant, Local: local,
 			MCC: r.MCC, Approval: r.Approval,
 		}
+		if a.Kind == payment.RefundOrder {
+			if err := e.refundOrder(v, r, &o); err != nil {
+				return err
+			}
+		} else if o.Refund = t.Refund != ""; o.Refund {
+			o.Whole, o.Approval = a.Amount, ""
+		}
 		o.PAN, o.Expiry, err = e.openCard(r.ID, r.Card)
 		return err
 	})
 	return o, acquirer, err
+}
+
+// refundOrder adds to an order to pay what its message must repeat of the capture that it gives back.
+func (e *Engine) refundOrder(v Reader, r payment.Reservation, o *payment.AdviceOrder) error {
+	x, _, err := v.Capture(r.ID)
+	if err != nil {
+		return err
+	}
+	completion, _, err := v.AdviceOf(r.AttemptID, payment.Completion)
+	if err != nil {
+		return err
+	}
+	o.Original, o.Captured, o.HeldRRN, o.Text, o.Whole, o.Approval = completion.Trace, x.DoneAt, x.RRN, "REFUND", o.Amount, ""
+	return nil
 }
 
 // An end is what the network's reply does to an advice.
@@ -136,6 +173,8 @@ const (
 	gone              // the network knows no such hold
 	revoke            // the authorisation was withdrawn
 	stop              // a person must look
+	refuse            // a request was refused for good
+	undo              // a request may have been booked: it must be undone
 )
 
 // ends is rails §1.11 T4, T5 and T11 and §1.10 as a table: what a reply means depends on what was said.
@@ -148,6 +187,11 @@ var ends = map[payment.AdviceKind]map[payment.AdviceVerdict]end{
 		payment.AdviceAccepted: done, payment.AdviceUnknown: done, payment.AdviceRevoked: done, payment.AdviceRefused: stop,
 		payment.AdviceCollided: stop,
 	},
+	payment.RefundOrder: { // nothing is ever sent twice: what did not come is undone
+		payment.AdviceAccepted: done, payment.AdviceDeclined: refuse, payment.AdviceUnclear: undo, payment.AdviceSilent: undo,
+		payment.AdviceLater: undo, payment.AdviceCollided: undo, payment.AdviceUnknown: stop, payment.AdviceRevoked: stop,
+		payment.AdviceRefused: stop,
+	},
 	payment.Completion: {
 		payment.AdviceAccepted: done, payment.AdviceUnknown: gone, payment.AdviceRevoked: revoke, payment.AdviceRefused: stop,
 		payment.AdviceCollided: stop,
@@ -155,23 +199,27 @@ var ends = map[payment.AdviceKind]map[payment.AdviceVerdict]end{
 }
 
 // replied writes what came of one sending.
-func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceReply, renewed payment.Trace, now time.Time) (*Case, error) {
+func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceReply, spare payment.Trace, now time.Time) (*Case, error) {
 	now = now.UTC()
 	a.Code = reply.Code
 	if reply.Verdict == payment.AdviceNotSent {
 		a.Sends--
 	}
-	if reply.Verdict == payment.AdviceCollided && !a.Renewed { // our number was taken: once more with a new one
-		renewed.RRN = a.Trace.RRN
-		a.Trace, a.Renewed, a.Sends, a.DueAt = renewed, true, 0, now
+	what := ends[a.Kind][reply.Verdict]
+	if reply.Verdict == payment.AdviceCollided && !a.Renewed && what != undo { // our number was taken: once more with a new one
+		spare.RRN = a.Trace.RRN
+		a.Trace, a.Renewed, a.Sends, a.DueAt = spare, true, 0, now
 		return nil, tx.UpdateAdvice(a)
 	}
-	what := ends[a.Kind][reply.Verdict]
 	if what == gone && a.Kind == payment.Reversal && a.Reason != payment.UndoCancel {
 		if a.Lost++; a.Lost == 1 {
 			a.DueAt = now.Add(l.Overtaken)
 			return nil, tx.UpdateAdvice(a)
 		}
+	}
+	if a.State == payment.AdviceBatched && (what == again || what == undo) { // refused for now: in the next file
+		a.File, a.Line = "", 0
+		return nil, tx.UpdateAdvice(a)
 	}
 	switch what {
 	case again:
@@ -209,11 +257,20 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 		return nil, err
 	}
 	c := change{actor: "acquirer", at: now, detail: "code=" + a.Code}
-	if a.Kind == payment.Completion {
-		return nil, e.completed(tx, r, a, what, c)
-	}
-	if a.Kind == payment.Reversal {
-		return nil, e.reversed(tx, r, a, c)
+	switch a.Kind {
+	case payment.Completion:
+		return nil, e.completed(tx, r, a, what, cmp.Or(reply.Day, e.dayOf(r.Account, now)), c)
+	case payment.RefundOrder:
+		return nil, e.refundReplied(tx, a, reply, what, spare, now)
+	case payment.Reversal:
+		t, _, err := tx.Attempt(a.Attempt)
+		if err != nil {
+			return nil, err
+		}
+		if t.Refund != "" {
+			return nil, e.refundUndone(tx, l, a, reply, what, spare, now)
+		}
+		return nil, e.reversed(tx, r, t, c)
 	}
 	return nil, nil
 }
@@ -222,7 +279,7 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 // opens one case, a refusal of a later sending another.
 func openCase(tx Tx, kind string, a payment.Advice, at time.Time) (*Case, error) {
 	c := Case{
-		ID: fmt.Sprintf("%s/%s/%d", kind, a.ID, a.Sends), Kind: kind, Payment: a.Reservation,
+		ID: fmt.Sprintf("%s/%s/%d", kind, a.ID, a.Sends), Kind: kind, Payment: a.Reservation, Subject: "advice/" + a.ID,
 		Detail: "kind=" + string(a.Kind) + " code=" + a.Code, At: at,
 	}
 	return &c, tx.OpenCase(c)
@@ -237,7 +294,7 @@ func latest(r payment.Reservation) time.Time {
 }
 
 // completed is the end of a capture.
-func (e *Engine) completed(tx Tx, r payment.Reservation, a payment.Advice, what end, c change) error {
+func (e *Engine) completed(tx Tx, r payment.Reservation, a payment.Advice, what end, day string, c change) error {
 	x, ok, err := tx.Capture(r.ID)
 	if err != nil {
 		return err
@@ -260,20 +317,19 @@ func (e *Engine) completed(tx Tx, r payment.Reservation, a payment.Advice, what 
 	if err := e.attempt(tx, t, outcome.attempt, c.at); err != nil {
 		return err
 	}
+	if what == done {
+		x.Day = day
+	}
 	return e.finishCapture(tx, r, x, outcome.reservation, c, a.Code)
 }
 
 // reversed is the end of a reversal: the network confirmed that nothing is held.
-func (e *Engine) reversed(tx Tx, r payment.Reservation, a payment.Advice, c change) error {
-	t, _, err := tx.Attempt(a.Attempt)
-	if err != nil {
-		return err
-	}
+func (e *Engine) reversed(tx Tx, r payment.Reservation, t payment.Attempt, c change) (err error) {
 	if err := e.attempt(tx, t, payment.AttemptUndone, c.at); err != nil {
 		return err
 	}
 	switch r.State {
-	case payment.Reversing, payment.Declined:
+	case payment.Reversing, payment.Declined, payment.Verified:
 		_, err = e.step(tx, r, payment.Undo, c)
 		return err
 	case payment.CancelPending, payment.Expired, payment.CaptureFailed:

@@ -7,6 +7,7 @@ import (
 	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/settlement"
 )
 
 // A CardRail asks a card network to hold money, and tells it what became of a hold.
@@ -22,6 +23,14 @@ type CardRail interface {
 	Authorise(context.Context, payment.AuthOrder) payment.Outcome
 	// Advise sends an advice once; repeat tells that bytes of it may have left before. Safe to call again, always with the same trace.
 	Advise(ctx context.Context, a payment.AdviceOrder, repeat bool) payment.AdviceReply
+	// VerifyWith is what a card check asks for: nothing where the network can check without money, else the least it takes (rails §1.3).
+	VerifyWith(money.Currency) money.Amount
+	// CapturesByFile reports whether captures and refunds go into a file instead of over the line (rails §4.2).
+	CapturesByFile() bool
+	// Judge says what a response code means for a capture or refund that went by file.
+	Judge(k payment.AdviceKind, code string) payment.AdviceReply
+	// Reconcile tells the network our totals of one of its business days and waits for what it says to them (rails §1.16).
+	Reconcile(ctx context.Context, t payment.DayTotals, trace payment.Trace, repeat bool) payment.TotalsReply
 	// ReleasesRest reports whether this network wants the rest of a hold given back before a smaller capture.
 	ReleasesRest() bool
 }
@@ -51,9 +60,52 @@ type Reader interface {
 	ReservationByRequest(Key) (payment.Reservation, bool, error)
 	Attempt(id string) (payment.Attempt, bool, error)
 	Capture(reservation string) (Capture, bool, error)
+	CaptureByRequest(Key) (Capture, bool, error)
+	CaptureByARN(arn string) (Capture, bool, error)
+	CapturesByRRN(rrn string) ([]Capture, error) // the reference of the hold; SUCCESS ones only
+	CapturesByNetworkID(id string) ([]Capture, error)
+	Refund(id string) (payment.Refund, bool, error)
+	RefundByAttempt(attempt string) (payment.Refund, bool, error)
+	RefundsByRRN(rrn string) ([]payment.Refund, error)
+	RefundByARN(arn string) (payment.Refund, bool, error)
+	Refunds(reservation string) ([]payment.Refund, error)   // oldest first
+	Disputes(reservation string) ([]payment.Dispute, error) // oldest first
+	Dispute(id string) (payment.Dispute, bool, error)
+	Evidence(id string) (Evidence, bool, error)
+	EvidenceOf(dispute string) ([]Evidence, error)                         // without the documents
+	DueDisputes(now time.Time, limit int) ([]payment.Dispute, error)       // open ones whose DueAt has come
+	NextDispute() (time.Time, bool, error)                                 // the earliest DueAt of an open one
+	ErasableCards(now time.Time, limit int) ([]payment.Reservation, error) // with a card and a CardUntil that has come
+	NextErasure() (time.Time, bool, error)
+	AcquirerEvent(acquirer, id string) (AcquirerEvent, bool, error)
+	AcquirerFile(acquirer, name string) (AcquirerFile, bool, error)
+	AcquirerFileBySeq(acquirer, merchant, kind, day string, seq int64) (AcquirerFile, bool, error) // a LOADED one
+	Uncleared(acquirer, merchant, day string, limit int) ([]Capture, error)                        // booked on that day, and no file has said so
+	AccountBook(account string) (payment.Chain, error)                                             // zero where nothing was written yet
+	Settlement(id string) (settlement.Settlement, bool, error)
+	Settlements(account string, limit int) ([]settlement.Settlement, error) // newest first
+	LastSettlement(account, currency string) (settlement.Settlement, bool, error)
+	OldestItem(account, currency string) (day string, ok bool, err error)    // the first day of an item that no settlement has
+	OpenItemsTotal(account, currency, day string) (settlement.Totals, error) // of every item up to that day that no settlement has
+	Items(settlement string, offset, limit int64) ([]settlement.Item, error) // in the order (day, payment, event)
+	DayTotals(acquirer, day, currency string) (payment.DayTotals, error)     // of what is booked, from captures and refunds
+	DayCurrencies(acquirer, day string) ([]string, error)                    // with anything booked that day
+	OpenBefore(acquirer string, t time.Time) (int64, error)                  // queued advices created before
+	DueReconciliations(now time.Time, limit int) ([]Reconciliation, error)
+	NextReconciliation() (time.Time, bool, error)
+	Reconciliation(acquirer, day, currency string) (Reconciliation, bool, error)
+	BatchedAdvices(acquirer, merchant string, limit int) ([]payment.Advice, error) // batched and in no file yet, oldest first
+	AdviceOfLine(file string, line int64) (payment.Advice, bool, error)
+	AdvicesOfFile(file string) ([]payment.Advice, error) // by line
+	CaptureFile(name string) (CaptureFile, bool, error)
+	CaptureFiles(state string, limit int) ([]CaptureFile, error)
+	Case(id string) (Case, bool, error)
+	Cases(open bool, limit int) ([]Case, error) // oldest first
+	Notice(id string) (Notice, NoticeState, bool, error)
 	OpenCancels(reservation string) ([]Cancel, error)
 	Advice(id string) (payment.Advice, bool, error)
 	OpenAdvices(reservation string) ([]payment.Advice, error)
+	AdviceOf(attempt string, k payment.AdviceKind) (payment.Advice, bool, error)
 	// DueAdvices lists queued advices that are due, oldest first, leaving out those behind an older open one of the same reservation.
 	DueAdvices(now time.Time, limit int) ([]payment.Advice, error)
 	NextAdvice() (time.Time, bool, error) // when the earliest queued advice is due
@@ -75,7 +127,8 @@ type Tx interface {
 	InsertAttempt(payment.Attempt) error
 	UpdateAttempt(a payment.Attempt, at time.Time) (bool, error) // from version a.Version-1
 	InsertCapture(Capture) error
-	UpdateCapture(Capture) error
+	UpdateCapture(Capture) error  // the verdict and the network's business day, once
+	UpdateClearing(Capture) error // what the acquirer's files said: ARN and clearing
 	InsertCancel(Cancel) error
 	UpdateCancel(Cancel) error
 	InsertAdvice(payment.Advice) error
@@ -83,7 +136,24 @@ type Tx interface {
 	AppendEvent(JournalEvent) error
 	Post(e JournalEvent, p []ledger.Posting) error // the postings of one event
 	InsertNotice(Notice) error
+	ResumeNotice(id string, at time.Time) (bool, error) // a parked one is due again; false: it was not parked
+	InsertRefund(payment.Refund) error
+	UpdateRefund(payment.Refund) error
+	InsertDispute(payment.Dispute) error
+	UpdateDispute(payment.Dispute) error
+	InsertEvidence(Evidence) error
+	InsertAcquirerEvent(AcquirerEvent) error
+	PutAcquirerFile(AcquirerFile) error                              // by acquirer and name
+	UpdateAccountBook(account string, c payment.Chain) (bool, error) // from a chain one shorter
+	InsertItem(settlement.Item) error
+	InsertSettlement(settlement.Settlement) error
+	AssignItems(id, account, currency, day string) (int64, error) // gives every open item up to that day to a settlement
+	UpdateSettlement(settlement.Settlement) error
+	PutReconciliation(Reconciliation) error
+	InsertCaptureFile(CaptureFile) error
+	UpdateCaptureFile(CaptureFile) error
 	OpenCase(Case) error
+	CloseCase(id, note string, at time.Time) (bool, error) // false: it was not open
 	TakeNumbers(series string, count int64) (first int64, err error)
 	InsertCheckpoint(Checkpoint) error
 }
@@ -110,6 +180,88 @@ type Capture struct {
 	State       payment.CaptureState
 	At          time.Time // accepted
 	DoneAt      time.Time // zero while open
+	RRN         string    // how the network names the hold; what its files and disputes speak of
+	NetworkID   string    // the network's transaction identifier, as of the hold
+	Approval    string    // its approval code, likewise
+	ARN         string    // acquirer reference number, 23 digits; set once
+	Day         string    // the network's business day on which it was booked, YYYYMMDD
+	Clearing    Clearing
+}
+
+// Clearing is what the acquirer's files have said of a capture.
+type Clearing string
+
+// What they may have said.
+const (
+	NotCleared      Clearing = ""
+	ClearedCapture  Clearing = "CLEARED"
+	RejectedCapture Clearing = "REJECTED"
+)
+
+// Evidence is a document that defends against a dispute. It is sealed where it is stored.
+type Evidence struct {
+	ID       string
+	Dispute  string
+	Size     int64
+	SHA256   string // of the document, hex
+	Document []byte // sealed
+	At       time.Time
+}
+
+// AcquirerEvent is one record of an acquirer's file, or one message, that was taken into account once (rails §4.3).
+type AcquirerEvent struct {
+	Acquirer string
+	ID       string // the acquirer's own, unique for ever
+	File     string
+	Line     int64
+	Type     string // CAP, REF, ... (rails §4.3)
+	Digest   string // SHA-256 of its content, hex: the same event told again says the same
+	Payment  string // the journal it was written to; empty for an exception
+	Object   string // what it is about there: capture/…, refund/…, dispute/…
+	Outcome  string // APPLIED, or EXCEPTION with a case
+	Reason   string
+	Account  string
+	Currency string
+	Gross    int64 // signed as in the file: plus = the acquirer owes us
+	Fees     int64
+	Tax      int64
+	At       time.Time
+}
+
+// AcquirerFile is a file that an acquirer gave us.
+type AcquirerFile struct {
+	Acquirer, Name, Kind, Merchant string
+	Day                            string // YYYYMMDD
+	Seq                            int64
+	SHA256                         string // of the whole file, hex
+	State                          string // LOADED or QUARANTINED
+	Reason                         string
+	Currency                       string
+	Records, Exceptions            int64
+	Gross, Fees, Tax, Net          int64
+	At                             time.Time
+}
+
+// Reconciliation is the comparison of one business day's totals with the network (rails §1.16).
+type Reconciliation struct {
+	Acquirer, Day, Currency string
+	State                   string // OPEN, AGREED or BREAK
+	Trace                   payment.Trace
+	Ours, Host              payment.DayTotals
+	Tries                   int64
+	Code                    string
+	CreatedAt, DueAt        time.Time
+}
+
+// CaptureFile is a file of captures and refunds for an acquirer (rails §4.2).
+type CaptureFile struct {
+	Acquirer, Merchant, Name string
+	Day                      string // YYYYMMDD
+	Seq                      int64
+	State                    string // MADE, SENT (handed over), ANSWERED
+	Items                    int64
+	Currency                 string
+	At, DoneAt               time.Time
 }
 
 // Cancel is a cancel that was acknowledged. Several may name one reservation; each is told its result.
@@ -124,14 +276,15 @@ type Cancel struct {
 
 // JournalEvent is one state change: what, when, who, why. Detail holds no secret.
 type JournalEvent struct {
-	Payment string
-	N       int64 // position in the journal of its payment, from 1
+	Payment string // a reservation's id, or the book of an account for what belongs to no payment (AccountJournal)
+	N       int64  // position in the journal of its payment, from 1
 	At      time.Time
-	Event   payment.Event
-	State   payment.State // after it
-	Actor   string        // who caused it: google, acquirer, clock, recovery, operator
-	Detail  string        // what is worth knowing, as key=value words
-	Digest  []byte        // keyed digest over the previous one and this event
+	Object  string // whose event it is: empty for the reservation itself, otherwise a kind, a slash and an id, such as refund/…
+	Event   string
+	State   string // of the object, after it
+	Actor   string // who caused it: google, acquirer, clock, recovery, operator
+	Detail  string // what is worth knowing, as key=value words
+	Digest  []byte // keyed digest over the previous one and this event
 }
 
 // ChainLink is the digest of one event, in the order of the whole journal.
@@ -154,9 +307,43 @@ type NoticeKind string
 
 // The kinds of notice.
 const (
-	CaptureResult NoticeKind = "capture-result"
-	CancelResult  NoticeKind = "cancel-result"
+	CaptureResult      NoticeKind = "capture-result"
+	CancelResult       NoticeKind = "cancel-result"
+	RefundResult       NoticeKind = "refund-result"
+	RefundReturned     NoticeKind = "refund-returned"
+	InquiryRaised      NoticeKind = "inquiry"
+	ChargebackRaised   NoticeKind = "chargeback"
+	ChargebackReversed NoticeKind = "chargeback-reversed"
+	FraudReported      NoticeKind = "fraud"
+	SettlementPart     NoticeKind = "settlement"
+	SettlementFile     NoticeKind = "settlement-file"
+	CaptureARN         NoticeKind = "capture-arn"
+	RefundARN          NoticeKind = "refund-arn"
 )
+
+// NoticeKinds is every kind there is.
+var NoticeKinds = []NoticeKind{
+	CaptureResult, CancelResult, RefundResult, RefundReturned, InquiryRaised, ChargebackRaised, ChargebackReversed, FraudReported,
+	SettlementPart, SettlementFile, CaptureARN, RefundARN,
+}
+
+// Facts is what a notice says beside its verdict. What a kind has no use for is empty.
+type Facts struct {
+	Capture  string `json:",omitempty"` // the request id of the capture it is about
+	Refund   string `json:",omitempty"` // the request id of the refund it is about
+	OwnID    string `json:",omitempty"` // our own name of it
+	Earlier  string `json:",omitempty"` // the notice whose id names what it is about: of a chargeback that is reversed
+	Minor    int64  `json:",omitempty"` // an amount, in whole minor units of Currency
+	Currency string `json:",omitempty"`
+	Stage    string `json:",omitempty"`
+	Reason   string `json:",omitempty"`
+	Scope    string `json:",omitempty"` // whose code Notice.Code is
+	Case     string `json:",omitempty"`
+	ARN      string `json:",omitempty"`
+	AtMs     int64  `json:",omitempty"` // when it happened, milliseconds since 1970
+	ReplyMs  int64  `json:",omitempty"` // last moment for evidence, likewise
+	Part     int64  `json:",omitempty"` // of a settlement, from 0
+}
 
 // Notice is a notification that we owe, written in the transaction that made it true (design §3.3). Its ID comes from the business event:
 // a crash cannot make two of one.
@@ -164,20 +351,24 @@ type Notice struct {
 	ID        string // also the requestId on the wire
 	Kind      NoticeKind
 	Account   string
-	Subject   string // the request it answers: requestId of the capture or cancel
+	Subject   string // what it is about, once per kind and account: the request it answers, or our name of the event
 	Result    string // the verdict, in the domain's word
 	Code      string // the network's response code, if any
 	After     string // the notice that must be delivered first; empty for none
+	Facts     Facts
 	CreatedAt time.Time
 }
 
 // Case is something only a person can resolve.
 type Case struct {
-	ID      string
-	Kind    string
-	Payment string
-	Detail  string
-	At      time.Time
+	ID       string
+	Kind     string
+	Payment  string // the payment it is about; empty where it is about none
+	Subject  string // what can be sent again for it: advice/… or notice/…; empty for nothing
+	Detail   string
+	At       time.Time
+	ClosedAt time.Time
+	Note     string // why it was closed
 }
 
 // NoticeState is where a notice stands.

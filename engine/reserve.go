@@ -46,6 +46,9 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 	}
 	o.Trace, o.Terminal = trace, account.Terminals[int(number%int64(len(account.Terminals)))]
 	o.Merchant, o.Local = account.Merchant, account.Location
+	if o.Purpose != payment.ToPay { // the caller names no amount: the network takes what it takes
+		o.Amount = e.links[account.Acquirer].Rail.VerifyWith(o.Amount.Currency())
+	}
 	if o.MCC == "" {
 		o.MCC = account.MCC
 	}
@@ -101,7 +104,7 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 // ask writes a new reservation, or gives one that holds nothing a fresh attempt with the terms of this asking.
 func (e *Engine) ask(tx Tx, t Turn, r payment.Reservation, again bool, a payment.Attempt, o payment.AuthOrder, c change) (payment.Reservation, error) {
 	if !again {
-		r = payment.Reservation{ID: newID(), Account: t.request.Account, RequestID: t.request.RequestID, State: payment.Pending, Version: 1}
+		r = payment.Reservation{ID: newID(), Account: t.request.Account, RequestID: t.request.RequestID, State: payment.Pending, Version: 1, Purpose: o.Purpose}
 		r.Captured = money.New(0, o.Amount.Currency())
 	}
 	r.Amount, r.MCC, r.AttemptID = o.Amount, o.MCC, a.ID
@@ -116,7 +119,7 @@ func (e *Engine) ask(tx Tx, t Turn, r payment.Reservation, again bool, a payment
 	if again {
 		return e.step(tx, r, payment.Ask, c)
 	}
-	event, err := e.record(&r, payment.Ask, c)
+	event, err := e.record(&r, "", string(payment.Ask), string(r.State), c)
 	if err != nil {
 		return r, err
 	}
@@ -149,6 +152,9 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 	r.Code, r.Approval, r.NetworkID, r.HostUntil, a.Code = out.Code, out.Approval, out.NetworkID, out.HostUntil, out.Code
 	if out.Verdict == payment.Approved {
 		r.HoldUntil = now.Add(e.maxHold)
+		if r.Purpose == payment.ToVerify { // where the caller never cancels it (Korea Cards v1 §4.5)
+			r.HoldUntil = now.Add(e.accounts[r.Account].VerifyHold)
+		}
 		if !out.HostUntil.IsZero() && out.HostUntil.Before(r.HoldUntil) {
 			r.HoldUntil = out.HostUntil
 		}
@@ -162,6 +168,9 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		}
 	}
 	undo := out.Undo
+	if out.Verdict == payment.Approved && r.Purpose == payment.ToCheck && r.Amount.IsPositive() {
+		undo = payment.UndoCancel // this network can only check with money: it goes back at once (Korea Cards v1 §4.8)
+	}
 	if undo == "" && out.Verdict == payment.Unclear {
 		undo = payment.UndoSilence
 	}
@@ -173,6 +182,9 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		}
 	}
 	v := settled[out.Verdict]
+	if out.Verdict == payment.Approved {
+		v.event, v.attempt = approved(r)
+	}
 	c := change{actor: "acquirer", at: now, detail: "code=" + out.Code, keepCard: undo != ""}
 	err := e.store.Update(ctx, func(tx Tx) error {
 		var err error
@@ -234,6 +246,17 @@ var settled = map[payment.Verdict]struct {
 	payment.NotSent:     {payment.Void, payment.AttemptFail, false},
 	payment.NothingHeld: {payment.Void, payment.AttemptFail, false},
 	payment.Unclear:     {payment.Lose, payment.AttemptLose, false},
+}
+
+// approved is what an approval makes of a reservation and its attempt: a card check may hold nothing.
+func approved(r payment.Reservation) (payment.Event, payment.AttemptEvent) {
+	ev := map[payment.Purpose]payment.Event{
+		payment.ToPay: payment.Approve, payment.ToVerify: payment.Verify, payment.ToCheck: payment.Pass,
+	}[r.Purpose]
+	if r.Amount.IsZero() {
+		return ev, payment.AttemptPass
+	}
+	return ev, payment.AttemptApprove
 }
 
 // noVerdict is what the caller hears where the network decided nothing.
