@@ -51,9 +51,9 @@ func newTestServer(deadline time.Duration, work func(context.Context, Call, engi
 const upload = `{"requestHeader":{"requestId":"a","requestTimestamp":"1772409400000","protocolVersion":{"major":1}},` +
 	`"paymentIntegratorAccountId":"x","document":"`
 
-// One large body is in work at a time (design §3.10); small ones pass it by.
+// One call to a method that takes large bodies is in work at a time (design §3.10), for a small body may inflate; other methods pass by.
 func TestOneLargeBodyAtATime(t *testing.T) {
-	s := newTestServer(10*time.Millisecond, nil)
+	s := newTestServer(10*time.Millisecond, func(context.Context, Call, engine.Turn, struct{}) ([]byte, error) { return []byte(`{}`), nil })
 	call := func(length int) *httptest.ResponseRecorder {
 		body := upload + strings.Repeat("x", length-len(upload)-2) + `"}`
 		w := httptest.NewRecorder()
@@ -64,8 +64,13 @@ func TestOneLargeBodyAtATime(t *testing.T) {
 	if w := call(1001); w.Code != 503 || w.Body.Len() != 0 {
 		t.Errorf("second large body: %d %s", w.Code, w.Body)
 	}
-	if w := call(1000); w.Code != 200 {
+	if w := call(1000); w.Code != 503 {
 		t.Errorf("small body: %d", w.Code)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/work", strings.NewReader(upload+`"}`)))
+	if w.Code != 200 {
+		t.Errorf("another method: %d", w.Code)
 	}
 	<-s.large
 	if w := call(9000); w.Code != 200 {
@@ -74,6 +79,35 @@ func TestOneLargeBodyAtATime(t *testing.T) {
 	if len(s.large) != 0 || len(s.working) != 0 {
 		t.Errorf("places still taken: %d large, %d working", len(s.large), len(s.working))
 	}
+}
+
+// What comes to a method that takes large bodies is opened by the box with the large limits, and nothing else is.
+func TestLargeBox(t *testing.T) {
+	s := newTestServer(time.Minute, func(context.Context, Call, engine.Turn, struct{}) ([]byte, error) { return []byte(`{}`), nil })
+	for _, c := range []struct {
+		path        string
+		box, large  Box
+		wantRefused bool
+	}{
+		{"/v1/work", glass{}, shut{}, false},
+		{"/v1/work", shut{}, glass{}, true},
+		{"/v1/document", shut{}, glass{}, false},
+		{"/v1/document", glass{}, shut{}, true},
+	} {
+		s.cfg.Box, s.cfg.LargeBox = c.box, c.large
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(upload+`"}`)))
+		if refused := w.Code != 200; refused != c.wantRefused {
+			t.Errorf("%s, box %T, large box %T: %d", c.path, c.box, c.large, w.Code)
+		}
+	}
+}
+
+// shut is a box that opens nothing.
+type shut struct{ glass }
+
+func (shut) Open(context.Context, []byte) (seal.Opened, error) {
+	return seal.Opened{}, seal.ErrEncryption
 }
 
 // A caller that breaks off in its body is not worth a signature, and leaves no place taken.

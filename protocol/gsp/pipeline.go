@@ -80,7 +80,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) (int, []
 		w.Header().Set("Connection", "close")
 		return http.StatusRequestEntityTooLarge, nil
 	}
-	if r.ContentLength > s.cfg.BodyLimit {
+	if c.route.limit > s.cfg.BodyLimit { // whatever its length: a small body may hide a large message
 		select {
 		case s.large <- struct{}{}:
 			defer func() { <-s.large }()
@@ -134,7 +134,11 @@ func (s *Server) open(ctx context.Context, c *call, body []byte) (wire []byte, s
 	var err error
 	var kind fault.Kind
 	c.outcome = stranger
-	switch c.opened, err = s.cfg.Box.Open(ctx, body); {
+	box := s.cfg.Box
+	if c.route.limit > s.cfg.BodyLimit {
+		box = s.cfg.LargeBox
+	}
+	switch c.opened, err = box.Open(ctx, body); {
 	case err == nil:
 		return nil, 0
 	case errors.Is(err, seal.ErrBusy):

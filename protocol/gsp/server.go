@@ -42,6 +42,7 @@ type Config struct {
 	ServerMessage string // of echo; optional
 	BasePath      string // in front of every path; optional
 	Box           Box
+	LargeBox      Box // opens what comes to methods with a limit above BodyLimit; default: Box
 	Idempotency   Idempotency
 	Accounts      Accounts
 	Now           func() time.Time // wall time: header timestamps
@@ -61,7 +62,7 @@ type Server struct {
 	cfg       Config
 	routes    map[string]*route
 	working   chan struct{}  // one place for each call in work
-	large     chan struct{}  // one place for a body above the default limit
+	large     chan struct{}  // one place for a call to a method that takes more than the default limit
 	running   sync.WaitGroup // late work
 	bodies    sync.Pool
 	documents documents
@@ -82,6 +83,9 @@ func NewServer(cfg Config) *Server {
 	cfg.Deadline = cmp.Or(cfg.Deadline, 5*time.Second)
 	cfg.BodyLimit = cmp.Or(cfg.BodyLimit, 1<<20)
 	cfg.MaxCalls = cmp.Or(cfg.MaxCalls, 1024)
+	if cfg.LargeBox == nil {
+		cfg.LargeBox = cfg.Box
+	}
 	if cfg.NewID == nil {
 		cfg.NewID = rand.Text
 	}

@@ -102,6 +102,34 @@ func TestStep1RouteAndVerb(t *testing.T) {
 	}
 }
 
+// A document as large as a defence may be, sealed for real, passes through the large box and every bound of the envelope.
+func TestLargeDocumentUnderSeal(t *testing.T) {
+	var got int
+	w := newWorld(t, options{
+		config: func(c *gsp.Config) {
+			c.LargeBox = boxWithin(seal.Limits{Wire: 32 << 20, Plain: 24 << 20}, c.Now, []pair{keys().ours}, []pair{keys().google})
+			c.Deadline = time.Minute
+		},
+		routes: []gsp.Method{
+			gsp.Handle("document", func(_ context.Context, _ gsp.Call, _ engine.Turn, in struct {
+				Document string `json:"document"`
+			},
+			) ([]byte, error) {
+				got = len(in.Document)
+				return []byte(`{}`), nil
+			}).Limit(32 << 20),
+		},
+	})
+	const length = (16 << 20) / 3 * 4
+	status, body := w.send("/v1/test-api/document", w.ask("large", `"document":"`+strings.Repeat("A", length)+`"`))
+	if status != 200 || got != length {
+		t.Errorf("%d %s, %d characters", status, body, got)
+	}
+	if status, _ := w.post("/v1/test-api/hold", make([]byte, 1<<20+1)); status != 413 {
+		t.Errorf("another method takes more than its limit: %d", status)
+	}
+}
+
 func TestStep2BodyLimit(t *testing.T) {
 	w := newWorld(t, options{
 		config: func(c *gsp.Config) { c.BodyLimit = 4000 },

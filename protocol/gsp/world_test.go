@@ -53,6 +53,10 @@ func must[T any](v T, err error) T {
 
 // box holds the private halves of its owner and the public halves of its peer.
 func box(now func() time.Time, own, peer []pair) *seal.Box {
+	return boxWithin(seal.Limits{}, now, own, peer)
+}
+
+func boxWithin(l seal.Limits, now func() time.Time, own, peer []pair) *seal.Box {
 	var private, public [][]byte
 	for _, p := range own {
 		private = append(private, p.private)
@@ -61,7 +65,7 @@ func box(now func() time.Time, own, peer []pair) *seal.Box {
 		public = append(public, p.public)
 	}
 	return must(seal.NewBox(seal.Config{
-		Own: must(seal.ParseRing(private...)), Peer: must(seal.ParseRing(public...)), Now: now, Pause: func(context.Context) {},
+		Own: must(seal.ParseRing(private...)), Peer: must(seal.ParseRing(public...)), Now: now, Pause: func(context.Context) {}, Limits: l,
 	}))
 }
 

@@ -22,6 +22,10 @@ type Profile struct {
 	NetworkResult NetworkResultForm        `toml:"network_result"` // how the network's code is handed over (§3.9)
 	HolderFields  HolderFields             `toml:"holder_fields"`  // how the four Korea-only members are read (§3.2)
 	SkipLuhn      bool                     `toml:"skip_luhn"`      // leave the check digit to the network (§3.1)
+
+	VerifyPlainCodes bool                 `toml:"verify_plain_codes"` // card checks say ISSUER_DECLINED to a wrong PIN or birth date (§14.9)
+	RefundCodes      []RefundResultCode   `toml:"refund_codes"`       // those without Korea evidence that may be sent; absent: all (§5.3)
+	FraudTypes       map[string]FraudType `toml:"fraud_types"`        // words for the network's fraud codes, once they can be spelled (§5.8)
 }
 
 // NetworkResultForm is the member of cardNetworkResult that carries the network's code.
@@ -48,6 +52,16 @@ func (p Profile) Check() error {
 	for _, code := range p.Emit {
 		if !slices.ContainsFunc(results, func(r result) bool { return r.code == code }) {
 			return fmt.Errorf("emit: %s is no result code of reserveFunds", code)
+		}
+	}
+	for _, code := range p.RefundCodes {
+		if !slices.ContainsFunc(refundResults, func(r refundResult) bool { return r.code == code && r.otherwise != "" }) {
+			return fmt.Errorf("refund_codes: %s is no result code of a refund that may be left out", code)
+		}
+	}
+	for code, word := range p.FraudTypes {
+		if word == "" || code == "" {
+			return fmt.Errorf("fraud_types: %q = %q says nothing", code, word)
 		}
 	}
 	if !slices.Contains([]NetworkResultForm{RawForm, "raw", PassThroughForm}, p.NetworkResult) {
@@ -126,38 +140,38 @@ func (t terms) reserveAsk(in ReserveFundsRequest) (engine.ReserveAsk, error) {
 	order := payment.AuthOrder{
 		Amount:    t.amount(&f, required(&f, "currencyCode", in.CurrencyCode), required(&f, "amount", in.Amount)),
 		Statement: required(&f, "transactionDescription", in.TransactionDescription), // any length: the network gets what fits
-		MCC:       required(&f, "merchantCategoryCode", in.MerchantCategoryCode),
-	}
-	if !digits(order.MCC, 4, 4) {
-		f.wrong("merchantCategoryCode", "must be four digits")
+		MCC:       category(&f, required(&f, "merchantCategoryCode", in.MerchantCategoryCode)),
 	}
 	account := required(&f, "accountDetails", in.AccountDetails)
 	f.note(gsp.ExactlyOne("accountDetails", account.Card != nil, account.PaymentToken != nil))
 	if account.Card != nil {
-		t.card(&f, *account.Card, &order)
+		t.card(&f, "accountDetails.card.", *account.Card, &order)
 	}
 	if account.PaymentToken != nil {
-		paymentToken(&f, *account.PaymentToken)
+		t.paymentToken(&f, *account.PaymentToken, &order)
 	}
 	if in.AddressVerificationData != nil {
 		order.Address = address(&f, *in.AddressVerificationData)
 	}
 	options := required(&f, "additionalTransactionProcessingOptions", in.AdditionalTransactionProcessingOptions)
-	t.options(&f, options, &order)
+	readOptions(&f, options, &order, gsp.ExactlyOne)
+	order.Holder = t.holder(&f, optionsAt, options.HolderData)
+	return holdAsk(&f, order, sent(order, in.AddressVerificationData, options.StoredCredential), t.reserveResponse)
+}
+
+// holdAsk ends the reading of a message that asks a network about a card: a fault, or a question with the way its answer is written.
+func holdAsk[T any](
+	f *finding, order payment.AuthOrder, with sentParts, response func(sentParts, engine.ReserveResult) (T, error),
+) (engine.ReserveAsk, error) {
 	if err := f.err(); err != nil {
 		return engine.ReserveAsk{}, err
-	}
-	sent := sentParts{
-		cvn:     !order.CVN.IsZero(),
-		address: in.AddressVerificationData != nil && !in.AddressVerificationData.empty(),
-		stored:  options.StoredCredential != nil,
 	}
 	ask := engine.ReserveAsk{Order: order}
 	if f.decline != "" {
 		ask.Decided = &payment.Outcome{Verdict: payment.Refused, Decline: f.decline}
 	}
 	ask.Encode = func(r engine.ReserveResult) ([]byte, error) {
-		out, err := t.reserveResponse(sent, r)
+		out, err := response(with, r)
 		if err != nil {
 			return nil, err
 		}
@@ -166,32 +180,55 @@ func (t terms) reserveAsk(in ReserveFundsRequest) (engine.ReserveAsk, error) {
 	return ask, nil
 }
 
+func category(f *finding, code string) string {
+	if !digits(code, 4, 4) {
+		f.wrong("merchantCategoryCode", "must be four digits")
+	}
+	return code
+}
+
 // amount reads micros of a contracted currency: more than nothing, no fraction of its minor unit (§2.2).
 func (t terms) amount(f *finding, code string, micros gsp.Int64) money.Amount {
-	c, known := money.Lookup(code)
-	if !known || !t.account.Accepts(c) {
-		f.wrong("currencyCode", "is not contracted for this account")
+	c, ok := t.currency(f, code)
+	if !ok {
 		return money.Amount{}
 	}
-	a, err := amountIn(c, micros)
+	a, err := amountIn("amount", c, micros)
 	f.note(err)
 	return a
 }
 
-func amountIn(c money.Currency, micros gsp.Int64) (money.Amount, error) {
+func (t terms) currency(f *finding, code string) (money.Currency, bool) {
+	c, known := money.Lookup(code)
+	if !known || !t.account.Accepts(c) {
+		f.wrong("currencyCode", "is not contracted for this account")
+		return c, false
+	}
+	return c, true
+}
+
+func amountIn(path string, c money.Currency, micros gsp.Int64) (money.Amount, error) {
 	a, err := money.FromMicros(int64(micros), c)
 	switch {
 	case micros <= 0:
-		return money.Amount{}, gsp.Invalid("amount", "must be more than nothing")
+		return money.Amount{}, gsp.Invalid(path, "must be more than nothing")
 	case err != nil:
-		return money.Amount{}, gsp.Invalid("amount", "must be whole minor units of its currency")
+		return money.Amount{}, gsp.Invalid(path, "must be whole minor units of its currency")
 	}
 	return a, nil
 }
 
+// later reads an amount whose currency the wire does not repeat: it must fit one of the account's now, and the payment's once it is known.
+func (t terms) later(f *finding, path string, micros gsp.Int64) func(money.Currency) (money.Amount, error) {
+	fits := func(c money.Currency) bool { _, err := amountIn(path, c, micros); return err == nil }
+	if !slices.ContainsFunc(t.account.Currencies, fits) {
+		f.wrong(path, "must be more than nothing and whole minor units")
+	}
+	return func(c money.Currency) (money.Amount, error) { return amountIn(path, c, micros) }
+}
+
 // card reads a plain card (§3.1). What a holder can mistype declines, what no holder can have typed is refused (§4.1).
-func (t terms) card(f *finding, in Card, order *payment.AuthOrder) {
-	const at = "accountDetails.card."
+func (t terms) card(f *finding, at string, in Card, order *payment.AuthOrder) {
 	required(f, at+"nameOnCard", in.NameOnCard) // no network of ours takes it
 	pan, err := card.ParsePAN(required(f, at+"accountNumber", in.AccountNumber).Reveal())
 	switch {
@@ -231,12 +268,30 @@ func (t terms) expiry(f *finding, at string, month, year *string) card.Expiry {
 
 func number(twoDigits string) int { return int(twoDigits[0]-'0')*10 + int(twoDigits[1]-'0') }
 
-// paymentToken reads the token form, which is not offered: whoever sends it is told so and can send the card (§3.1).
-func paymentToken(f *finding, in PaymentToken) {
-	const at = "accountDetails.paymentToken"
-	required(f, at+".nameOnCard", in.NameOnCard)
-	required(f, at+".paymentTokenAccountNumber", in.PaymentTokenAccountNumber)
-	f.wrong(at, "is not supported")
+// paymentToken reads a network token (§3.1). Nobody types its number: a wrong check digit is the network's to refuse.
+func (t terms) paymentToken(f *finding, in PaymentToken, order *payment.AuthOrder) {
+	const at = "accountDetails.paymentToken."
+	required(f, at+"nameOnCard", in.NameOnCard)
+	pan, err := card.ParsePAN(required(f, at+"paymentTokenAccountNumber", in.PaymentTokenAccountNumber).Reveal())
+	if err != nil {
+		f.wrong(at+"paymentTokenAccountNumber", "must be 13 to 19 digits")
+	}
+	order.PAN = pan
+	if in.ExpiryMonth != nil || in.ExpiryYear != nil {
+		order.Expiry = t.expiry(f, at, in.ExpiryMonth, in.ExpiryYear)
+	}
+	f.note(gsp.AtMostOne(at+"token_type", in.TokenTypeDeviceToken != nil, in.TokenTypeMerchantToken != nil,
+		in.TokenTypeUnsupported != nil, in.TokenTypeNotApplicable != nil))
+	order.Token.Kind = payment.OtherToken
+	switch {
+	case in.TokenTypeDeviceToken != nil:
+		order.Token.Kind = payment.DeviceToken
+	case in.TokenTypeMerchantToken != nil:
+		order.Token.Kind = payment.MerchantToken
+	}
+	if in.Cryptogram != nil {
+		order.Token.Cryptogram = in.Cryptogram.Secret
+	}
 }
 
 func address(f *finding, in AddressVerificationData) payment.Address {
@@ -272,15 +327,17 @@ var (
 	}
 )
 
-// options reads the four required unions, the optional one, and the holder's secrets (§3.2).
-func (t terms) options(f *finding, in AdditionalTransactionProcessingOptions, order *payment.AuthOrder) {
-	const at = "additionalTransactionProcessingOptions."
-	f.note(gsp.ExactlyOne(at+"processing_network_type", in.ProcessingNetworkType != nil, in.ProcessingNetworkTypeNotApplicable != nil))
-	f.note(gsp.ExactlyOne(at+"electronic_commerce_indicator_option",
+const optionsAt = "additionalTransactionProcessingOptions."
+
+// readOptions reads the four unions that P1 requires and P5 does not, and the one that is optional everywhere (§3.2).
+func readOptions(f *finding, in AdditionalTransactionProcessingOptions, order *payment.AuthOrder, union func(string, ...bool) error) {
+	const at = optionsAt
+	f.note(union(at+"processing_network_type", in.ProcessingNetworkType != nil, in.ProcessingNetworkTypeNotApplicable != nil))
+	f.note(union(at+"electronic_commerce_indicator_option",
 		in.ElectronicCommerceIndicator != nil, in.ElectronicCommerceIndicatorNotApplicable != nil))
-	f.note(gsp.ExactlyOne(at+"authentication_details",
+	f.note(union(at+"authentication_details",
 		in.ThreeDSecureAuthenticationDetails != nil, in.ThreeDSecureNotAppplicable != nil || in.ThreeDSecureNotApplicable != nil))
-	f.note(gsp.ExactlyOne(at+"stored_credentials",
+	f.note(union(at+"stored_credentials",
 		in.StoredCredential != nil, in.StoredCredentialNotApplicable != nil))
 	f.note(gsp.AtMostOne(at+"sca_exemption_type",
 		in.ScaExemptionNotApplicable != nil, in.ScaLowValueTransaction != nil, in.ScaTransactionRiskAnalysis != nil))
@@ -305,7 +362,6 @@ func (t terms) options(f *finding, in AdditionalTransactionProcessingOptions, or
 	if v := in.StoredCredential; v != nil {
 		order.Stored = storedCredential(f, at+"storedCredentialTransactionInformation", *v)
 	}
-	order.Holder = t.holder(f, at, in)
 }
 
 func storedCredential(f *finding, at string, in StoredCredentialTransactionInformation) (s payment.StoredCredential) {
@@ -332,7 +388,7 @@ func storedCredential(f *finding, at string, in StoredCredentialTransactionInfor
 }
 
 // holder reads the members that only Korea has (§3.2). Who sends none lets the network decide (§14 point 7).
-func (t terms) holder(f *finding, at string, in AdditionalTransactionProcessingOptions) (h payment.Holder) {
+func (t terms) holder(f *finding, at string, in HolderData) (h payment.Holder) {
 	mode := t.profile.HolderFields
 	read := func(name string, member *Secret, parse func(HolderFields, string) (string, payment.Reason, bool), rule string) (v card.Secret) {
 		if member == nil {
@@ -419,14 +475,9 @@ func connectingInformation(_ HolderFields, s string) (string, payment.Reason, bo
 // captureAsk reads P2 (§4.2). Its amount is in the currency of the hold, which only the engine knows.
 func (t terms) captureAsk(in AsynchronousCaptureFundsReservationRequest) (engine.CaptureAsk, error) {
 	var f finding
-	id, micros := required(&f, "reservationRequestId", in.ReservationRequestID), required(&f, "amount", in.Amount)
-	fits := func(c money.Currency) bool { _, err := amountIn(c, micros); return err == nil }
-	if !slices.ContainsFunc(t.account.Currencies, fits) {
-		f.wrong("amount", "must be more than nothing and whole minor units")
-	}
 	return engine.CaptureAsk{
-		Reservation: engine.Key{Account: t.account.ID, RequestID: id},
-		Amount:      func(c money.Currency) (money.Amount, error) { return amountIn(c, micros) },
+		Reservation: engine.Key{Account: t.account.ID, RequestID: required(&f, "reservationRequestId", in.ReservationRequestID)},
+		Amount:      t.later(&f, "amount", required(&f, "amount", in.Amount)),
 		Encode: func(string) ([]byte, error) {
 			return gsp.Encode(AsynchronousCaptureFundsReservationResponse{Result: Acknowledged})
 		},
@@ -448,6 +499,10 @@ func (t terms) cancelAsk(in AsynchronousCancelFundsReservationRequest) (engine.C
 // sentParts are the parts of a request that its answer speaks about.
 type sentParts struct{ cvn, address, stored bool }
 
+func sent(order payment.AuthOrder, a *AddressVerificationData, stored *StoredCredentialTransactionInformation) sentParts {
+	return sentParts{cvn: !order.CVN.IsZero(), address: a != nil && !a.empty(), stored: stored != nil}
+}
+
 // reserveResponse writes P1's answer (§4.1). It fails where this account has no word for the outcome but "not now" (§7.2, code 91).
 func (t terms) reserveResponse(sent sentParts, r engine.ReserveResult) (ReserveFundsResponse, error) {
 	o := r.Outcome
@@ -455,10 +510,8 @@ func (t terms) reserveResponse(sent sentParts, r engine.ReserveResult) (ReserveF
 		CardNetworkResult:         t.profile.networkResult(o),
 		AddressVerificationResult: addressResult(sent, o.AVS),
 		CvnResult:                 cvnResult(sent, o),
-		CardMetadata: CardMetadata{
-			IssuerName: o.Issuer, IssuingCountryCode: o.IssuerCountry, Networks: o.Brands, CardType: cardTypes[o.CardKind],
-		},
-		Result: ReserveFundsSuccess,
+		CardMetadata:              metadata(o),
+		Result:                    ReserveFundsSuccess,
 	}
 	if o.Verdict != payment.Approved {
 		code, err := t.profile.resultCode(o.Decline)
@@ -532,6 +585,10 @@ func addressResult(sent sentParts, check payment.AVSCheck) AddressVerificationRe
 		LocalityName: VerificationSkippedByNetwork, AdministrativeAreaName: VerificationSkippedByNetwork,
 		CountryCode: VerificationSkippedByNetwork, NameOnCard: VerificationSkippedByNetwork,
 	}}
+}
+
+func metadata(o payment.Outcome) CardMetadata {
+	return CardMetadata{IssuerName: o.Issuer, IssuingCountryCode: o.IssuerCountry, Networks: o.Brands, CardType: cardTypes[o.CardKind]}
 }
 
 var cardTypes = map[payment.CardKind]CardType{

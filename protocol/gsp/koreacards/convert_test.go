@@ -219,7 +219,16 @@ func TestReserveFundsFaults(t *testing.T) {
 	token := edits{"nameOnCard": "SEO JIHUN", "paymentTokenAccountNumber": "5555555555554444"}
 	without := func(name string) edits { e := maps.Clone(token); delete(e, name); return e }
 	add("card and token", edits{"accountDetails.paymentToken": token}, fault.Invalid, "accountDetails")
-	add("token", edits{"accountDetails": edits{"paymentToken": token}}, fault.Invalid, "accountDetails.paymentToken is not supported")
+	with := func(more edits) edits {
+		e := maps.Clone(token)
+		maps.Copy(e, more)
+		return edits{"accountDetails": edits{"paymentToken": e}}
+	}
+	add("two kinds of token", with(edits{"tokenTypeDeviceToken": edits{}, "tokenTypeNotApplicable": edits{}}), fault.Invalid, "token_type")
+	add("token of letters", with(edits{"paymentTokenAccountNumber": "5555x55555554444"}), fault.Invalid, "paymentTokenAccountNumber")
+	add("token too short", with(edits{"paymentTokenAccountNumber": "555555555555"}), fault.Invalid, "paymentTokenAccountNumber")
+	add("token with half an expiry", with(edits{"expiryMonth": "08"}), fault.Invalid, "paymentToken.expiryMonth")
+	add("token with a cryptogram that is no text", with(edits{"cryptogram": 5}), fault.Invalid, "cryptogram")
 	add("token without name", edits{"accountDetails": edits{"paymentToken": without("nameOnCard")}}, fault.Missing, "paymentToken.nameOnCard")
 	add("token without number", edits{"accountDetails": edits{"paymentToken": without("paymentTokenAccountNumber")}},
 		fault.Missing, "paymentToken.paymentTokenAccountNumber")
@@ -338,6 +347,44 @@ func TestReserveFundsAccepts(t *testing.T) {
 				t.Errorf("got %+v", ask.Order)
 			}
 		})
+	}
+}
+
+func TestTokensAreRead(t *testing.T) {
+	whole := edits{}
+	if err := json.Unmarshal(golden(t, "p1-token"), &whole); err != nil {
+		t.Fatal(err)
+	}
+	for member, want := range map[string]payment.TokenKind{
+		"": payment.OtherToken, "tokenTypeDeviceToken": payment.DeviceToken, "tokenTypeMerchantToken": payment.MerchantToken,
+		"tokenTypeUnsupported": payment.OtherToken, "tokenTypeNotApplicable": payment.OtherToken,
+	} {
+		edit := edits{"accountDetails": whole}
+		token := maps.Clone(whole["paymentToken"].(edits))
+		if member != "" {
+			token[member] = edits{}
+			edit = edits{"accountDetails": edits{"paymentToken": token}}
+		}
+		ask, err := reserveAsk(t, korea, edited(t, "p1-request", edit))
+		if err != nil || ask.Decided != nil {
+			t.Fatalf("%q: %+v, %v", member, ask.Decided, err)
+		}
+		o := ask.Order
+		if o.Token.Kind != want || o.Token.Cryptogram.Reveal() != "AgAAAAAABk4DWZ4C28yUQAAAAAA=" || o.PAN.Reveal() != "5555555555554444" ||
+			o.Expiry != (card.Expiry{Year: 2029, Month: 8}) || !o.CVN.IsZero() {
+			t.Errorf("%q: %+v", member, o)
+		}
+	}
+	bare := edits{"accountDetails": edits{"paymentToken": edits{"nameOnCard": "SEO JIHUN", "paymentTokenAccountNumber": "5555555555554445"}}}
+	ask, err := reserveAsk(t, korea, edited(t, "p1-request", bare)) // a check digit that nobody typed
+	if err != nil || ask.Decided != nil || !ask.Order.Token.Cryptogram.IsZero() || !ask.Order.Expiry.IsZero() {
+		t.Errorf("%+v, %v", ask, err)
+	}
+	bare["accountDetails"].(edits)["paymentToken"].(edits)["expiryMonth"] = "01"
+	bare["accountDetails"].(edits)["paymentToken"].(edits)["expiryYear"] = "26"
+	ask, err = reserveAsk(t, korea, edited(t, "p1-request", bare))
+	if err != nil || ask.Decided == nil || ask.Decided.Decline != payment.CardExpired {
+		t.Errorf("a token that has expired: %+v, %v", ask.Decided, err)
 	}
 }
 
@@ -626,12 +673,24 @@ func reasons(t *testing.T) (list []payment.Reason) {
 }
 
 func TestProfileCheck(t *testing.T) {
-	for _, good := range []Profile{{}, {Emit: []ReserveFundsResultCode{"CVN_MISMATCH"}, NetworkResult: "raw", HolderFields: "lenient"}} {
+	for _, good := range []Profile{
+		{},
+		{Emit: []ReserveFundsResultCode{"CVN_MISMATCH"}, NetworkResult: "raw", HolderFields: "lenient"},
+		{RefundCodes: []RefundResultCode{}},
+		{RefundCodes: []RefundResultCode{"CARD_CANCELLED", "CHARGEBACK_IN_PLACE"}, FraudTypes: map[string]FraudType{"6": "STOLEN"}},
+	} {
 		if err := good.Check(); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, bad := range []Profile{{Emit: []ReserveFundsResultCode{"CVN_WRONG"}}, {NetworkResult: "both"}, {HolderFields: "loose"}} {
+	for _, bad := range []Profile{
+		{Emit: []ReserveFundsResultCode{"CVN_WRONG"}},
+		{NetworkResult: "both"},
+		{HolderFields: "loose"},
+		{RefundCodes: []RefundResultCode{"CARD_GONE"}},
+		{RefundCodes: []RefundResultCode{"SUCCESS"}},
+		{FraudTypes: map[string]FraudType{"6": ""}},
+	} {
 		if err := bad.Check(); err == nil {
 			t.Errorf("%+v passes", bad)
 		}

@@ -19,16 +19,25 @@ func (s *Service) API() gsp.API {
 			gsp.Handle("reserveFunds", s.reserveFunds),                                               // P1, §4.1
 			gsp.Handle("asynchronousCaptureFundsReservation", s.asynchronousCaptureFundsReservation), // P2, §4.2
 			gsp.Handle("asynchronousCancelFundsReservation", s.asynchronousCancelFundsReservation),   // P3, §4.3
+			gsp.Handle("asynchronousRefund", s.asynchronousRefund),                                   // P4, §4.4
+			gsp.Handle("verifyCardWithMinimumReservation", s.verifyCardWithMinimumReservation),       // P5, §4.5
+			gsp.Handle("defendChargeback", s.defendChargeback).At(disputePath).Limit(maxDefenceBody), // P6, §4.6
 			// P7, echo (§4.7), has no prefix: the envelope serves /v1/echo for every API.
+			gsp.Handle("verifyCardWithZeroAmount", s.verifyCardWithZeroAmount), // P8, §4.8
 		},
 	}
 }
+
+// disputePath is where P6 stands, under a prefix that it has for itself (§1.2).
+const disputePath = "/v1/payment-integrator-dispute-api/defendChargeback"
 
 // Engine is what the methods need of the engine.
 type Engine interface {
 	Reserve(context.Context, engine.Turn, engine.ReserveAsk) ([]byte, error)
 	Capture(context.Context, engine.Turn, engine.CaptureAsk) ([]byte, error)
 	Cancel(context.Context, engine.Turn, engine.CancelAsk) ([]byte, error)
+	Refund(context.Context, engine.Turn, engine.RefundAsk) ([]byte, error)
+	Defend(context.Context, engine.Turn, engine.DefendAsk) ([]byte, error)
 }
 
 // Service answers the methods of Korea Cards v1.
@@ -83,4 +92,48 @@ func (s *Service) asynchronousCancelFundsReservation(
 		return nil, err
 	}
 	return s.engine.Cancel(ctx, turn, ask)
+}
+
+// asynchronousRefund takes over the job of giving captured money back.
+// Spec: §4.4. The verdict is G3; while nobody knows whether the network has paid, the amount stays taken from what is left to refund.
+func (s *Service) asynchronousRefund(ctx context.Context, c gsp.Call, turn engine.Turn, in AsynchronousRefundRequest) ([]byte, error) {
+	ask, err := s.terms(c).refundAsk(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.engine.Refund(ctx, turn, ask)
+}
+
+// verifyCardWithMinimumReservation finds out whether a card can be used, by holding the least that the network takes.
+// Spec: §4.5. Google lets the hold go with P3, or we do when it never comes. A silent network is reversed, as for P1 (503).
+func (s *Service) verifyCardWithMinimumReservation(
+	ctx context.Context, c gsp.Call, turn engine.Turn, in VerifyCardWithMinimumReservationRequest,
+) ([]byte, error) {
+	ask, err := s.terms(c).verifyHoldAsk(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.engine.Reserve(ctx, turn, ask)
+}
+
+// defendChargeback takes evidence over. No money moves: the issuer decides later.
+// Spec: §4.6. SUCCESS means taken over, not won; every other result is a 200 too.
+func (s *Service) defendChargeback(ctx context.Context, c gsp.Call, turn engine.Turn, in DefendChargebackRequest) ([]byte, error) {
+	ask, err := s.terms(c).defendAsk(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.engine.Defend(ctx, turn, ask)
+}
+
+// verifyCardWithZeroAmount finds out whether a card can be used, and leaves nothing behind.
+// Spec: §4.8. A silent network is reversed, in case it knows no question without money (503).
+func (s *Service) verifyCardWithZeroAmount(
+	ctx context.Context, c gsp.Call, turn engine.Turn, in VerifyCardWithZeroAmountRequest,
+) ([]byte, error) {
+	ask, err := s.terms(c).checkAsk(in)
+	if err != nil {
+		return nil, err
+	}
+	return s.engine.Reserve(ctx, turn, ask)
 }

@@ -3,6 +3,7 @@ package koreacards
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,7 +40,7 @@ func (v *verbs) Reserve(_ context.Context, _ engine.Turn, ask engine.ReserveAsk)
 	if ask.Decided != nil {
 		out = *ask.Decided
 	}
-	if err := v.heard("reserve %s decided=%v", ask.Order.Amount, ask.Decided != nil); err != nil {
+	if err := v.heard("reserve%s %s decided=%v", ask.Order.Purpose, ask.Order.Amount, ask.Decided != nil); err != nil {
 		return nil, err
 	}
 	return ask.Encode(engine.ReserveResult{ReservationID: "r-1", Outcome: out, HoldUntil: time.UnixMilli(1773014401240)})
@@ -61,6 +62,27 @@ func (v *verbs) Cancel(_ context.Context, _ engine.Turn, ask engine.CancelAsk) (
 		return nil, err
 	}
 	return ask.Encode()
+}
+
+func (v *verbs) Refund(_ context.Context, _ engine.Turn, ask engine.RefundAsk) ([]byte, error) {
+	amount, err := ask.Amount(won)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.heard("refund %s of %s", amount, ask.Capture.RequestID); err != nil {
+		return nil, err
+	}
+	return ask.Encode("f-1")
+}
+
+func (v *verbs) Defend(_ context.Context, _ engine.Turn, ask engine.DefendAsk) ([]byte, error) {
+	if err := v.heard("defend %s with %d bytes", ask.Capture.RequestID, len(ask.Document)); err != nil {
+		return nil, err
+	}
+	if ask.Document == nil {
+		return ask.Encode(engine.DefenceUnreadable)
+	}
+	return ask.Encode(engine.DefenceTaken)
 }
 
 // plainBox seals nothing: sealing has its own tests.
@@ -143,6 +165,8 @@ const apiPath = "/v1/payment-integrator-korea-cards-api/"
 func TestMethodsAtTheirPaths(t *testing.T) {
 	v := &verbs{}
 	base := serve(t, v)
+	const checked = `"cardNetworkResult":{"rawResult":{"scope":"Iso8583Code","rawCode":"00"}},` +
+		`"addressVerificationResult":{"notSent":{"support":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_SENT_UNSUPPORTED_BY_NETWORK"}`
 	approved := `"paymentIntegratorFundsReservationId":"r-1","cardNetworkResult":{"rawResult":{"scope":"Iso8583Code","rawCode":"00"}},` +
 		`"addressVerificationResult":{"notSent":{"support":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_SENT_UNSUPPORTED_BY_NETWORK",` +
 		`"cardMetadata":{"cardType":"INTEGRATOR_CANNOT_SPECIFY_CARD_TYPE"},"reservationExpirationTimestamp":"1773014401240",` +
@@ -154,6 +178,21 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 			`"result":"ACKNOWLEDGED"}`,
 		},
 		{apiPath + "asynchronousCancelFundsReservation", "p3-request", "HanbitPG_KRW", "cancel KR-RSV-91d2-0002", `"result":"ACKNOWLEDGED"}`},
+		{apiPath + "asynchronousRefund", "p4-request", "HanbitPG_KRW", "refund 4000 KRW of KR-CAP-77b0-0001", `"result":"ACKNOWLEDGED"}`},
+		{
+			apiPath + "verifyCardWithMinimumReservation", "p5-request", "HanbitPG_KRW", "reserveVERIFY 0 KRW decided=false",
+			checked[:len(checked)-1] + `,"cardMetadata":{"cardType":"INTEGRATOR_CANNOT_SPECIFY_CARD_TYPE"},"fundsTransferFlow":"NOT_SUPPORTED",` +
+				`"reserveCaptureFlow":"SUPPORTED","additionalTransactionProcessingResult":{"storedCredentialInformationNotSent":{}},` +
+				`"result":"SUCCESS"}`,
+		},
+		{
+			"/v1/payment-integrator-dispute-api/defendChargeback", "p6-request", "HanbitPG_KRW",
+			"defend KR-CAP-77b0-0001 with 16 bytes", `"result":"SUCCESS"}`,
+		},
+		{
+			apiPath + "verifyCardWithZeroAmount", "p8-request", "HanbitPG_KRW", "reserveCHECK 0 KRW decided=false",
+			checked[:len(checked)-1] + `,"result":"SUCCESS"}`,
+		},
 	} {
 		v.asked = nil
 		status, answer := post(t, base+row.path, row.account, string(golden(t, row.example)))
@@ -168,7 +207,7 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 	}
 	for _, path := range []string{
 		apiPath + "capture", apiPath + "reservefunds", "/v1/reserveFunds", apiPath + "echo",
-		apiPath + "reserveFunds/HanbitPG_KRW",
+		apiPath + "reserveFunds/HanbitPG_KRW", apiPath + "defendChargeback", "/v1/payment-integrator-dispute-api/asynchronousRefund",
 	} {
 		if status, answer := post(t, base+path, "HanbitPG_KRW", string(golden(t, "p2-request"))); status != 404 || answer != "" {
 			t.Errorf("%s: %d %q, want 404 and nothing", path, status, answer)
@@ -180,6 +219,8 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 func TestErrorMatrix(t *testing.T) {
 	const reserve, capture, cancel = apiPath + "reserveFunds", apiPath + "asynchronousCaptureFundsReservation",
 		apiPath + "asynchronousCancelFundsReservation"
+	const refund, verify, check, defend = apiPath + "asynchronousRefund", apiPath + "verifyCardWithMinimumReservation",
+		apiPath + "verifyCardWithZeroAmount", "/v1/payment-integrator-dispute-api/defendChargeback"
 	for name, row := range map[string]struct {
 		path, example, account string
 		edit                   edits
@@ -217,6 +258,40 @@ func TestErrorMatrix(t *testing.T) {
 			reserve, "p1-full", "HanbitPG_KRW", edits{cardAt + "accountNumber": "abcdefghijklmnop"}, nil, 400, "INVALID_FIELD_VALUE",
 		},
 		"a member of a sibling": {cancel, "p3-request", "HanbitPG_KRW", edits{"amount": "1000000"}, nil, 400, "INVALID_FIELD_VALUE"},
+		"member missing, P4":    {refund, "p4-request", "HanbitPG_KRW", edits{"refundAmount": absent}, nil, 400, "MISSING_REQUIRED_FIELD"},
+		"member missing, P5":    {verify, "p5-request", "HanbitPG_KRW", edits{"card": absent}, nil, 400, "MISSING_REQUIRED_FIELD"},
+		"union missing, P6":     {defend, "p6-request", "HanbitPG_KRW", edits{"captureRequestId": absent}, nil, 400, "MISSING_REQUIRED_FIELD"},
+		"union missing, P8": {
+			check, "p8-request", "HanbitPG_KRW", edits{"merchantCategoryCodeNotPresent": absent}, nil, 400, "MISSING_REQUIRED_FIELD",
+		},
+		"two members of a union, P6": {
+			defend, "p6-request", "HanbitPG_KRW", edits{"mrnPaymentDetails": edits{"merchantId": "m"}}, nil, 400, "INVALID_FIELD_VALUE",
+		},
+		"refund under the name of a capture's amount": {
+			refund, "p4-request", "HanbitPG_KRW", edits{"refundAmount": absent, "amount": "4000000000"}, nil, 400, "INVALID_FIELD_VALUE",
+		},
+		"a capture at the refund's route":   {refund, "p2-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a refund at the capture's route":   {capture, "p4-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a check at the payment's route":    {reserve, "p5-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a payment at the check's route":    {verify, "p1-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a zero check at the check's route": {verify, "p8-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a check at the zero check's route": {check, "p5-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a defence at the refund's route":   {refund, "p6-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"a refund at the defence's route":   {defend, "p4-request", "HanbitPG_KRW", nil, nil, 400, "INVALID_FIELD_VALUE"},
+		"Korea's members at the top of P1":  {reserve, "p1-request", "HanbitPG_KRW", edits{"pin": "47"}, nil, 400, "INVALID_FIELD_VALUE"},
+		"document too large": {
+			defend, "p6-request", "HanbitPG_KRW",
+			edits{"defenseMaterialDocument.payload": strings.Repeat("A", (16<<20)/3*4+8)},
+			nil, 400, "INVALID_FIELD_VALUE",
+		},
+		"capture unknown": {
+			refund, "p4-request", "HanbitPG_KRW", nil, fault.New(fault.Unknown, "captureRequestId"), 404, "INVALID_IDENTIFIER",
+		},
+		"more than is left to refund": {
+			refund, "p4-request", "HanbitPG_KRW", nil, fault.New(fault.Precondition, "left"), 400, "PRECONDITION_VIOLATION",
+		},
+		"silent network, P5": {verify, "p5-request", "HanbitPG_KRW", nil, fault.New(fault.Unavailable, "no verdict"), 503, ""},
+		"silent network, P8": {check, "p8-request", "HanbitPG_KRW", nil, fault.New(fault.Unavailable, "no verdict"), 503, ""},
 		"reservation unknown": {
 			capture, "p2-request", "HanbitPG_KRW", nil, fault.New(fault.Unknown, "reservationRequestId"), 404, "INVALID_IDENTIFIER",
 		},
@@ -261,5 +336,16 @@ func TestMistypedNumberIsA200(t *testing.T) {
 	if status != 200 || !strings.HasSuffix(answer, `"result":"CARD_NUMBER_INVALID"}`) ||
 		fmt.Sprint(v.asked) != "[reserve 12900 KRW decided=true]" {
 		t.Errorf("%d %s, asked %v", status, answer, v.asked)
+	}
+}
+
+// The largest document arrives whole, through the bounds of the envelope.
+func TestLargestDocument(t *testing.T) {
+	v := &verbs{}
+	pdf := append([]byte("%PDF-1.7"), make([]byte, maxDocument-len("%PDF-1.7"))...)
+	status, answer := post(t, serve(t, v)+disputePath, "HanbitPG_KRW",
+		string(edited(t, "p6-request", edits{document + "payload": base64.URLEncoding.EncodeToString(pdf)})))
+	if want := "[defend KR-CAP-77b0-0001 with 16777216 bytes]"; status != 200 || fmt.Sprint(v.asked) != want {
+		t.Errorf("%d %.200s, asked %v", status, answer, v.asked)
 	}
 }

@@ -75,9 +75,219 @@ type CancelFundsReservationResultNotification struct {
 	RawResult                       *RawResult                       `json:"rawResult,omitzero"`
 }
 
-// NotificationResponse is Google's answer to G1 and G2 (§5).
+// AsynchronousRefundRequest gives part or all of a capture back (P4, §4.4). Its amount has a name of its own.
+type AsynchronousRefundRequest struct {
+	CaptureRequestID *string    `json:"captureRequestId,omitzero"`
+	RefundAmount     *gsp.Int64 `json:"refundAmount,omitzero"`
+}
+
+// AsynchronousRefundResponse takes the refund over; G3 brings its verdict (P4, §4.4).
+type AsynchronousRefundResponse struct {
+	Result AcknowledgedResult `json:"result"`
+}
+
+// VerifyCardWithMinimumReservationRequest asks whether a card can be used, by a hold of the least amount (P5, §4.5).
+type VerifyCardWithMinimumReservationRequest struct {
+	Card                    *Card                    `json:"card,omitzero"`
+	CurrencyCode            *string                  `json:"currencyCode,omitzero"`
+	TransactionDescription  *string                  `json:"transactionDescription,omitzero"`
+	MerchantCategoryCode    *string                  `json:"merchantCategoryCode,omitzero"`
+	AddressVerificationData *AddressVerificationData `json:"addressVerificationData,omitzero"`
+
+	// the stored credential stands under one of two names (§14 point 20)
+	StoredCredential                       *StoredCredentialTransactionInformation `json:"storedCredentialTransactionInformation,omitzero"`
+	AdditionalTransactionProcessingOptions *AdditionalTransactionProcessingOptions `json:"additionalTransactionProcessingOptions,omitzero"`
+
+	HolderData
+}
+
+// VerifyCardWithMinimumReservationResponse is what became of the check (P5, §4.5). The hold has no other name than the request id.
+type VerifyCardWithMinimumReservationResponse struct {
+	CardNetworkResult                     CardNetworkResult                      `json:"cardNetworkResult"`
+	AddressVerificationResult             AddressVerificationResult              `json:"addressVerificationResult"`
+	CvnResult                             CvnResult                              `json:"cvnResult"`
+	CardMetadata                          CardMetadata                           `json:"cardMetadata"`
+	FundsTransferFlow                     CapabilitySupport                      `json:"fundsTransferFlow"`
+	ReserveCaptureFlow                    CapabilitySupport                      `json:"reserveCaptureFlow"`
+	AdditionalTransactionProcessingResult *AdditionalTransactionProcessingResult `json:"additionalTransactionProcessingResult,omitzero"`
+	Result                                ReserveFundsResultCode                 `json:"result"`
+}
+
+// DefendChargebackRequest hands over evidence (P6, §4.6). The last two members are a union.
+type DefendChargebackRequest struct {
+	DefenseMaterialDocument *DefenseMaterialDocument `json:"defenseMaterialDocument,omitzero"`
+	CaptureRequestID        *string                  `json:"captureRequestId,omitzero"`
+	MrnPaymentDetails       *MrnPaymentDetails       `json:"mrnPaymentDetails,omitzero"`
+}
+
+// DefenseMaterialDocument is a document in base64url (§4.6). It is about a person: its payload is a secret.
+type DefenseMaterialDocument struct {
+	MimeType *MimeType `json:"mimeType,omitzero"`
+	Payload  *Secret   `json:"payload,omitzero"`
+}
+
+// MrnPaymentDetails names a payment that was made elsewhere (§4.6); other members are tolerated.
+type MrnPaymentDetails struct {
+	MerchantID *string `json:"merchantId,omitzero"`
+}
+
+// DefendChargebackResponse is what became of the evidence (P6, §4.6).
+type DefendChargebackResponse struct {
+	Result DefendChargebackResultCode `json:"result"`
+}
+
+// VerifyCardWithZeroAmountRequest asks whether a card can be used, and holds nothing (P8, §4.8).
+type VerifyCardWithZeroAmountRequest struct {
+	Card                    *Card                    `json:"card,omitzero"`
+	AddressVerificationData *AddressVerificationData `json:"addressVerificationData,omitzero"`
+
+	MerchantCategoryCode           *string    `json:"merchantCategoryCode,omitzero"` // exactly one of the two
+	MerchantCategoryCodeNotPresent *gsp.Empty `json:"merchantCategoryCodeNotPresent,omitzero"`
+
+	HolderData
+}
+
+// VerifyCardWithZeroAmountResponse is what the check came to (P8, §4.8).
+type VerifyCardWithZeroAmountResponse struct {
+	CardNetworkResult         CardNetworkResult         `json:"cardNetworkResult"`
+	AddressVerificationResult AddressVerificationResult `json:"addressVerificationResult"`
+	CvnResult                 CvnResult                 `json:"cvnResult"`
+	Result                    ReserveFundsResultCode    `json:"result"`
+}
+
+// RefundResultNotification is the final result of a P4 (G3, §5.3).
+type RefundResultNotification struct {
+	PaymentIntegratorRefundID string           `json:"paymentIntegratorRefundId,omitzero"`
+	RefundRequestID           string           `json:"refundRequestId"`
+	RefundResult              RefundResultCode `json:"refundResult"`
+	RawResult                 *RawResult       `json:"rawResult,omitzero"`
+}
+
+// ReverseRefundNotification tells that the money of a refund came back (G4, §5.4).
+type ReverseRefundNotification struct {
+	RefundRequestID string    `json:"refundRequestId"`
+	Amount          gsp.Int64 `json:"amount"`
+	RawResult       RawResult `json:"rawResult"`
+}
+
+// InquiryNotification tells that an issuer wants to know more (G5, §5.5).
+type InquiryNotification struct {
+	CaptureRequestID string                   `json:"captureRequestId"`
+	Amount           gsp.Int64                `json:"amount"`
+	ReasonCode       PaymentDisputeReasonCode `json:"reasonCode"`
+	RawResult        RawResult                `json:"rawResult"`
+	InquiryDate      gsp.TimestampA           `json:"inquiryDate"`
+	ReplyByDate      gsp.TimestampA           `json:"replyByDate"`
+	CaseID           string                   `json:"caseId,omitzero"`
+}
+
+// ChargebackNotification tells that an issuer took the money (G6, §5.6). Its request id is the chargeback's name from then on.
+type ChargebackNotification struct {
+	CaptureRequestID string                   `json:"captureRequestId"`
+	Amount           gsp.Int64                `json:"amount"`
+	ChargebackStage  ChargebackStage          `json:"chargebackStage"`
+	ReasonCode       PaymentDisputeReasonCode `json:"reasonCode"`
+	RawResult        RawResult                `json:"rawResult"`
+	ChargebackDate   gsp.TimestampA           `json:"chargebackDate"`
+	ReplyByDate      gsp.TimestampA           `json:"replyByDate"`
+	CaseID           string                   `json:"caseId,omitzero"`
+}
+
+// ChargebackReversedNotification tells that the money of a chargeback returns (G7, §5.7).
+type ChargebackReversedNotification struct {
+	ChargebackRequestID    string         `json:"chargebackRequestId"`
+	Amount                 gsp.Int64      `json:"amount"`
+	RawResult              RawResult      `json:"rawResult"`
+	ChargebackReversalDate gsp.TimestampA `json:"chargebackReversalDate"`
+}
+
+// FraudNotification tells of a suspicion; no money moves (G8, §5.8).
+type FraudNotification struct {
+	CaptureRequestID string    `json:"captureRequestId"`
+	FraudType        FraudType `json:"fraudType"`
+	RawResult        RawResult `json:"rawResult"`
+}
+
+// SettlementNotification is one part of a settlement (G9, §5.9). It is of message generation B, as is everything in it.
+type SettlementNotification struct {
+	GeneratedTimestamp gsp.TimestampB      `json:"generatedTimestamp"`
+	SettlementPeriod   Interval            `json:"settlementPeriod"`
+	SettlementAmount   Amount              `json:"settlementAmount"`
+	SettlementID       string              `json:"settlementId"`
+	NotificationOffset int64               `json:"notificationOffset"` // from 0
+	NotificationTotal  int64               `json:"notificationTotal"`
+	Events             map[string][]object `json:",embed"` // captureEvents and so on: settlement.go has the table of their names
+}
+
+// SetAcquirerReferenceNumberForCaptureNotification hands over the number of a capture, once and for all (G10, §5.10).
+type SetAcquirerReferenceNumberForCaptureNotification struct {
+	CaptureRequestID        string `json:"captureRequestId"` // the page's text says captureFundsReservationRequestId (§14 point 3)
+	AcquirerReferenceNumber string `json:"acquirerReferenceNumber"`
+}
+
+// SetAcquirerReferenceNumberForRefundNotification hands over the number of a refund (G11, §5.11).
+type SetAcquirerReferenceNumberForRefundNotification struct {
+	RefundRequestID         string `json:"refundRequestId"`
+	AcquirerReferenceNumber string `json:"acquirerReferenceNumber"`
+}
+
+// NotificationResponse is Google's answer to G1 to G11 (§5).
 type NotificationResponse struct {
 	Result NotificationResult `json:"result"`
+}
+
+// EchoRequest is a text to be given back (G12, §5.12).
+type EchoRequest struct {
+	ClientMessage string `json:"clientMessage"`
+}
+
+// EchoResponse is the text, and one of Google's own (G12, §5.12).
+type EchoResponse struct {
+	ClientMessage string `json:"clientMessage"`
+	ServerMessage string `json:"serverMessage,omitzero"`
+}
+
+// GspFileHeader is line 1 of a settlement file (§6.2).
+type GspFileHeader struct {
+	RequestID                  string         `json:"requestId"`
+	GenerationTimestamp        gsp.TimestampB `json:"generationTimestamp"`
+	Type                       string         `json:"type"`
+	PaymentIntegratorAccountID string         `json:"paymentIntegratorAccountId"`
+}
+
+// FileTypeSettlement is what a settlement file says it is (§6.2).
+const FileTypeSettlement = "GSP_CARD_SETTLEMENT_V1"
+
+// GspCardSettlementHeader is line 2 of a settlement file (§6.2). What is optional we do not keep: balances and the payment.
+type GspCardSettlementHeader struct {
+	SettlementID     string    `json:"settlementId"`
+	SettlementPeriod Interval  `json:"settlementPeriod"`
+	SettlementAmount Amount    `json:"settlementAmount"`
+	NumberOfItems    gsp.Int64 `json:"numberOfItems"`
+}
+
+// GspCardSettlementEntry is any further line of a settlement file (§6.2). Its object holds exactly one event.
+type GspCardSettlementEntry struct {
+	EntryID             gsp.Int64 `json:"entryId"` // 1, 2, 3 ...
+	SettlementEntryType object    `json:"settlementEntryType"`
+}
+
+// Interval is a time from its start up to its end (§6.2).
+type Interval struct {
+	Start gsp.TimestampB `json:"start"`
+	End   gsp.TimestampB `json:"end"`
+}
+
+// Amount is money as generation B writes it. In a settlement, more than nothing is what we owe Google (§6.3).
+type Amount struct {
+	AmountMicros gsp.Int64 `json:"amountMicros"`
+	CurrencyCode string    `json:"currencyCode"`
+}
+
+// EventPresentmentDetails is what the holder saw, and the rate (§6.3).
+type EventPresentmentDetails struct {
+	PresentmentAmount Amount    `json:"presentmentAmount"`
+	NanoExchangeRate  gsp.Int64 `json:"nanoExchangeRate"` // times ten to the thirteenth
 }
 
 // AccountDetails says what is charged (§3.1): exactly one member.
@@ -130,7 +340,12 @@ type AdditionalTransactionProcessingOptions struct {
 	ScaLowValueTransaction     *gsp.Empty `json:"scaLowValueTransaction,omitzero"`
 	ScaTransactionRiskAnalysis *gsp.Empty `json:"scaTransactionRiskAnalysis,omitzero"`
 
-	PIN                   *Secret `json:"pin,omitzero"` // the four members that only Korea has
+	HolderData
+}
+
+// HolderData is the four members that only Korea has (§3.2): in P1 inside the options, in P5 and P8 at the top.
+type HolderData struct {
+	PIN                   *Secret `json:"pin,omitzero"`
 	ConnectingInformation *Secret `json:"connectingInformation,omitzero"`
 	DateOfBirth           *Secret `json:"dateOfBirth,omitzero"`
 	BusinessIdentifier    *Secret `json:"businessIdentifier,omitzero"`
@@ -345,7 +560,7 @@ const (
 	CardTypePrepaid CardType = "PREPAID_CARD"
 )
 
-// ReserveFundsResultCode is the result of P1 (§7.1). The declines stand in results.csv.
+// ReserveFundsResultCode is the result of P1, P5 and P8, which share one list (§7.1). The declines stand in results.csv.
 type ReserveFundsResultCode string
 
 // The codes that the code itself names.
@@ -354,7 +569,33 @@ const (
 	ReserveFundsIssuerDeclined ReserveFundsResultCode = "ISSUER_DECLINED"
 )
 
-// AcknowledgedResult is the result of P2 and P3 (§4.2, §4.3).
+// CapabilitySupport is whether a card works with a flow (§4.5).
+type CapabilitySupport string
+
+// The values.
+const (
+	FlowSupported    CapabilitySupport = "SUPPORTED"
+	FlowNotSupported CapabilitySupport = "NOT_SUPPORTED"
+)
+
+// MimeType is what a document is (§4.6).
+type MimeType string
+
+// MimePDF is the only known one.
+const MimePDF MimeType = "APPLICATION_PDF"
+
+// DefendChargebackResultCode is the result of P6 (§4.6). All of them are a 200.
+type DefendChargebackResultCode string
+
+// The codes; the list is complete.
+const (
+	DefendSuccess                  DefendChargebackResultCode = "SUCCESS" // taken over, not won
+	DefendCaptureRequestIDNotFound DefendChargebackResultCode = "CAPTURE_REQUEST_ID_NOT_FOUND"
+	DefendInvalidDocumentFormat    DefendChargebackResultCode = "INVALID_DOCUMENT_FORMAT"
+	DefendChargebackNotDefendable  DefendChargebackResultCode = "CHARGEBACK_NOT_DEFENDABLE"
+)
+
+// AcknowledgedResult is the result of P2, P3 and P4 (§4.2, §4.3, §4.4).
 type AcknowledgedResult string
 
 // Acknowledged is its only value.
@@ -376,11 +617,66 @@ type CancelFundsReservationResultCode string
 // CancelResultSuccess is the only one: a cancel is tried until the hold is released (§14 point 12).
 const CancelResultSuccess CancelFundsReservationResultCode = "SUCCESS"
 
-// NotificationResult is how Google takes a notification (§5).
+// RefundResultCode is the verdict on a refund (§5.3).
+type RefundResultCode string
+
+// The verdicts. The last five have no Korea evidence.
+const (
+	RefundResultSuccess           RefundResultCode = "SUCCESS"
+	RefundResultNoMoneyLeft       RefundResultCode = "NO_MONEY_LEFT_ON_TRANSACTION"
+	RefundResultWindowExceeded    RefundResultCode = "REFUND_WINDOW_EXCEEDED"
+	RefundResultNotSupported      RefundResultCode = "NOT_SUPPORTED_BY_NETWORK"
+	RefundResultIssuerDeclined    RefundResultCode = "ISSUER_DECLINED"
+	RefundResultCardLostOrStolen  RefundResultCode = "CARD_LOST_OR_STOLEN"
+	RefundResultCardCancelled     RefundResultCode = "CARD_CANCELLED"
+	RefundResultChargebackInPlace RefundResultCode = "CHARGEBACK_IN_PLACE"
+)
+
+// PaymentDisputeReasonCode is why a holder contests a payment (§5.13). The list is complete; dispute.go has it.
+type PaymentDisputeReasonCode string
+
+// DisputeUnclear is for a reason that is missing or not understood.
+const DisputeUnclear PaymentDisputeReasonCode = "UNCLEAR"
+
+// ChargebackStage is how often the issuer took the money (§5.6).
+type ChargebackStage string
+
+// The stages; the spelling of the second is inferred.
+const (
+	ChargebackFirst  ChargebackStage = "FIRST"
+	ChargebackSecond ChargebackStage = "SECOND"
+)
+
+// FraudType is what kind of fraud is suspected (§5.8).
+type FraudType string
+
+// FraudulentUse is the only one whose spelling is known.
+const FraudulentUse FraudType = "FRAUDULENT_USE"
+
+// NotificationResult is how Google takes a notification (§5): a word in generation A, an object with one member in generation B.
 type NotificationResult string
 
 // NotificationSuccess is its only known value.
 const NotificationSuccess NotificationResult = "SUCCESS"
+
+// UnmarshalJSONFrom reads either shape.
+func (r *NotificationResult) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() != '{' {
+		text, err := readString(dec)
+		*r = NotificationResult(text)
+		return err
+	}
+	var union map[string]jsontext.Value
+	if err := json.UnmarshalDecode(dec, &union); err != nil || len(union) != 1 {
+		return errNoString
+	}
+	for name := range union {
+		if *r = NotificationResult(name); name == "success" || name == "accepted" { // gsp-core §9
+			*r = NotificationSuccess
+		}
+	}
+	return nil
+}
 
 // Secret is a member that must never be seen: only this package's own JSON writes it, and the envelope seals that.
 // Printing it with any verb yields a mask; the standard library's encoders refuse it.

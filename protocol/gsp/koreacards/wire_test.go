@@ -63,10 +63,39 @@ func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
 		"p2-response":     &AsynchronousCaptureFundsReservationResponse{},
 		"p3-request":      &AsynchronousCancelFundsReservationRequest{},
 		"p3-response":     &AsynchronousCancelFundsReservationResponse{},
+		"p4-request":      &AsynchronousRefundRequest{},
+		"p4-response":     &AsynchronousRefundResponse{},
+		"p5-request":      &VerifyCardWithMinimumReservationRequest{},
+		"p5-full":         &VerifyCardWithMinimumReservationRequest{},
+		"p5-response":     &VerifyCardWithMinimumReservationResponse{},
+		"p6-request":      &DefendChargebackRequest{},
+		"p6-elsewhere":    &DefendChargebackRequest{},
+		"p6-response":     &DefendChargebackResponse{},
+		"p8-request":      &VerifyCardWithZeroAmountRequest{},
+		"p8-full":         &VerifyCardWithZeroAmountRequest{},
+		"p8-response":     &VerifyCardWithZeroAmountResponse{},
 		"g1-request":      &CaptureFundsReservationResultNotification{},
 		"g1-response":     &NotificationResponse{},
 		"g2-request":      &CancelFundsReservationResultNotification{},
 		"g2-response":     &NotificationResponse{},
+		"g3-request":      &RefundResultNotification{},
+		"g3-response":     &NotificationResponse{},
+		"g4-request":      &ReverseRefundNotification{},
+		"g4-response":     &NotificationResponse{},
+		"g5-request":      &InquiryNotification{},
+		"g5-response":     &NotificationResponse{},
+		"g6-request":      &ChargebackNotification{},
+		"g6-response":     &NotificationResponse{},
+		"g7-request":      &ChargebackReversedNotification{},
+		"g7-response":     &NotificationResponse{},
+		"g8-request":      &FraudNotification{},
+		"g8-response":     &NotificationResponse{},
+		"g10-request":     &SetAcquirerReferenceNumberForCaptureNotification{},
+		"g10-response":    &NotificationResponse{},
+		"g11-request":     &SetAcquirerReferenceNumberForRefundNotification{},
+		"g11-response":    &NotificationResponse{},
+		"g12-request":     &EchoRequest{},
+		"g12-response":    &EchoResponse{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := golden(t, name)
@@ -88,7 +117,8 @@ func TestEveryMemberIsInAnExample(t *testing.T) {
 	var seen []byte
 	for _, name := range []string{
 		"p1-request", "p1-token", "p1-full", "p1-all", "p1-approved", "p1-other", "p1-answer-other",
-		"p1-answer-1993",
+		"p1-answer-1993", "p4-request", "p5-request", "p5-full", "p5-response", "p6-request", "p6-elsewhere", "p8-request", "p8-full",
+		"g3-request", "g5-request", "g6-request", "g7-request", "g8-request", "g9-request", "g10-request",
 	} {
 		text, err := os.ReadFile("testdata/" + name + ".json")
 		if err != nil {
@@ -106,6 +136,12 @@ func TestEveryMemberIsInAnExample(t *testing.T) {
 		}
 		for i := range typ.NumField() {
 			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if name == "" { // its members stand beside the others
+				if typ.Field(i).Anonymous {
+					walk(typ.Field(i).Type)
+				}
+				continue
+			}
 			if !bytes.Contains(seen, []byte(`"`+name+`"`)) {
 				t.Errorf("%s.%s stands in no example", typ.Name(), name)
 			}
@@ -114,6 +150,38 @@ func TestEveryMemberIsInAnExample(t *testing.T) {
 	}
 	walk(reflect.TypeFor[ReserveFundsRequest]())
 	walk(reflect.TypeFor[ReserveFundsResponse]())
+	walk(reflect.TypeFor[AsynchronousRefundRequest]())
+	walk(reflect.TypeFor[VerifyCardWithMinimumReservationRequest]())
+	walk(reflect.TypeFor[VerifyCardWithMinimumReservationResponse]())
+	walk(reflect.TypeFor[DefendChargebackRequest]())
+	walk(reflect.TypeFor[VerifyCardWithZeroAmountRequest]())
+	walk(reflect.TypeFor[VerifyCardWithZeroAmountResponse]())
+	walk(reflect.TypeFor[RefundResultNotification]())
+	walk(reflect.TypeFor[ReverseRefundNotification]())
+	walk(reflect.TypeFor[InquiryNotification]())
+	walk(reflect.TypeFor[ChargebackNotification]())
+	walk(reflect.TypeFor[ChargebackReversedNotification]())
+	walk(reflect.TypeFor[FraudNotification]())
+	walk(reflect.TypeFor[SettlementNotification]())
+	walk(reflect.TypeFor[SetAcquirerReferenceNumberForCaptureNotification]())
+}
+
+func TestNotificationResultIsReadInBothShapes(t *testing.T) {
+	for text, want := range map[string]NotificationResult{
+		`"SUCCESS"`: "SUCCESS", `{"success":{}}`: "SUCCESS", `{"accepted":{}}`: "SUCCESS", `"REFUSED"`: "REFUSED",
+		`{"refused":{"why":1}}`: "refused",
+	} {
+		var got NotificationResult
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{`5`, `{}`, `{"success":{},"refused":{}}`, `["SUCCESS"]`, `true`} {
+		var got NotificationResult
+		if err := json.Unmarshal([]byte(text), &got); err == nil {
+			t.Errorf("%s: got %q, want an error", text, got)
+		}
+	}
 }
 
 func TestResponseCodeIsReadInBothShapes(t *testing.T) {
@@ -166,6 +234,43 @@ func TestNothingPrintsASecret(t *testing.T) {
 					t.Errorf("%s: %d characters of a secret were printed", name, len(secret))
 				}
 			}
+		}
+	}
+}
+
+func TestNothingPrintsASecretOfACheckATokenOrADefence(t *testing.T) {
+	var token ReserveFundsRequest
+	var whole edits
+	if err := json.Unmarshal(golden(t, "p1-token"), &whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := gsp.Decode(edited(t, "p1-request", edits{"accountDetails": whole}), &token); err != nil {
+		t.Fatal(err)
+	}
+	var hold VerifyCardWithMinimumReservationRequest
+	var check VerifyCardWithZeroAmountRequest
+	var defence DefendChargebackRequest
+	for name, into := range map[string]any{"p5-request": &hold, "p8-full": &check, "p6-request": &defence} {
+		if err := gsp.Decode(golden(t, name), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, err1 := korea.reserveAsk(token)
+	second, err2 := korea.verifyHoldAsk(hold)
+	third, err3 := korea.checkAsk(check)
+	if err1 != nil || err2 != nil || err3 != nil {
+		t.Fatal(err1, err2, err3)
+	}
+	printed := prints([]any{
+		token, *token.AccountDetails.PaymentToken, hold, *hold.Card, check, hold.HolderData, check.HolderData, defence,
+		*defence.DefenseMaterialDocument, first.Order, second.Order, third.Order, first.Order.Token,
+	})
+	for _, secret := range []string{
+		"5555555555554444", "AgAAAAAABk4DWZ4C28yUQAAAAAA=", "SEO JIHUN", "4111111111111111", "HANBIT TRADING", "1234567891", ci, "1991-04-17",
+		"910417", "4242424242424242", "JVBERi0xLjcKJcK1wrYKCg",
+	} {
+		if strings.Contains(printed, secret) || strings.Contains(printed, fmt.Sprintf("%x", secret)) {
+			t.Errorf("%d characters of a secret were printed", len(secret))
 		}
 	}
 }
