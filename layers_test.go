@@ -18,6 +18,7 @@ var layers = map[string][]string{
 	"crash":            {},
 	"queue":            {"clock"},
 	"vault":            {},
+	"drop":             {},
 	"seal":             {},
 	"engine":           {"core", "clock", "crash", "queue"},
 	"store":            {"engine", "core", "crash"},
@@ -26,7 +27,7 @@ var layers = map[string][]string{
 	"rail":             {"rail", "engine", "core"},
 	"rail/iso8583":     {"engine", "core"},
 	"rail/iso8583/sim": {"rail/iso8583"}, // the dialect and nothing else, so that client and host cannot share a mistake
-	"platform":         {"protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
+	"platform":         {"drop", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
 	"fsck":             {"core", "vault"}, // an independent reader: never the code that wrote what it reads
 	"sandbox":          {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
 	"bench":            {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
@@ -39,6 +40,7 @@ var layers = map[string][]string{
 	"core/fault":       {},
 	"core/ledger":      {"core/money"},
 	"core/payment":     {"core"},
+	"core/settlement":  {"core"},
 	"store/storetest":  {"store", "engine", "core"},
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"naru/core/money"
+	"naru/core/settlement"
 	"naru/engine"
 	"naru/protocol/gsp/koreacards"
 	"naru/rail/iso8583"
@@ -69,6 +70,19 @@ type GSP struct {
 	BodyLimit     int64             `toml:"body_limit"`
 	Failures      int               `toml:"max_failures"` // unreadable or unsigned messages a second from one address; 40
 	RawScope      string            `toml:"raw_scope"`    // scope of rawResult in what we tell Google; Iso8583Code
+	Settlements   Drop              `toml:"settlements"`  // where settlement files go, for accounts that settle by file
+}
+
+// Drop is where files go: a folder, or an SFTP server that we know by its key.
+type Drop struct {
+	Folder  string           `toml:"folder"`
+	SFTP    string           `toml:"sftp"`     // host:port
+	User    string           `toml:"user"`     // on that server
+	Key     string           `toml:"key"`      // file with our private key
+	HostKey string           `toml:"host_key"` // file with the server's public key, one line as ssh-keyscan prints it without the host's name
+	Dir     string           `toml:"dir"`      // on that server
+	Name    string           `toml:"name"`     // pattern of file names; Google's own where empty
+	Timeout iso8583.Duration `toml:"timeout"`  // for one file; 1m
 }
 
 // Admin is the operators' listener: /livez, /readyz, /metrics.
@@ -86,7 +100,19 @@ type Acquirer struct {
 	City        string      `toml:"city"`         // where the merchant is (DE43)
 	Country     string      `toml:"country"`      // alpha-2; KR
 	CountryCode string      `toml:"country_code"` // ISO 3166 numeric (DE19); 410
+	TimeZone    string      `toml:"time_zone"`    // of its business day; Asia/Seoul
+	DayTotals   bool        `toml:"day_totals"`   // compare the totals of every business day with the host (0500)
+	Files       Files       `toml:"files"`
 	TLS         iso8583.TLS `toml:"tls"`
+}
+
+// Files is the exchange of files with an acquirer: settlements and disputes from it, captures to it.
+type Files struct {
+	Acquirer     string           `toml:"acquirer"`      // how it calls itself in file names, such as ACQ0001
+	Inbox        string           `toml:"inbox"`         // folder where its files arrive
+	Outbox       string           `toml:"outbox"`        // folder where it takes ours from
+	Scan         iso8583.Duration `toml:"scan"`          // how often the inbox is looked at; 2s
+	CaptureEvery iso8583.Duration `toml:"capture_every"` // how often a capture file is made where the profile captures by file; 1h
 }
 
 // Account is one payment integrator account (PIAID).
@@ -100,6 +126,41 @@ type Account struct {
 	MCC        string             `toml:"mcc"`
 	TimeZone   string             `toml:"time_zone"` // of its business day; Asia/Seoul
 	Korea      koreacards.Profile `toml:"korea_cards"`
+
+	RefundWindow  iso8583.Duration `toml:"refund_window"`  // after a capture; 8760h
+	DisputeWindow iso8583.Duration `toml:"dispute_window"` // after a capture; 12960h. When both are over the card is erased
+	VerifyHold    iso8583.Duration `toml:"verify_hold"`    // until a card check's hold is let go that nobody cancelled; 24h
+	DisputeWait   iso8583.Duration `toml:"dispute_wait"`   // after evidence, until a chargeback counts as lost; 1800h
+	Settle        Settle           `toml:"settle"`
+	Fees          Fees             `toml:"fees"`
+}
+
+// Settle is how an account settles with Google.
+type Settle struct {
+	By        engine.SettleBy `toml:"by"`              // notification or file; never where empty
+	SkipEmpty bool            `toml:"skip_empty_days"` // a day without events makes no settlement
+	PartSize  int             `toml:"part_size"`       // events in one notification at most; 1000
+	NoARN     bool            `toml:"no_arn"`          // Google does not offer the calls for acquirer reference numbers
+}
+
+// Fees is what the contract with Google lets us charge. Rates are hundredths of a percent, the rest minor units.
+type Fees struct {
+	CaptureRate       int64 `toml:"capture_rate"`
+	Capture           int64 `toml:"capture"`
+	Refund            int64 `toml:"refund"`
+	Chargeback        int64 `toml:"chargeback"`
+	Reservation       int64 `toml:"reservation"` // on holds that never became payments, and on card checks
+	VATRate           int64 `toml:"vat_rate"`
+	ReturnOnRefund    bool  `toml:"return_on_refund"`
+	PassAcquirerFees  bool  `toml:"pass_acquirer_fees"`
+	PassAcquirerFixes bool  `toml:"pass_acquirer_adjustments"`
+}
+
+func (f Fees) terms() settlement.Terms {
+	return settlement.Terms{
+		CaptureBP: f.CaptureRate, CaptureFixed: f.Capture, RefundFixed: f.Refund, DisputeFixed: f.Chargeback, ReserveFixed: f.Reservation,
+		VATBP: f.VATRate, ReturnFee: f.ReturnOnRefund, PassFeesOn: f.PassAcquirerFees, PassAdjustsOn: f.PassAcquirerFixes,
+	}
 }
 
 // Load reads a configuration file and reports every problem in it at once.
@@ -145,6 +206,7 @@ var (
 	terminalID = regexp.MustCompile(`^[\x20-\x7e]{8}$`)
 	merchantID = regexp.MustCompile(`^[\x20-\x7e]{15}$`)
 	mcc        = regexp.MustCompile(`^\d{4}$`)
+	fileID     = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 )
 
 func (c Config) check() error {
@@ -208,8 +270,18 @@ func (c Config) check() error {
 		for _, to := range a.Addresses {
 			address(name+": address", to)
 		}
-		if _, err := c.profile(a); err != nil {
+		profile, err := c.profile(a)
+		if err != nil {
 			refuse("%s: %w", name, err)
+		}
+		if _, err := zone(a.TimeZone); err != nil {
+			refuse("%s: time_zone %q is unknown", name, a.TimeZone)
+		}
+		switch f := a.Files; {
+		case f == Files{} && profile.CaptureMode == "file":
+			refuse("%s: its profile captures by file: files is missing", name)
+		case f != Files{} && (!fileID.MatchString(f.Acquirer) || f.Inbox == "" || f.Outbox == ""):
+			refuse("%s: files: acquirer (letters and digits), inbox and outbox are needed", name)
 		}
 		if err := a.contract().Validate(); err != nil {
 			refuse("%s: %w", name, err)
@@ -262,6 +334,31 @@ func (c Config) check() error {
 		if err := a.Korea.Check(); err != nil {
 			refuse("%s: korea_cards: %w", name, err)
 		}
+		for key, d := range map[string]iso8583.Duration{
+			"refund_window": a.RefundWindow, "dispute_window": a.DisputeWindow, "verify_hold": a.VerifyHold, "dispute_wait": a.DisputeWait,
+		} {
+			if d.Duration < 0 {
+				refuse("%s: %s is less than nothing", name, key)
+			}
+		}
+		oneOf(name+": settle.by", string(a.Settle.By), string(engine.SettleNever), string(engine.SettleByNotice), string(engine.SettleByFile))
+		if a.Settle.PartSize < 0 {
+			refuse("%s: settle.part_size is less than nothing", name)
+		}
+		if a.Settle.By == engine.SettleByFile && c.GSP.Settlements == (Drop{}) {
+			refuse("%s: it settles by file, and gsp.settlements says nowhere", name)
+		}
+		if err := a.Fees.terms().Check(); err != nil {
+			refuse("%s: fees: %w", name, err)
+		}
+	}
+	if d := c.GSP.Settlements; d != (Drop{}) {
+		if (d.Folder == "") == (d.SFTP == "") {
+			refuse("gsp.settlements: folder or sftp, one of them")
+		}
+		if d.SFTP != "" && (d.User == "" || d.Key == "" || d.HostKey == "") {
+			refuse("gsp.settlements: sftp needs user, key and host_key")
+		}
 	}
 	return errors.Join(problems...)
 }
@@ -292,18 +389,18 @@ func (a Acquirer) contract() iso8583.Contract {
 	}
 }
 
-func (a Account) location() (*time.Location, error) {
-	if a.TimeZone == "" {
-		return time.LoadLocation("Asia/Seoul")
-	}
-	return time.LoadLocation(a.TimeZone)
-}
+func (a Account) location() (*time.Location, error) { return zone(a.TimeZone) }
+
+func zone(name string) (*time.Location, error) { return time.LoadLocation(cmp.Or(name, "Asia/Seoul")) }
 
 // account is the engine's view of an account.
 func (a Account) account() engine.Account {
 	in, _ := a.location() // checked
 	out := engine.Account{
 		ID: a.ID, APIs: a.APIs, Acquirer: a.Acquirer, Terminals: a.Terminals, Merchant: a.Merchant, MCC: a.MCC, Location: in,
+		RefundWindow: a.RefundWindow.Duration, DisputeWindow: a.DisputeWindow.Duration, VerifyHold: a.VerifyHold.Duration,
+		DisputeWait: a.DisputeWait.Duration, Terms: a.Fees.terms(), SettleBy: a.Settle.By, SkipEmptyDays: a.Settle.SkipEmpty,
+		PartSize: a.Settle.PartSize, NoARN: a.Settle.NoARN,
 	}
 	for _, code := range a.Currencies {
 		out.Currencies = append(out.Currencies, money.Of(code))

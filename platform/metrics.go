@@ -149,6 +149,7 @@ func (p *Platform) admin() http.Handler {
 		mux.Handle("GET /debug/pprof/allocs", pprof.Handler("allocs"))
 		mux.Handle("GET /debug/pprof/heap", pprof.Handler("heap"))
 	}
+	p.cases(mux)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }

@@ -14,12 +14,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"naru/clock"
 	"naru/crash"
+	"naru/drop"
 	"naru/engine"
 	"naru/outbox"
 	"naru/protocol/gsp"
@@ -44,14 +46,16 @@ type Platform struct {
 	GSPAddr   string // where Google reaches us
 	AdminAddr string
 
-	box     *seal.Box
-	metrics *metrics
-	links   map[string]*iso8583.Acquirer
-	gsp     *gsp.Server
-	client  *gsp.Client
-	log     *slog.Logger
-	sandbox bool
-	done    chan error
+	box       *seal.Box
+	documents *seal.Box // opens larger messages, with the same keys
+	metrics   *metrics
+	links     map[string]*iso8583.Acquirer
+	gsp       *gsp.Server
+	client    *gsp.Client
+	notifier  *koreacards.Notifier
+	log       *slog.Logger
+	sandbox   bool
+	done      chan error
 }
 
 // Start runs the integrator until ctx ends. When it returns without an error, everything abandoned by an earlier process has been given up,
@@ -83,15 +87,21 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	p.metrics.registry.MustRegister(backlog{p.Store, w.Clock.Now})
 
 	// The rails.
-	links, watched := map[string]engine.Link{}, rails(nil)
+	links, watched, exchanges := map[string]engine.Link{}, rails(nil), []*exchange(nil)
 	for _, a := range c.Acquirers {
 		profile, err := c.profile(a)
 		if err != nil {
 			return fail(err)
 		}
 		counters := &iso8583.Counters{}
+		zone, err := zone(a.TimeZone)
+		if err != nil {
+			return fail(err)
+		}
 		link, err := iso8583.NewAcquirer(iso8583.LinkConfig{
-			Profile: profile, Now: w.Clock.Now, Jitter: rand.Float64, Log: w.Log.With("acquirer", a.Name), Counters: counters,
+			Profile: profile, Now: w.Clock.Now, Jitter: rand.Float64, Log: w.Log.With("acquirer", a.Name), Counters: counters, Zone: zone,
+			Cutover:  func(day string) { p.Engine.DayEnded(a.Name, day) },
+			Disputed: disputed(&p.Engine, a.Name),
 			Late: func(m *iso8583.Message) { // what it approved is being reversed already (rails §1.11 T1)
 				w.Log.Warn("an answer came that nobody waits for", "acquirer", a.Name, "message", m)
 			},
@@ -101,7 +111,26 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		}
 		p.links[a.Name] = link
 		watched = append(watched, rail{a.Name, link, counters})
-		links[a.Name] = engine.Link{Rail: link, Backoff: plain(profile.SAF.Backoff), Alarms: plain(profile.SAF.Alarms), Overtaken: profile.SAF.Overtaken.Duration}
+		behind := engine.Link{
+			Rail: link, Backoff: plain(profile.SAF.Backoff), Alarms: plain(profile.SAF.Alarms), Overtaken: profile.SAF.Overtaken.Duration,
+			Totals: a.DayTotals, Zone: zone, FileEvery: a.Files.CaptureEvery.Duration,
+		}
+		if f := a.Files; f != (Files{}) {
+			x := &exchange{
+				acquirer: a.Name, id: f.Acquirer, zone: zone, inbox: c.file(f.Inbox), outbox: drop.Folder(c.file(f.Outbox)),
+				every: cmp.Or(f.Scan.Duration, 2*time.Second), log: w.Log.With("acquirer", a.Name),
+			}
+			for _, own := range c.Accounts {
+				if own.Acquirer == a.Name {
+					x.merchants = append(x.merchants, strings.TrimSpace(own.Merchant))
+				}
+			}
+			if err := os.MkdirAll(c.file(f.Outbox), 0o700); err != nil {
+				return fail(err)
+			}
+			behind.Files, exchanges = x, append(exchanges, x)
+		}
+		links[a.Name] = behind
 	}
 
 	p.metrics.registry.MustRegister(watched)
@@ -121,6 +150,9 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if _, err := p.Engine.Recover(ctx); err != nil { // before the first request
 		return fail(err)
 	}
+	for _, x := range exchanges {
+		x.engine = p.Engine
+	}
 
 	// What Google calls.
 	own, err := seal.LoadLockedRing(c.file(c.GSP.OwnKeys), c.file(c.GSP.Passphrase))
@@ -131,10 +163,12 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if err != nil {
 		return fail(err)
 	}
-	p.box, err = seal.NewBox(seal.Config{
-		Own: own, Peer: peer, Refused: p.metrics.Refused, Armor: c.GSP.Armor, AllowNoIntegrity: c.GSP.NoIntegrity,
-	})
-	if err != nil {
+	boxed := seal.Config{Own: own, Peer: peer, Refused: p.metrics.Refused, Armor: c.GSP.Armor, AllowNoIntegrity: c.GSP.NoIntegrity}
+	if p.box, err = seal.NewBox(boxed); err != nil {
+		return fail(err)
+	}
+	boxed.Limits = seal.Limits{Wire: 32 << 20, Plain: 24 << 20} // for documents: 16 MiB and what base64 adds (design §3.10)
+	if p.documents, err = seal.NewBox(boxed); err != nil {
 		return fail(err)
 	}
 	service, err := koreacards.NewService(p.Engine, korea)
@@ -142,7 +176,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		return fail(err)
 	}
 	p.gsp = gsp.NewServer(gsp.Config{
-		Environment: c.Environment, ServerMessage: c.GSP.ServerMessage, BasePath: c.GSP.BasePath, Box: p.box, Idempotency: p.Engine,
+		Environment: c.Environment, ServerMessage: c.GSP.ServerMessage, BasePath: c.GSP.BasePath, Box: p.box, LargeBox: p.documents, Idempotency: p.Engine,
 		Accounts: p.Engine, Now: time.Now, Business: w.Clock.Now, Log: w.Log, Meter: p.metrics, Deadline: c.GSP.Deadline.Duration,
 		BodyLimit: c.GSP.BodyLimit, MaxCalls: c.GSP.MaxCalls, Failures: c.GSP.Failures,
 	})
@@ -156,13 +190,27 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if p.client, err = gsp.NewClient(gsp.ClientConfig{Base: c.GSP.GoogleBase, Box: p.box, Now: time.Now, Roots: roots}); err != nil {
 		return fail(err)
 	}
-	notifier, err := koreacards.NewNotifier(p.client, c.GSP.Paths, c.GSP.RawScope)
+	p.notifier, err = koreacards.NewNotifier(koreacards.NotifierConfig{
+		Client: p.client, Settlements: settlements{p.Store}, Profiles: korea, Paths: c.GSP.Paths, Network: c.GSP.RawScope,
+	})
 	if err != nil {
 		return fail(err)
 	}
 	owed := &outbox.Worker{
 		Queue: p.Store, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices, Lanes: 16,
-		Senders: map[engine.NoticeKind]outbox.Sender{engine.CaptureResult: google{notifier}, engine.CancelResult: google{notifier}},
+		Senders: map[engine.NoticeKind]outbox.Sender{},
+	}
+	for _, kind := range engine.NoticeKinds {
+		if kind != engine.SettlementFile {
+			owed.Senders[kind] = google{p.notifier}
+		}
+	}
+	if c.GSP.Settlements != (Drop{}) {
+		place, err := c.drop(c.GSP.Settlements)
+		if err != nil {
+			return fail(err)
+		}
+		owed.Senders[engine.SettlementFile] = files{settlements{p.Store}, p.box, place, c.GSP.Settlements.Name, w.Log}
 	}
 
 	// The listeners.
@@ -185,6 +233,10 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	}
 	workers := []func(context.Context) error{
 		p.Engine.Forward, p.Engine.Expire, p.Engine.KeepRecovering, p.Engine.Checkpoint, owed.Run, p.reloadKeys,
+		p.Engine.Contest, p.Engine.Erase, p.Engine.Settle, p.Engine.Totals, p.Engine.Batch,
+	}
+	for _, x := range exchanges {
+		workers = append(workers, x.Run)
 	}
 	for _, l := range p.links {
 		workers = append(workers, l.Run)
@@ -257,7 +309,7 @@ func (p *Platform) reloadKeys(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if err := p.box.Reload(); err != nil {
+			if err := errors.Join(p.box.Reload(), p.documents.Reload()); err != nil {
 				p.log.Error("the key folders cannot be read; the keys stay as they were", "error", err)
 			}
 		}

@@ -16,6 +16,8 @@ import (
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the integrator from a configuration file."`
 	Sandbox sandboxCmd `cmd:"" help:"Run the integrator with simulated Google and acquirer around it, and play a payment."`
+	Cases   casesCmd   `cmd:"" help:"What waits for a person: list, close, send again, read evidence, note a payment."`
+	Echo    echoCmd    `cmd:"" help:"Ask Google's echo for an account: do address, keys and account fit?"`
 	Fsck    fsckCmd    `cmd:"" help:"Check a database independently: books, journal, states, what is owed, card secrets."`
 	Keys    keysCmd    `cmd:"" help:"Make, list, import, export OpenPGP keys and change their state."`
 	Bench   benchCmd   `cmd:"" help:"Measure this build against the cost of its cryptography."`

@@ -1,0 +1,129 @@
+package platform
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"naru/core/fault"
+	"naru/engine"
+)
+
+// caseJSON is a case as the operators' listener shows it.
+type caseJSON struct {
+	ID       string     `json:"id"`
+	Kind     string     `json:"kind"`
+	Payment  string     `json:"payment,omitempty"`
+	Subject  string     `json:"subject,omitempty"` // what can be sent again: advice/… or notice/…
+	Detail   string     `json:"detail"`
+	At       time.Time  `json:"at"`
+	ClosedAt *time.Time `json:"closed_at,omitempty"`
+	Note     string     `json:"note,omitempty"`
+}
+
+// cases is what operators do about what only a person can resolve, until there is a console. The listener is the operators' own (loopback
+// unless told otherwise); a page in a browser, which says where it comes from, is refused.
+//
+//	GET  /cases?all=1                          the open ones, or all
+//	POST /cases/close   {"id", "note"}         seen to
+//	POST /cases/resume  {"id", "note"}         what it is about is sent again
+//	GET  /evidence?id=                         a document that defends against a dispute, in clear
+//	POST /settlements/paid {"id", "reference"} the money of a settlement moved
+//	POST /echo          {"id"}                 Google's echo for an account: do keys, address and account fit?
+func (p *Platform) cases(mux *http.ServeMux) {
+	mux.HandleFunc("GET /cases", func(w http.ResponseWriter, r *http.Request) {
+		list, err := p.Engine.ListCases(r.Context(), r.FormValue("all") == "", 1000)
+		if err != nil {
+			tell(w, err)
+			return
+		}
+		out := []caseJSON{}
+		for _, c := range list {
+			one := caseJSON{ID: c.ID, Kind: c.Kind, Payment: c.Payment, Subject: c.Subject, Detail: c.Detail, At: c.At, Note: c.Note}
+			if !c.ClosedAt.IsZero() {
+				one.ClosedAt = &c.ClosedAt
+			}
+			out = append(out, one)
+		}
+		say(w, http.StatusOK, out)
+	})
+	mux.HandleFunc("POST /cases/close", do(func(r *http.Request, in command) error {
+		return p.Engine.CloseCase(r.Context(), in.ID, in.Note)
+	}))
+	mux.HandleFunc("POST /cases/resume", do(func(r *http.Request, in command) error {
+		return p.Engine.ResumeCase(r.Context(), in.ID, in.Note)
+	}))
+	mux.HandleFunc("POST /settlements/paid", do(func(r *http.Request, in command) error {
+		return p.Engine.PaySettlement(r.Context(), in.ID, in.Reference, "operator")
+	}))
+	mux.HandleFunc("POST /echo", do(func(r *http.Request, in command) error {
+		if _, ok := p.Engine.Account(in.ID); !ok {
+			return engine.ErrNotFound
+		}
+		if _, err := p.notifier.Echo(r.Context(), in.ID, "hello from naru"); err != nil {
+			return fault.Wrap(fault.Precondition, err, err.Error())
+		}
+		return nil
+	}))
+	mux.HandleFunc("GET /evidence", func(w http.ResponseWriter, r *http.Request) {
+		v, err := p.Engine.Document(r.Context(), r.FormValue("id"))
+		if err != nil {
+			tell(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/pdf")
+		w.Header().Set("Content-Disposition", `attachment; filename="evidence.pdf"`)
+		w.Header().Set("Content-Length", strconv.Itoa(len(v.Document)))
+		_, _ = w.Write(v.Document)
+	})
+}
+
+// command is what an operator says.
+type command struct {
+	ID        string `json:"id"`
+	Note      string `json:"note"`
+	Reference string `json:"reference"`
+}
+
+func do(what func(*http.Request, command) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var in command
+		d := json.NewDecoder(io.LimitReader(r.Body, 64<<10))
+		d.DisallowUnknownFields()
+		if len(r.Header["Origin"]) > 0 {
+			say(w, http.StatusForbidden, map[string]string{"error": "this listener does not talk to web pages"})
+			return
+		}
+		if err := d.Decode(&in); err != nil || in.ID == "" {
+			say(w, http.StatusBadRequest, map[string]string{"error": `say {"id": "...", "note": "..."}`})
+			return
+		}
+		if err := what(r, in); err != nil {
+			tell(w, err)
+			return
+		}
+		say(w, http.StatusOK, map[string]bool{"done": true})
+	}
+}
+
+// tell says what is wrong without saying what failed inside.
+func tell(w http.ResponseWriter, err error) {
+	kind, public := fault.Of(err)
+	switch {
+	case errors.Is(err, engine.ErrNotFound):
+		say(w, http.StatusNotFound, map[string]string{"error": "there is no such thing"})
+	case kind == fault.Precondition || kind == fault.Invalid:
+		say(w, http.StatusConflict, map[string]string{"error": public})
+	default:
+		say(w, http.StatusInternalServerError, map[string]string{"error": "it did not work; the log says why"})
+	}
+}
+
+func say(w http.ResponseWriter, status int, what any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(what)
+}
