@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,6 +16,8 @@ import (
 //
 //	POST   /send      an Order; answers [{status, body}], one a copy
 //	GET    /received  [{at, method, piaid, body}], decrypted, oldest first
+//	GET    /settlements  what we were told of settlements, by notification and by file, oldest first
+//	GET    /files     the settlement files that were uploaded and what is wrong with them, oldest first
 //	GET    /faults    the rules there are
 //	POST   /faults    adds a rule {"method", "action", "times"}; a list replaces all rules, the empty one clears them
 //	DELETE /faults    clears them
@@ -26,6 +29,10 @@ func (g *Google) Control() http.Handler {
 		list := append([]Received{}, g.record.received...)
 		g.mu.Unlock()
 		respond(w, http.StatusOK, list)
+	})
+	mux.HandleFunc("GET /settlements", func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, g.statements()) })
+	mux.HandleFunc("GET /files", func(w http.ResponseWriter, _ *http.Request) {
+		respond(w, http.StatusOK, append([]SettlementFile{}, g.Files()...))
 	})
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, g.faultRules()) })
 	mux.HandleFunc("POST /faults", g.controlFaults)
@@ -40,7 +47,7 @@ func (g *Google) Control() http.Handler {
 
 func (g *Google) controlSend(w http.ResponseWriter, r *http.Request) {
 	var o Order
-	if !read(w, r, &o) {
+	if !read(w, r, &o, maxOrder) {
 		return
 	}
 	answers, err := g.Send(r.Context(), o)
@@ -53,7 +60,7 @@ func (g *Google) controlSend(w http.ResponseWriter, r *http.Request) {
 
 func (g *Google) controlFaults(w http.ResponseWriter, r *http.Request) {
 	var text jsontext.Value
-	if !read(w, r, &text) {
+	if !read(w, r, &text, maxBody) {
 		return
 	}
 	var add []*rule
@@ -94,13 +101,40 @@ func (g *Google) faultRules() []rule {
 	return list
 }
 
+// statementView is a settlement as the control port shows it.
+type statementView struct {
+	At       time.Time      `json:"at"`
+	Channel  string         `json:"channel"`
+	Account  string         `json:"piaid"`
+	ID       string         `json:"settlement_id"`
+	Currency string         `json:"currency"`
+	Amount   int64          `json:"amount_micros"`
+	Events   map[string]int `json:"events"` // by kind
+	Complete bool           `json:"complete"`
+	Problems []string       `json:"problems"`
+}
+
+func (g *Google) statements() []statementView {
+	list := []statementView{}
+	for _, s := range g.Settlements() {
+		events := map[string]int{}
+		for _, e := range s.Events {
+			events[e.Kind]++
+		}
+		list = append(list, statementView{
+			s.At, s.Channel, s.Account, s.ID, s.Currency, s.AmountMicros, events, s.Complete, append([]string{}, s.Problems...),
+		})
+	}
+	return list
+}
+
 type problem struct {
 	Error string `json:"error"`
 }
 
 // read decodes strictly: a member that is not known is a mistake that would otherwise do nothing.
-func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+func read(w http.ResponseWriter, r *http.Request, into any, limit int64) bool {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
 		err = json.Unmarshal(bytes.TrimSpace(body), into, json.RejectUnknownMembers(true))
 	}

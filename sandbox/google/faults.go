@@ -28,8 +28,9 @@ var faults = map[string]func(*visit){
 	"500":                func(v *visit) { v.raw(http.StatusInternalServerError, "", nil) },
 	"503":                func(v *visit) { v.raw(http.StatusServiceUnavailable, "", nil) },
 	"404-empty":          func(v *visit) { v.raw(http.StatusNotFound, "", nil) },
+	"not-offered":        func(v *visit) { v.raw(http.StatusNotFound, "", nil) }, // how a method looks that we do not host (Korea §1.3)
 	"generic-text":       (*visit).generic,
-	"invalid-identifier": func(v *visit) { v.answer(refuse(http.StatusNotFound, "INVALID_IDENTIFIER", "unknown "+v.what.subject)) },
+	"invalid-identifier": func(v *visit) { v.answer(unknown(v.what.subject)) },
 	// the message is taken, the answer is late or lost or wrong
 	"delay":           (*visit).delay,
 	"drop-answer":     func(v *visit) { _, _ = v.judge(); panic(http.ErrAbortHandler) },

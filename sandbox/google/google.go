@@ -1,7 +1,9 @@
 // Package google plays Google towards an integrator: it sends what Google sends, hosts what Google hosts, and keeps its own record.
 //
-//	Send ──seal, HTTPS──▶ the integrator ──▶ its answer, verified ──▶ Exchange   (send.go)
-//	the integrator ──HTTPS──▶ open, check, judge ──▶ Received, Verdict           (serve.go; faults.go meddles)
+//	Send ──seal, HTTPS──▶ the integrator ──▶ its answer, verified ──▶ Exchange                     (send.go)
+//	the integrator ──HTTPS──▶ open, check ──▶ Received    (serve.go; faults.go meddles)
+//	                             └─▶ judge ──▶ Verdict, Reversal, Dispute, ARN, Settlement         (methods.go, settle.go)
+//	the integrator ──SFTP──▶ open, check, judge ──▶ SettlementFile, Settlement                     (files.go)
 //
 // It is a peer, not a part: it knows the integrator's address, certificate authority and public key, and shares nothing else with it.
 // Its record (record.go) is one side of the comparison in package sandbox and holds no card data. When nobody answers, it knows nothing:
@@ -16,7 +18,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type Config struct {
 	Business   func() time.Time // business time: when the record says that something happened
 	Seed       int64            // of the request ids we make up
 	File       string           // the record on disk; "" keeps it in memory
+	Files      string           // the folder of uploaded settlement files; "" is a temporary one of each ServeFiles
 	Log        *slog.Logger
 }
 
@@ -42,15 +44,16 @@ type Config struct {
 type Google struct {
 	cfg      Config
 	box      *seal.Box
+	files    *seal.Box                 // opens what is uploaded, which may be larger than a message
 	stranger func() (*seal.Box, error) // signs with a key that nobody knows
 	http     *http.Client
 
 	mu     sync.Mutex
 	record record
 	file   *file
-	asked  map[key]string // the method of every request id we used, from before it left
-	run    int            // how often this Google was started on its file
-	serial int            // of request ids in this run
+	asked  map[key]Exchange // what every request id we used stands for, from before it left
+	run    int              // how often this Google was started on its file
+	serial int              // of request ids in this run
 	rules  []*rule
 }
 
@@ -67,8 +70,14 @@ func New(cfg Config) (*Google, error) {
 	if err != nil {
 		return nil, fmt.Errorf("google: %w", err)
 	}
+	files, err := seal.NewBox(seal.Config{
+		Own: cfg.Keys, Peer: cfg.Peer, Now: cfg.Now, Limits: seal.Limits{Wire: 2 * maxFile, Plain: maxFile},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("google: %w", err)
+	}
 	g := &Google{
-		cfg: cfg, box: box, record: newRecord(), asked: map[key]string{},
+		cfg: cfg, box: box, files: files, record: newRecord(), asked: map[key]Exchange{},
 		http: &http.Client{
 			Timeout:       patience,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -110,11 +119,4 @@ func (g *Google) Close() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.file.close()
-}
-
-// Record is what was sent with what came back, and every verdict, oldest first.
-func (g *Google) Record() ([]Exchange, []Verdict) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.record.exchanges), slices.Clone(g.record.verdicts)
 }

@@ -128,16 +128,24 @@ func (s *side) tell(path, message string) string {
 		Header struct {
 			At jsontext.Value `json:"responseTimestamp"`
 		} `json:"responseHeader"`
-		Result string `json:"result"`
-		Code   string `json:"errorResponseCode"`
-		Echo   string `json:"clientMessage"`
+		Result jsontext.Value `json:"result"`
+		Code   string         `json:"errorResponseCode"`
+		Newer  jsontext.Value `json:"errorResponseResult"`
+		Echo   string         `json:"clientMessage"`
 	}
 	must(s.t, json.Unmarshal(opened.Plain, &in))
 	late := ""
+	if newer := in.Newer != nil || in.Result.Kind() == '{'; newer != (in.Header.At.Kind() == '{') {
+		late = " of two generations"
+	}
 	if at, err := millis(in.Header.At); err != nil || !fresh(at, time.Now()) {
 		late = " stale"
 	}
-	return fmt.Sprintf("%d %s%s%s%s", status, in.Result, in.Code, in.Echo, late)
+	said := text(in.Result) + in.Code + in.Echo + string(in.Newer)
+	if in.Result.Kind() == '{' {
+		said = string(in.Result)
+	}
+	return fmt.Sprintf("%d %s%s", status, said, late)
 }
 
 // notice is a message of the integrator; changes replace members of the top level, "-" leaves one out.
@@ -181,7 +189,7 @@ func with(members map[string]string, name, value string) map[string]string {
 
 func TestNotifications(t *testing.T) {
 	s := meet(t, "", func(http.ResponseWriter, *http.Request) {})
-	s.google.ask(key{piaid, "our-cancel"}, "asynchronousCancelFundsReservation")
+	s.google.ask(Exchange{Account: piaid, RequestID: "our-cancel", Method: "asynchronousCancelFundsReservation"})
 	now := func(ms int64) string { return strconv.FormatInt(time.Now().UnixMilli()+ms, 10) }
 	const version = `"protocolVersion":{"major":1,"minor":9,"revision":9}`
 	for _, c := range []struct{ why, path, message, want string }{
@@ -306,6 +314,7 @@ func TestFaults(t *testing.T) {
 		{"500", "500 unsealed 0 bytes", false},
 		{"503", "503 unsealed 0 bytes", false},
 		{"404-empty", "404 unsealed 0 bytes", false},
+		{"not offered", "404 unsealed 0 bytes", false},
 		{"generic text", "404 unsealed 43 bytes", false},
 		{"INVALID_IDENTIFIER", "404 INVALID_IDENTIFIER", false},
 		{"delay", "200 SUCCESS", true},

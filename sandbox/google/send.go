@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,12 +20,38 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// hosted is what the integrator hosts for us, by method and message generation (Korea §1.2; gsp-core §0).
-var hosted = map[string]map[string]string{
-	"echo":                                {"A": "/v1/echo", "B": "/v2/echo"},
-	"reserveFunds":                        {"A": "/v1/payment-integrator-korea-cards-api/reserveFunds"},
-	"asynchronousCaptureFundsReservation": {"A": "/v1/payment-integrator-korea-cards-api/asynchronousCaptureFundsReservation"},
-	"asynchronousCancelFundsReservation":  {"A": "/v1/payment-integrator-korea-cards-api/asynchronousCancelFundsReservation"},
+// hosted is what the integrator hosts for us (Korea §1.2), and which members of a request the record keeps. What is not named here, cards
+// and documents above all, is not kept.
+var hosted = map[string]method{
+	"reserveFunds":                        {path: cards, amount: "amount", currency: "currencyCode"},            // P1
+	"asynchronousCaptureFundsReservation": {path: cards, amount: "amount", reservation: "reservationRequestId"}, // P2
+	"asynchronousCancelFundsReservation":  {path: cards, reservation: "reservationRequestId"},                   // P3
+	"asynchronousRefund":                  {path: cards, amount: "refundAmount", capture: "captureRequestId"},   // P4
+	"verifyCardWithMinimumReservation":    {path: cards},                                                        // P5
+	"defendChargeback":                    {path: disputes, capture: "captureRequestId", document: true},        // P6
+	"echo":                                {path: "/v1/", newer: "/v2/"},                                        // P7; gsp-core §7.1
+	"verifyCardWithZeroAmount":            {path: cards},                                                        // P8
+}
+
+const (
+	cards    = "/v1/payment-integrator-korea-cards-api/"
+	disputes = "/v1/payment-integrator-dispute-api/"
+)
+
+// method is where one method is and what its requests say.
+type method struct {
+	path, newer                            string // in front of its name, by message generation (gsp-core §0); "" does not exist
+	amount, currency, reservation, capture string // members
+	document                               bool   // carries a defenseMaterialDocument, of which length and hash are kept
+}
+
+// address is where a method is in a generation, or "".
+func (m method) address(name, generation string) string {
+	prefix := map[string]string{"A": m.path, "B": m.newer}[generation]
+	if prefix == "" {
+		return ""
+	}
+	return prefix + name
 }
 
 // Order asks Google to send a request, in several copies at the same moment if need be.
@@ -52,11 +80,12 @@ func (g *Google) Send(ctx context.Context, o Order) ([]Answer, error) {
 	if o.Generation == "" {
 		o.Generation = "A"
 	}
-	path, ok := hosted[o.Method][o.Generation]
+	method, known := hosted[o.Method]
+	path := method.address(o.Method, o.Generation)
 	switch {
-	case hosted[o.Method] == nil:
+	case !known:
 		return nil, fmt.Errorf("%w: there is no method %q", errOrder, o.Method)
-	case !ok:
+	case path == "":
 		return nil, fmt.Errorf("%w: %s has no generation %q", errOrder, o.Method, o.Generation)
 	case o.Copies < 0 || o.Copies > maxCopies:
 		return nil, fmt.Errorf("%w: copies are 1 to %d", errOrder, maxCopies)
@@ -67,13 +96,13 @@ func (g *Google) Send(ctx context.Context, o Order) ([]Answer, error) {
 			return nil, fmt.Errorf("%w: body is not a strict JSON object", errOrder)
 		}
 	}
-	header, err := g.address(body, o)
+	header, err := g.fill(body, o)
 	if err != nil {
 		return nil, err
 	}
-	about := exchangeOf(body, header, o)
+	about := method.exchange(body, header, o)
 	g.mu.Lock()
-	g.ask(key{about.Account, about.RequestID}, o.Method)
+	g.ask(about)
 	g.mu.Unlock()
 
 	answers := make([]Answer, max(o.Copies, 1))
@@ -87,9 +116,9 @@ func (g *Google) Send(ctx context.Context, o Order) ([]Answer, error) {
 	return answers, nil
 }
 
-// address fills in the account, the version and the request id. It gives back the header, or nil where the body has one that is no object:
+// fill adds the account, the version and the request id. It gives back the header, or nil where the body has one that is no object:
 // that one goes out as it is.
-func (g *Google) address(body map[string]jsontext.Value, o Order) (map[string]jsontext.Value, error) {
+func (g *Google) fill(body map[string]jsontext.Value, o Order) (map[string]jsontext.Value, error) {
 	add := func(to map[string]jsontext.Value, name, value string) {
 		if _, there := to[name]; !there {
 			to[name] = jsontext.Value(value)
@@ -138,17 +167,38 @@ func stamped(body, header map[string]jsontext.Value, generation string, now time
 	return body
 }
 
-// exchangeOf is what the record will say about a request.
-func exchangeOf(body, header map[string]jsontext.Value, o Order) Exchange {
+// exchange is what the record will say about a request.
+func (m method) exchange(body, header map[string]jsontext.Value, o Order) Exchange {
 	account := body["paymentIntegratorAccountId"]
 	if o.Generation == "B" {
 		account = header["paymentIntegratorAccountId"]
 	}
-	micros, _ := strconv.ParseInt(text(body["amount"]), 10, 64) // 0 where the request is bad on purpose
-	return Exchange{
-		Method: o.Method, Account: text(account), RequestID: text(header["requestId"]),
-		Reservation: text(body["reservationRequestId"]), Currency: text(body["currencyCode"]), AmountMicros: micros,
+	micros, _ := strconv.ParseInt(text(body[m.amount]), 10, 64) // 0 where the request is bad on purpose
+	e := Exchange{
+		Method: o.Method, Account: text(account), RequestID: text(header["requestId"]), Reservation: text(body[m.reservation]),
+		Capture: text(body[m.capture]), Currency: text(body[m.currency]), AmountMicros: micros,
 	}
+	if m.document {
+		e.DocumentBytes, e.DocumentSHA256 = weigh(body["defenseMaterialDocument"])
+	}
+	return e
+}
+
+// weigh tells one document from another without keeping it. A payload that is no base64 is weighed as it stands.
+func weigh(document jsontext.Value) (int, string) {
+	var in struct {
+		Payload jsontext.Value `json:"payload"`
+	}
+	if json.Unmarshal(document, &in) != nil || in.Payload == nil {
+		return 0, ""
+	}
+	content := []byte(text(in.Payload))
+	plain := strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(string(content)) // every alphabet that Korea §4.6 allows
+	if decoded, err := base64.RawURLEncoding.DecodeString(plain); err == nil {
+		content = decoded
+	}
+	sum := sha256.Sum256(content)
+	return len(content), hex.EncodeToString(sum[:])
 }
 
 // exchange sends one copy and records what came of it.
@@ -228,6 +278,7 @@ func (g *Google) post(ctx context.Context, path string, body map[string]jsontext
 const (
 	contentType = "application/octet-stream; charset=utf-8"
 	maxBody     = 1 << 20
+	maxOrder    = 48 << 20 // of an order to send: a defence may be above the integrator's limit (Korea §4.6)
 )
 
 // text is a string or a number as text, and nothing for anything else.
@@ -243,6 +294,13 @@ func text(v jsontext.Value) string {
 		return string(v)
 	}
 	return ""
+}
+
+// integer reads an int64, which is a string or, in older examples, a number (Korea §2.2). There is one spelling of each.
+func integer(v jsontext.Value) (int64, bool) {
+	plain := text(v)
+	n, err := strconv.ParseInt(plain, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == plain
 }
 
 // millis reads a timestamp of either generation.

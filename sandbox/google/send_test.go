@@ -1,9 +1,14 @@
 package google
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -54,7 +59,9 @@ type heard struct {
 }
 
 func (h *heard) then(t *testing.T, answer http.HandlerFunc) http.HandlerFunc {
-	box, err := seal.NewBox(seal.Config{Own: ring(t, made()["integrator"].private), Peer: ring(t, made()["google"].public)})
+	box, err := seal.NewBox(seal.Config{
+		Own: ring(t, made()["integrator"].private), Peer: ring(t, made()["google"].public), Limits: seal.Limits{Wire: 4 << 20, Plain: 4 << 20},
+	})
 	must(t, err)
 	return func(w http.ResponseWriter, r *http.Request) {
 		wire, err := io.ReadAll(r.Body)
@@ -139,6 +146,83 @@ func TestSendFillsIn(t *testing.T) {
 	}
 	if exchanges[0] != want || want.Digest == "" {
 		t.Errorf("the record says %+v, want %+v", exchanges[0], want)
+	}
+}
+
+// Every method has its path, and the record keeps what a comparison needs of it: no card, no document (Korea §1.2, §4).
+func TestSendEveryMethod(t *testing.T) {
+	const (
+		api     = "/v1/payment-integrator-korea-cards-api/"
+		dispute = "/v1/payment-integrator-dispute-api/"
+		pan     = "4111111111111111"
+		card    = `"card":{"accountNumber":"` + pan + `","nameOnCard":"KIM","expiryMonth":"02","expiryYear":"30"},"pin":"93"`
+		check   = card + `,"currencyCode":"KRW","transactionDescription":"GOOGLE*Card check","merchantCategoryCode":"5815"`
+	)
+	pdf := base64.StdEncoding.EncodeToString([]byte("%PDF-1.7" + strings.Repeat("evidence?>", 150_000))) // larger than any other message
+	document := func(payload string) string {
+		return `"captureRequestId":"c","defenseMaterialDocument":{"mimeType":"APPLICATION_PDF","payload":"` + payload + `"}`
+	}
+	const weight, sum = 1_500_008, "sum of the document"
+	file := filepath.Join(t.TempDir(), "google.jsonl")
+	var h heard
+	s := meet(t, file, h.then(t, reply(`{"result":"DONE"}`)))
+	cases := []struct {
+		method, path, members string
+		want                  Exchange
+	}{
+		{
+			"reserveFunds", api, `"amount":"1000000","currencyCode":"KRW","accountDetails":{` + card + `}`,
+			Exchange{AmountMicros: 1_000_000, Currency: "KRW"},
+		},
+		{
+			"asynchronousCaptureFundsReservation", api, `"reservationRequestId":"r","amount":"1000000"`,
+			Exchange{Reservation: "r", AmountMicros: 1_000_000},
+		},
+		{"asynchronousCancelFundsReservation", api, `"reservationRequestId":"r"`, Exchange{Reservation: "r"}},
+		{"asynchronousRefund", api, `"captureRequestId":"c","refundAmount":"4000000"`, Exchange{Capture: "c", AmountMicros: 4_000_000}},
+		{"verifyCardWithMinimumReservation", api, check, Exchange{}},
+		{"defendChargeback", dispute, document(pdf), Exchange{Capture: "c", DocumentBytes: weight, DocumentSHA256: sum}},
+		{"defendChargeback", dispute, document("no base64!"), Exchange{Capture: "c", DocumentBytes: 10, DocumentSHA256: sum}},
+		{"defendChargeback", dispute, `"defenseMaterialDocument":[]`, Exchange{}},
+		{"echo", "/v1/", `"clientMessage":"hi"`, Exchange{}},
+		{"verifyCardWithZeroAmount", api, card + `,"merchantCategoryCodeNotPresent":{}`, Exchange{}},
+	}
+	sent := map[string]bool{}
+	for i, c := range cases {
+		s.control("POST", "/send", `{"method":"`+c.method+`","body":{`+c.members+`}}`, http.StatusOK)
+		if want := "POST " + c.path + c.method + " application/octet-stream; charset=utf-8"; h.paths[i] != want {
+			t.Errorf("%s went to %s, want %s", c.method, h.paths[i], want)
+		}
+		exchanges, _ := s.google.Record()
+		got := exchanges[i]
+		switch raw := []byte("no base64!"); c.want.DocumentBytes {
+		case weight:
+			raw, _ = base64.StdEncoding.DecodeString(pdf)
+			fallthrough
+		case len(raw):
+			c.want.DocumentSHA256 = fmt.Sprintf("%x", sha256.Sum256(raw))
+		}
+		c.want.Method, c.want.Status, c.want.Result = c.method, http.StatusOK, "DONE"
+		c.want.At, c.want.RequestID, c.want.Digest = got.At, got.RequestID, got.Digest
+		if c.method != "echo" {
+			c.want.Account = piaid
+		}
+		if got != c.want || got.RequestID == "" {
+			t.Errorf("%s is recorded as %+v, want %+v", c.method, got, c.want)
+		}
+		sent[c.method] = true
+	}
+	for method := range hosted {
+		if !sent[method] {
+			t.Errorf("%s has no row", method)
+		}
+	}
+	kept, err := os.ReadFile(file)
+	must(t, err)
+	for _, secret := range []string{pan, "KIM", `"93"`, pdf[:100], "no base64!"} {
+		if bytes.Contains(kept, []byte(secret)) {
+			t.Errorf("%q stands in the record", secret)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package google
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -13,45 +14,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// notification is one method that we host: which request it ends, and in which words. Echo ends none.
-type notification struct {
-	name    string
-	ends    string   // the method of the request that it is about
-	subject string   // the member that names that request
-	result  string   // the member with the verdict
-	words   []string // the verdicts there are
-}
-
-var (
-	echo    = &notification{name: "echo"} // G12
-	capture = &notification{              // G1
-		name: "captureFundsReservationResultNotification", ends: "asynchronousCaptureFundsReservation",
-		subject: "captureFundsReservationRequestId", result: "captureFundsReservationResult",
-		words: []string{"SUCCESS", "RESERVATION_EXPIRED", "REVOCATION_OF_AUTHORIZATION"},
-	}
-	cancel = &notification{ // G2
-		name: "cancelFundsReservationResultNotification", ends: "asynchronousCancelFundsReservation",
-		subject: "cancelFundsReservationRequestId", result: "cancelFundsReservationResult", words: []string{"SUCCESS"},
-	}
-)
-
-// routes is where we host it (Korea §1.3). The path of G1 is irregular; the regular one leads to the same.
-var routes = map[string]*notification{
-	"/v1/payment-integrator-korea-cards-api/captureFundsReservationResultNotification": capture,
-	"/google-korea-cards-api/v1/captureFundsReservationResultNotification":             capture,
-	"/google-korea-cards-api/v1/cancelFundsReservationResultNotification":              cancel,
-	"/v1/echo": echo,
-}
-
 // refusal is an ErrorResponse of ours (gsp-core §5.3).
 type refusal struct {
 	status    int
 	code, why string
+	field     string // of INVALID_FIELD_VALUE
 }
 
 // message is what we read of a request.
 type message struct {
 	Header *struct {
+		Account   *string        `json:"paymentIntegratorAccountId"` // of generation B
 		ID        *string        `json:"requestId"`
 		Timestamp jsontext.Value `json:"requestTimestamp"`
 		Version   *struct {
@@ -59,7 +32,6 @@ type message struct {
 		} `json:"protocolVersion"`
 	} `json:"requestHeader"`
 	Account *string                   `json:"paymentIntegratorAccountId"`
-	Echo    *string                   `json:"clientMessage"`
 	Rest    map[string]jsontext.Value `json:",embed"`
 }
 
@@ -129,15 +101,17 @@ func (v *visit) judge() (map[string]jsontext.Value, *refusal) {
 	if no := v.check(); no != nil {
 		return nil, no
 	}
+	if no := v.checkFields(); no != nil {
+		return nil, no
+	}
 	if v.what == echo {
-		if v.in.Echo == nil {
-			return nil, missing("clientMessage")
-		}
-		said, _ := jsontext.AppendQuote(nil, *v.in.Echo)
-		return map[string]jsontext.Value{"clientMessage": said, "serverMessage": jsontext.Value(`"simulated Google"`)}, nil
+		return map[string]jsontext.Value{"clientMessage": v.in.Rest["clientMessage"], "serverMessage": jsontext.Value(`"simulated Google"`)}, nil
 	}
 	if no := v.take(); no != nil {
 		return nil, no
+	}
+	if v.what.newer {
+		return map[string]jsontext.Value{"result": jsontext.Value(`{"success":{}}`)}, nil
 	}
 	return map[string]jsontext.Value{"result": jsontext.Value(`"SUCCESS"`)}, nil
 }
@@ -161,65 +135,70 @@ func (v *visit) check() *refusal {
 		return invalid("requestHeader.requestId")
 	}
 	switch at, err := millis(v.in.Header.Timestamp); {
-	case err != nil:
+	case err != nil || v.what.newer != (v.in.Header.Timestamp.Kind() == '{'):
 		return invalid("requestHeader.requestTimestamp")
 	case !fresh(at, v.g.cfg.Now()):
 		return refuse(http.StatusBadRequest, "REQUEST_TIMESTAMP_OUT_OF_RANGE", "requestTimestamp is more than 60 s away from our time")
+	}
+	account, name := v.in.Account, "paymentIntegratorAccountId"
+	if v.what.newer {
+		account, name = v.in.Header.Account, "requestHeader."+name
+	}
+	switch {
 	case v.what == echo: // which names the account in the address only
 		return nil
-	case v.in.Account == nil:
-		return missing("paymentIntegratorAccountId")
-	case *v.in.Account != v.piaid:
-		return refuse(http.StatusBadRequest, "INVALID_FIELD_VALUE", "paymentIntegratorAccountId is not that of the address")
+	case account == nil:
+		return missing(name)
+	case *account != v.piaid:
+		return refuse(http.StatusBadRequest, "INVALID_FIELD_VALUE", name+" is not that of the address")
 	}
 	return nil
 }
 
-// take fixes a verdict, or finds that it is fixed already (Korea §9.3). A request may still be in flight (§8.5), or not be ours: somebody
-// else may have sent it with our key. A refusal is not remembered: what was refused may be judged otherwise next time.
-func (v *visit) take() *refusal {
-	id, verdict := text(v.in.Rest[v.what.subject]), text(v.in.Rest[v.what.result])
-	switch {
-	case id == "":
-		return missing(v.what.subject)
-	case verdict == "":
-		return missing(v.what.result)
-	case !slices.Contains(v.what.words, verdict):
-		return invalid(v.what.result)
+// checkFields is the members of the method. Null is as good as absent (gsp-core §8).
+func (v *visit) checkFields() *refusal {
+	maps.DeleteFunc(v.in.Rest, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
+	for _, f := range v.what.fields {
+		value, there := v.in.Rest[f.name]
+		if other := v.in.Rest[f.also]; other != nil && f.also != "" {
+			if there && text(other) != text(value) {
+				return invalid(f.also)
+			}
+			value, there = other, true
+			v.in.Rest[f.name] = other
+		}
+		switch {
+		case there:
+			if no := f.is(f.name, value); no != nil {
+				return no
+			}
+		case !f.optional:
+			return missing(f.name)
+		}
 	}
-	content := v.what.name + " " + digest(v.plain, "requestHeader")
-	own, of := key{v.piaid, *v.in.Header.ID}, subject{v.what.name, v.piaid, id}
+	return nil
+}
 
-	g := v.g
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if before, known := g.record.accepted[own]; known {
+// take answers a repeat as before (gsp-core §4.1) and lets the method judge what is new. A refusal is not remembered: what was refused may
+// be judged otherwise next time.
+func (v *visit) take() *refusal {
+	content := v.what.name + " " + digest(v.plain, "requestHeader")
+	own := key{v.piaid, *v.in.Header.ID}
+	v.g.mu.Lock()
+	defer v.g.mu.Unlock()
+	if before, known := v.g.record.accepted[own]; known {
 		if before != content {
-			return refuse(http.StatusPreconditionFailed, "IDEMPOTENCY_VIOLATION", "this requestId had another content before")
+			return conflict("this requestId had another content before")
 		}
 		return nil
 	}
-	if method, ours := g.asked[key{v.piaid, id}]; ours && method != v.what.ends {
-		return refuse(http.StatusNotFound, "INVALID_IDENTIFIER", "unknown "+v.what.subject)
+	l, no := v.what.take(v)
+	if no != nil {
+		return no
 	}
-	l := line{Accepted: &accepted{v.piaid, *v.in.Header.ID, content}}
-	switch fixed, known := g.record.byVerdict[of]; {
-	case known && fixed != verdict:
-		return refuse(http.StatusBadRequest, "PRECONDITION_VIOLATION", "another verdict was given before")
-	case !known:
-		l.Verdict = &Verdict{g.cfg.Business(), v.what.name, v.piaid, id, verdict}
-	}
-	g.note(l)
+	l.Accepted = &accepted{v.piaid, *v.in.Header.ID, content}
+	v.g.note(l)
 	return nil
-}
-
-func refuse(status int, code, why string) *refusal { return &refusal{status, code, why} }
-func missing(field string) *refusal {
-	return refuse(http.StatusBadRequest, "MISSING_REQUIRED_FIELD", field+" is required")
-}
-
-func invalid(field string) *refusal {
-	return refuse(http.StatusBadRequest, "INVALID_FIELD_VALUE", field+" has a value that is not supported")
 }
 
 // answer seals and writes members or a refusal, with a header of this moment.
@@ -228,16 +207,36 @@ func (v *visit) answer(no *refusal) { v.write(nil, no, 0, nil) }
 // sealer turns an answer into bytes; a fault may bring another.
 type sealer func([]byte) ([]byte, error)
 
+// members is a refusal as either generation writes it.
+func (no *refusal) members(newer bool) map[string]jsontext.Value {
+	why, _ := jsontext.AppendQuote(nil, no.why)
+	if !newer {
+		return map[string]jsontext.Value{"errorResponseCode": jsontext.Value(strconv.Quote(no.code)), "errorDescription": why}
+	}
+	about := "{}"
+	if no.field != "" {
+		about = `{"invalidFieldName":` + strconv.Quote(no.field) + `}`
+	}
+	words := strings.Split(strings.ToLower(no.code), "_")
+	for i, w := range words[1:] {
+		words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	one := `{"` + strings.Join(words, "") + `":` + about + `}`
+	return map[string]jsontext.Value{"errorResponseResult": jsontext.Value(one), "errorDescription": why}
+}
+
 // write is the one place that answers. millis is added to the time of the answer.
 func (v *visit) write(members map[string]jsontext.Value, no *refusal, millis int64, with sealer) {
 	status := http.StatusOK
 	if no != nil {
 		status = no.status
-		why, _ := jsontext.AppendQuote(nil, no.why)
-		members = map[string]jsontext.Value{"errorResponseCode": jsontext.Value(strconv.Quote(no.code)), "errorDescription": why}
+		members = no.members(v.what.newer)
 	}
-	at := strconv.FormatInt(v.g.cfg.Now().UnixMilli()+millis, 10)
-	members["responseHeader"] = jsontext.Value(`{"responseTimestamp":"` + at + `"}`)
+	at := strconv.Quote(strconv.FormatInt(v.g.cfg.Now().UnixMilli()+millis, 10))
+	if v.what.newer {
+		at = `{"epochMillis":` + at + `}`
+	}
+	members["responseHeader"] = jsontext.Value(`{"responseTimestamp":` + at + `}`)
 	plain, err := json.Marshal(members, json.Deterministic(true))
 	if with == nil {
 		with = v.g.box.Seal
