@@ -247,7 +247,21 @@ func (e *Engine) TakeAnswer(ctx context.Context, answer CaptureAnswer) error {
 			return err
 		}
 		f.State, f.DoneAt = CaptureFileAnswered, e.clock.Now()
-		return tx.UpdateCaptureFile(f)
+		if err := tx.UpdateCaptureFile(f); err != nil {
+			return err
+		}
+		list, err := tx.AdvicesOfFile(f.Name)
+		if err != nil {
+			return err
+		}
+		left := len(keep(list, func(a payment.Advice) bool { return a.State == payment.AdviceBatched }))
+		if left == 0 {
+			return nil
+		}
+		return e.openNow(tx, Case{ // every record must be answered (rails §4.2)
+			ID: "capture-file-incomplete/" + f.Name, Kind: "capture-file-incomplete", At: f.DoneAt,
+			Detail: fmt.Sprintf("file=%s: its answer leaves %d records out", f.Name, left),
+		})
 	})
 }
 

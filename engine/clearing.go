@@ -188,7 +188,7 @@ func (e *Engine) takeRecord(ctx context.Context, f ClearingFile, r ClearingRecor
 		if !ok {
 			return e.except(tx, done, "unknown record type", "")
 		}
-		wrong, err := do(e, tx, record{f, r, now, &done})
+		wrong, err := do(e, tx, record{file: f, ClearingRecord: r, now: now, done: &done})
 		if err != nil {
 			return err
 		}
@@ -225,8 +225,9 @@ func (e *Engine) openNow(tx Tx, c Case) error {
 type record struct {
 	file ClearingFile
 	ClearingRecord
-	now  time.Time
-	done *AcquirerEvent
+	now    time.Time
+	done   *AcquirerEvent
+	detail string // for the journal, beside where the record stands
 }
 
 // takers is what each type of record does (rails §4.3). The word that each returns says why the record fits nothing; then nothing was written.
@@ -353,7 +354,7 @@ func (e *Engine) book(tx Tx, p *payment.Reservation, r record, moved ...ledger.P
 // enterBook writes the same into the book of the account, where a record belongs to no payment.
 func (e *Engine) enterBook(tx Tx, account string, r record, moved ...ledger.Posting) (JournalEvent, error) {
 	moved = append(ledger.Cleared(account, r.Fees, r.Tax), moved...)
-	c := change{actor: "acquirer", at: r.now, detail: "file=" + r.file.Name + " line=" + fmt.Sprint(r.Line)}
+	c := change{actor: "acquirer", at: r.now, detail: "file=" + r.file.Name + " line=" + fmt.Sprint(r.Line) + r.detail}
 	r.done.Payment, r.done.Account = AccountJournal(account), account
 	return e.enter(tx, account, "acquirer/"+r.ID, "clear", r.Type, moved, c)
 }
@@ -527,7 +528,7 @@ func (e *Engine) takeReturn(tx Tx, r record) (string, error) {
 	if err := e.book(tx, &p, r); err != nil {
 		return "", err
 	}
-	c := change{actor: "acquirer", at: r.now, detail: "event=" + r.ID}
+	c := change{actor: "acquirer", at: r.now, detail: "event=" + r.ID + " amount=" + r.Gross.String()}
 	return "", e.returned(tx, &p, f, r.Gross, r.code(), r.Brand, c)
 }
 
@@ -771,6 +772,7 @@ func (e *Engine) takePayment(tx Tx, r record) (string, error) {
 	if r.Result == "D" {
 		amount = amount.Negated()
 	}
+	r.detail = " amount=" + amount.String()
 	_, err := e.enterBook(tx, account, r, ledger.AcquirerPaid(account, amount)...)
 	return "", err
 }

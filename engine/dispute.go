@@ -45,6 +45,9 @@ func (e *Engine) raise(tx Tx, p taken, t telling, actor string, now time.Time) (
 		if d.ToldTwice || (d.EventID == "") == (t.event == "") {
 			return d, "this stage was told before", nil
 		}
+		if d.Amount != t.amount {
+			return d, "amount differs: this stage was told with another", nil
+		}
 		d.ToldTwice = true
 		if t.event != "" {
 			d.EventID = t.event

@@ -104,10 +104,10 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 // ask writes a new reservation, or gives one that holds nothing a fresh attempt with the terms of this asking.
 func (e *Engine) ask(tx Tx, t Turn, r payment.Reservation, again bool, a payment.Attempt, o payment.AuthOrder, c change) (payment.Reservation, error) {
 	if !again {
-		r = payment.Reservation{ID: newID(), Account: t.request.Account, RequestID: t.request.RequestID, State: payment.Pending, Version: 1, Purpose: o.Purpose}
+		r = payment.Reservation{ID: newID(), Account: t.request.Account, RequestID: t.request.RequestID, State: payment.Pending, Version: 1}
 		r.Captured = money.New(0, o.Amount.Currency())
 	}
-	r.Amount, r.MCC, r.AttemptID = o.Amount, o.MCC, a.ID
+	r.Purpose, r.Amount, r.MCC, r.AttemptID = o.Purpose, o.Amount, o.MCC, a.ID
 	r.Approval, r.Code, r.NetworkID, r.HoldUntil, r.HostUntil = "", "", "", time.Time{}, time.Time{}
 	if a.ID != "" {
 		sealed, err := e.vault.Seal(encodeCard(o.PAN, o.Expiry), cardPlace(r.ID))

@@ -165,13 +165,13 @@ const updateReservation = `
 UPDATE reservation
    SET state = $3, version = $4, amount = $5, currency = $6, captured = $7, held = $8, hold_until_us = $9, host_until_us = $10,
        attempt_id = $11, approval = $12, code = $13, network_id = $14, mcc = $15, card = $16, card_until_us = $17, chain_length = $18,
-       chain_digest = $19, changed_us = $20
+       chain_digest = $19, changed_us = $20, purpose = $21
  WHERE id = $1 AND version = $2`
 
 func (c *session) UpdateReservation(r payment.Reservation, at time.Time) (bool, error) {
 	n, err := c.change(updateReservation, r.ID, r.Version-1, string(r.State), r.Version, r.Amount.Minor(), r.Amount.Currency().Code(),
 		r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID, r.MCC, blob(r.Card),
-		us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at))
+		us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at), string(r.Purpose))
 	return n == 1, err
 }
 

@@ -21,9 +21,7 @@ func checks(w *world) {
 		w.do(func(tx engine.Tx) error { return tx.InsertReservation(r, start) })
 		r.State, r.Version = payment.Verified, 2
 		w.do(func(tx engine.Tx) error {
-			again := r
-			again.Purpose = payment.ToPay
-			_, err := tx.UpdateReservation(again, start)
+			_, err := tx.UpdateReservation(r, start)
 			return err
 		})
 		w.look(func(v engine.Reader) error {
@@ -32,6 +30,12 @@ func checks(w *world) {
 			return err
 		})
 	}
+	w.refuses("a payment of nothing", func(tx engine.Tx) error { // the same request may come again as another method (engine.ask)
+		r := reservation(string(payment.ToCheck))
+		r.Purpose, r.Amount, r.Captured, r.State, r.Version = payment.ToPay, none, none, payment.Pending, 3
+		_, err := tx.UpdateReservation(r, start)
+		return err
+	})
 	held := reservation("held")
 	held.Purpose, held.State, held.Held = payment.ToVerify, payment.VerifyHeld, true
 	w.do(func(tx engine.Tx) error { return tx.InsertReservation(held, start) })

@@ -26,7 +26,7 @@ func Run(t *testing.T, open func(*testing.T) engine.Store) {
 		{"idempotency rows are written once, answered once and then stay", idempotency},
 		{"a reservation is kept whole and moves on from the version that was seen", reservations},
 		{"holds end in the order of their time", expiring},
-		{"a card check may hold nothing and is for ever what it was", checks},
+		{"a card check may hold nothing, and a payment not", checks},
 		{"cards are erased in the order of their time", erasing},
 		{"an attempt moves on from the version that was seen", attempts},
 		{"a payment has one live attempt, and so has a refund", liveAttempts},
