@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
-	"text/tabwriter"
+	"strings"
 	"time"
 
-	"naru/core/ledger"
-	"naru/core/money"
+	"naru/engine"
 	"naru/fsck"
 	"naru/sandbox/google"
 	"naru/store"
@@ -20,266 +20,105 @@ import (
 
 // evidence is what the three parties wrote down, each for itself.
 type evidence struct {
-	now       time.Time // business time
-	exchanges []google.Exchange
-	verdicts  []google.Verdict
-	holds     []store.Hold
-	balances  []store.Balance
-	host      []hostHold
+	now      time.Time         // business time
+	owners   map[string]string // whose account a merchant number at the acquirer is
+	google   knowledge
+	books    books
+	acquirer host
 }
 
-// hostHold is a hold in the acquirer's own record.
+// knowledge is what Google asked for and what it was told.
+type knowledge struct {
+	exchanges   []google.Exchange
+	verdicts    []google.Verdict
+	refunds     []google.Refund
+	disputes    []google.Dispute
+	arns        []google.ARN
+	settlements []google.Settlement
+	files       []google.SettlementFile
+	received    []received
+}
+
+// received is a message as Google's control port shows it.
+type received struct {
+	At     time.Time      `json:"at"`
+	Method string         `json:"method"`
+	PIAID  string         `json:"piaid"`
+	Body   map[string]any `json:"body"`
+}
+
+// books are the integrator's rows and balances, and what it put before a person.
+type books struct {
+	holds       []store.Hold
+	captures    []store.CaptureRow
+	refunds     []store.RefundRow
+	disputes    []store.DisputeRow
+	settlements []store.SettlementRow
+	balances    []store.Balance
+	cases       []engine.Case
+}
+
+// host is the acquirer's own record, as its control port shows it.
+type host struct {
+	holds    []hostHold
+	bookings []hostBooking
+	disputes []hostDispute
+	records  []hostRecord
+	files    []hostFile
+	messages []hostMessage
+}
+
 type hostHold struct {
 	RRN      string `json:"rrn"`
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 	State    string `json:"state"`
-	Captured int64  `json:"captured"`
 }
 
-// place is where the money of a payment is in somebody's eyes, in minor units.
-type place struct{ held, booked int64 }
-
-func (p place) String() string {
-	switch {
-	case p.held != 0 && p.booked != 0:
-		return "holds " + won(p.held) + ", booked " + won(p.booked)
-	case p.held != 0:
-		return "holds " + won(p.held)
-	case p.booked != 0:
-		return "booked " + won(p.booked)
-	}
-	return "nothing"
+// hostBooking is money that moved, unless it was undone.
+type hostBooking struct {
+	Kind   string `json:"kind"`
+	RRN    string `json:"rrn"`
+	Amount int64  `json:"amount"`
+	Undone bool   `json:"undone"`
 }
 
-// row is one payment in everybody's eyes.
-type row struct {
-	id                       google.Exchange // the reservation
-	google, ledger, acquirer place
-	problems                 []string
+type hostDispute struct {
+	RRN    string   `json:"rrn"`
+	Amount int64    `json:"amount"`
+	Told   []string `json:"told"`
+	Answer string   `json:"answer"` // to its 0422
+	Event  string   `json:"event_id"`
+	STAN   string   `json:"stan"`
+	Sent   string   `json:"transmission_dt"`
 }
 
-// comparison is what a look at all the evidence came to.
-type comparison struct {
-	rows     []row
-	problems []string // beside those of a row
+// hostRecord is a line of a file, or of the next one.
+type hostRecord struct {
+	Type        string `json:"rec_type"`
+	ID          string `json:"event_id"`
+	RRN         string `json:"rrn"`
+	ARN         string `json:"arn"`
+	Amount      int64  `json:"txn_amount"`
+	Currency    string `json:"txn_ccy"`
+	Gross       int64  `json:"gross_amount"`
+	Interchange int64  `json:"interchange_fee"`
+	Scheme      int64  `json:"scheme_fee"`
+	Acquirer    int64  `json:"acquirer_fee"`
+	Tax         int64  `json:"tax"`
+	Result      string `json:"result"`
+	Merchant    string `json:"merchant"`
+	File        string `json:"file"` // "" is not told yet
 }
 
-func (c comparison) agrees() bool {
-	return len(c.problems) == 0 && !slices.ContainsFunc(c.rows, func(r row) bool { return len(r.problems) > 0 })
+type hostFile struct {
+	Kind string `json:"kind"`
 }
 
-// compare holds the three records against each other (rails §5: I1, I2, I3). Payments that Google did not send itself are compared between
-// the ledger and the acquirer only.
-func compare(e evidence) (c comparison) {
-	books := map[[2]string]store.Hold{}
-	known := map[string]bool{} // by RRN
-	for _, h := range e.holds {
-		books[[2]string{h.Account, h.RequestID}], known[h.RRN] = h, true
-	}
-	atHost := map[string]place{}
-	for _, h := range e.host {
-		p := h.place()
-		if p != (place{}) && !known[h.RRN] {
-			c.problem("the acquirer %s under RRN %s, which belongs to no payment", p, h.RRN)
-		}
-		sum := atHost[h.RRN]
-		atHost[h.RRN] = place{sum.held + p.held, sum.booked + p.booked}
-	}
-
-	for _, id := range e.payments() {
-		r := row{id: id}
-		r.google, r.problems = e.atGoogle(id)
-		h, there := books[[2]string{id.Account, id.RequestID}]
-		delete(books, [2]string{id.Account, id.RequestID})
-		if there {
-			r.ledger, r.acquirer = bookPlace(h), atHost[h.RRN]
-		}
-		if r.google != r.ledger || r.ledger != r.acquirer { // I1; with nothing at Google, I2
-			r.problems = append(r.problems, "they do not agree")
-		}
-		c.rows = append(c.rows, r)
-	}
-	for _, h := range e.holds {
-		if _, foreign := books[[2]string{h.Account, h.RequestID}]; foreign && bookPlace(h) != atHost[h.RRN] {
-			c.problem("%s %s: the ledger %s, the acquirer %s", h.Account, h.RequestID, bookPlace(h), atHost[h.RRN])
-		}
-	}
-	c.checkBalances(e)
-	slices.Sort(c.problems)
-	return c
-}
-
-func (c *comparison) problem(format string, args ...any) {
-	c.problems = append(c.problems, fmt.Sprintf(format, args...))
-}
-
-func (h hostHold) place() place {
-	switch h.State {
-	case "open":
-		return place{held: h.Amount}
-	case "captured":
-		return place{booked: h.Captured}
-	}
-	return place{}
-}
-
-func bookPlace(h store.Hold) (p place) {
-	if h.Held {
-		p.held = h.Amount
-	}
-	p.booked = h.Captured
-	return p
-}
-
-// payments is the first time that each reservation was asked for, oldest first.
-func (e evidence) payments() (list []google.Exchange) {
-	seen := map[[2]string]bool{}
-	for _, x := range e.exchanges {
-		if id := [2]string{x.Account, x.RequestID}; x.Method == "reserveFunds" && !seen[id] {
-			seen[id], list = true, append(list, x)
-		}
-	}
-	return list
-}
-
-// job is one request id and all that was said about it.
-type job struct {
-	exchange google.Exchange // the first that got a 200, else the last
-	verdict  string
-	problems []string
-}
-
-// job gathers the copies of one request: they must have one answer between them (gsp-core §4.1). The same id sent to another method is another
-// request, which is refused.
-func (e evidence) job(of google.Exchange) (j job) {
-	for _, x := range e.exchanges {
-		switch {
-		case x.Account != of.Account || x.RequestID != of.RequestID || x.Method != of.Method:
-		case x.Status == http.StatusOK && j.exchange.Status == http.StatusOK && x.Digest != j.exchange.Digest:
-			j.problems = append(j.problems, of.RequestID+" got two answers")
-		case j.exchange.Status != http.StatusOK:
-			j.exchange = x
-		}
-	}
-	for _, v := range e.verdicts {
-		if v.Account == of.Account && v.Subject == of.RequestID {
-			j.verdict = v.Result
-		}
-	}
-	return j
-}
-
-// atGoogle is what Google must believe of a reservation, from what it was told and nothing else.
-func (e evidence) atGoogle(id google.Exchange) (p place, problems []string) {
-	reserved := e.job(id)
-	problems = reserved.problems
-	approved := reserved.exchange.Status == http.StatusOK && reserved.exchange.Result == "SUCCESS"
-	ended := !reserved.exchange.HeldUntil.After(e.now)
-	seen, captures := map[string]bool{}, 0
-	for _, x := range e.exchanges {
-		if x.Account != id.Account || x.Reservation != id.RequestID || seen[x.RequestID+x.Method] {
-			continue
-		}
-		seen[x.RequestID+x.Method] = true
-		j := e.job(x)
-		problems = append(problems, j.problems...)
-		taken := j.exchange.Status == http.StatusOK
-		switch {
-		case taken && j.verdict == "":
-			problems = append(problems, "no verdict on "+x.RequestID)
-		case !taken && j.verdict != "" && j.exchange.Status >= 400 && j.exchange.Status < 500:
-			problems = append(problems, "a verdict on "+x.RequestID+", which was refused")
-		}
-		if !taken && j.verdict == "" {
-			continue
-		}
-		ended = true
-		if x.Method != "asynchronousCaptureFundsReservation" {
-			continue
-		}
-		if captures++; captures > 1 {
-			problems = append(problems, "a second capture, "+x.RequestID+", was accepted")
-		}
-		if j.verdict == "SUCCESS" {
-			p.booked += minor(j.exchange.AmountMicros, id.Currency)
-		}
-	}
-	if approved && !ended {
-		p.held = minor(reserved.exchange.AmountMicros, id.Currency)
-	}
-	return p, problems
-}
-
-func minor(micros int64, currency string) int64 {
-	c, ok := money.Lookup(currency)
-	if !ok {
-		return 0
-	}
-	a, err := money.FromMicros(micros, c)
-	if err != nil {
-		return 0
-	}
-	return a.Minor()
-}
-
-// checkBalances compares each account's balance with the payments that make it.
-func (c *comparison) checkBalances(e evidence) {
-	type book struct{ account, currency string }
-	want := map[book]int64{}
-	for _, h := range e.holds {
-		p := bookPlace(h)
-		for _, side := range []struct {
-			kind   ledger.Kind
-			amount int64
-		}{
-			{ledger.AcquirerHeld, p.held},
-			{ledger.GoogleHeld, -p.held},
-			{ledger.AcquirerReceivable, p.booked},
-			{ledger.GooglePayable, -p.booked},
-		} {
-			want[book{ledger.Account{Kind: side.kind, Owner: h.Account}.String(), h.Currency}] += side.amount
-		}
-	}
-	for _, b := range e.balances {
-		at := book{ledger.Account{Kind: ledger.Kind(b.Account), Owner: b.Owner}.String(), b.Currency}
-		if b.Amount != want[at] {
-			c.problem("%s says %s, its payments make %s", at.account, won(b.Amount), won(want[at]))
-		}
-		delete(want, at)
-	}
-	for at, amount := range want {
-		if amount != 0 {
-			c.problem("%s is missing, its payments make %s", at.account, won(amount))
-		}
-	}
-}
-
-// print writes the table, and below it what is wrong.
-func (c comparison) print(out io.Writer) error {
-	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "  account\treservation\twon\tGoogle\tledger\tacquirer\t")
-	for _, r := range c.rows {
-		mark := "agree"
-		if len(r.problems) > 0 {
-			mark = "DIFFER"
-		}
-		amount := won(minor(r.id.AmountMicros, r.id.Currency))
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.id.Account, r.id.RequestID, amount,
-			r.google, r.ledger, r.acquirer, mark)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	for _, r := range c.rows {
-		for _, p := range r.problems {
-			fmt.Fprintf(out, "  %s: %s\n", r.id.RequestID, p)
-		}
-	}
-	for _, p := range c.problems {
-		fmt.Fprintf(out, "  %s\n", p)
-	}
-	return nil
+type hostMessage struct {
+	MTI      string `json:"mti"`
+	DE39     string `json:"de39"`
+	Repeated bool   `json:"repeated"`
 }
 
 // once tells the story and compares the records.
@@ -288,8 +127,8 @@ func (s *Sandbox) once(ctx context.Context, o Options) error {
 	return errors.Join(told, s.Compare(ctx, o.Out))
 }
 
-// Compare waits until nothing is owed any more, ends the integrator, compares what Google, the ledger and the acquirer wrote down, and has the
-// database checked. It prints what it finds and fails where the records differ.
+// Compare waits until nothing is owed any more, ends the integrator, compares what Google, the ledger and the acquirer wrote down, and has
+// the database checked. It prints what it finds and fails where the records differ.
 func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 	if err := s.drain(ctx); err != nil {
 		return err
@@ -325,33 +164,54 @@ func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 		}
 	}
 	if differ == nil {
-		fmt.Fprintf(out, "\n%d payments: all three records agree, and fsck finds nothing.\n", len(c.rows))
+		fmt.Fprintf(out, "\n%s: all three records agree, and fsck finds nothing.\n", c)
 	}
 	return differ
 }
 
-// drain waits until nothing is owed: no advice to the acquirer, no verdict to Google. Waits between attempts are business time, which
-// need not be waited for: after a moment the clock moves.
+// debts is what somebody still waits for.
+type debts struct {
+	store.Backlog
+	inbox  int // files of the acquirer that nobody has taken yet
+	claims int // chargebacks told on line that have no answer yet
+}
+
+func (d debts) any() bool {
+	return d.Advices+d.Batched+d.Notices+d.Reconciliations > 0 || d.inbox+d.claims > 0
+}
+
+func (d debts) String() string {
+	return fmt.Sprintf("still owed: %d messages and %d lines of files to the acquirer, %d notifications to Google, %d totals of a day; "+
+		"not taken: %d files, %d chargebacks", d.Advices, d.Batched, d.Notices, d.Reconciliations, d.inbox, d.claims)
+}
+
+// drain waits until nothing is owed and everything is taken. Waits between attempts are business time, which need not be waited for: after
+// a moment the clock moves. What goes by file the acquirer collects.
 func (s *Sandbox) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	t := s.client()
+	defer t.http.CloseIdleConnections()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	for began := time.Now(); ; {
-		owed, err := s.platform.Store.Backlog(ctx)
+		d, err := s.debts(ctx, t)
 		if err != nil {
 			return err
 		}
-		if owed.Advices == 0 && owed.Notices == 0 {
-			if owed.Parked+owed.Cases > 0 {
-				return fmt.Errorf("%d notifications are parked and %d cases wait for an operator", owed.Parked, owed.Cases)
+		if !d.any() {
+			if d.Parked+d.Cases > 0 {
+				return fmt.Errorf("%d notifications are parked and %d cases wait for an operator", d.Parked, d.Cases)
 			}
 			return nil
 		}
 		select {
 		case <-look.C:
 		case <-ctx.Done():
-			return fmt.Errorf("still owed: %d advices to the acquirer, %d notifications to Google", owed.Advices, owed.Notices)
+			return errors.New(d.String())
+		}
+		if d.Batched > 0 {
+			t.call(ctx, http.MethodPost, "/acquirer/actions/collect", nil, nil)
 		}
 		if time.Since(began) > 2*time.Second {
 			if err := s.advance(time.Second); err != nil {
@@ -361,18 +221,82 @@ func (s *Sandbox) drain(ctx context.Context) error {
 	}
 }
 
+// debts looks at what comes from outside first: what that leads to is in the backlog before it is gone from there.
+func (s *Sandbox) debts(ctx context.Context, t *client) (d debts, err error) {
+	entries, err := os.ReadDir(s.folder.file(acquirerInbox))
+	if err != nil {
+		return d, err
+	}
+	for _, f := range entries {
+		if strings.HasSuffix(f.Name(), ".csv") {
+			d.inbox++
+		}
+	}
+	var disputes []hostDispute
+	if t.call(ctx, http.MethodGet, "/acquirer/disputes", nil, &disputes); t.err != nil {
+		return d, t.err
+	}
+	for _, c := range disputes {
+		if c.STAN != "" && c.Answer == "" {
+			d.claims++
+		}
+	}
+	d.Backlog, err = s.platform.Store.Backlog(ctx)
+	return d, err
+}
+
+// everyCase is more than a sandbox ever has.
+const everyCase = 100_000
+
 // gather asks everybody for their record. The acquirer's comes by its control port: it shares nothing with us.
 func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
-	e.now = s.clock.Now()
-	e.exchanges, e.verdicts = s.google.Record()
-	if e.holds, err = s.platform.Store.Holds(ctx); err != nil {
-		return e, err
+	e.now, e.owners = s.clock.Now(), map[string]string{}
+	for i, a := range accounts {
+		e.owners[merchant(i)] = a.PIAID
 	}
-	if e.balances, err = s.platform.Store.Balances(ctx); err != nil {
-		return e, err
+	e.google = knowledge{
+		refunds: s.google.Refunds(), disputes: s.google.Disputes(), arns: s.google.ARNs(), settlements: s.google.Settlements(),
+		files: s.google.Files(),
 	}
-	t := &teller{control: s.Contract.Control.Base, http: &http.Client{Timeout: patience}}
+	e.google.exchanges, e.google.verdicts = s.google.Record()
+	t := s.client()
 	defer t.http.CloseIdleConnections()
-	t.call(ctx, http.MethodGet, "/acquirer/holds", nil, &e.host)
-	return e, t.err
+	for path, into := range map[string]any{
+		"/google/received": &e.google.received,
+		"/acquirer/holds":  &e.acquirer.holds, "/acquirer/bookings": &e.acquirer.bookings, "/acquirer/disputes": &e.acquirer.disputes,
+		"/acquirer/records": &e.acquirer.records, "/acquirer/files": &e.acquirer.files, "/acquirer/transactions": &e.acquirer.messages,
+	} {
+		t.call(ctx, http.MethodGet, path, nil, into)
+	}
+	read := func(from error) { err = errors.Join(err, from) }
+	b, db := &e.books, s.platform.Store
+	read(t.err)
+	read(into(&b.holds)(db.Holds(ctx)))
+	read(into(&b.captures)(db.Captures(ctx)))
+	read(into(&b.refunds)(db.Refunds(ctx)))
+	read(into(&b.disputes)(db.Disputes(ctx)))
+	read(into(&b.settlements)(db.SettlementRows(ctx)))
+	read(into(&b.balances)(db.Balances(ctx)))
+	read(into(&b.cases)(s.platform.Engine.ListCases(ctx, false, everyCase)))
+	return e, err
+}
+
+func into[T any](to *[]T) func([]T, error) error {
+	return func(list []T, err error) error {
+		*to = list
+		return err
+	}
+}
+
+// told is what the acquirer has told in files, without what the integrator put before a person because it fits nothing: that money is known
+// to differ.
+func (e evidence) told() []hostRecord {
+	return slices.DeleteFunc(slices.Clone(e.acquirer.records), func(r hostRecord) bool { return r.File == "" || e.excepted(r.ID) })
+}
+
+// excepted reports whether a case was made of what the acquirer told under this name.
+func (e evidence) excepted(name string) bool {
+	return slices.ContainsFunc(e.books.cases, func(c engine.Case) bool {
+		return c.Kind == "acquirer-record" && strings.Contains(c.ID, name)
+	})
 }

@@ -40,9 +40,17 @@ type IntegratorKeys struct {
 
 // GoogleContract is what the simulated Google hosts, and its key: whoever holds the secret half can play Google.
 type GoogleContract struct {
-	Base      string `json:"base"`
-	PGPSecret string `json:"pgp_secret"`
-	PGPPublic string `json:"pgp_public"`
+	Base      string       `json:"base"`
+	PGPSecret string       `json:"pgp_secret"`
+	PGPPublic string       `json:"pgp_public"`
+	Files     FilesAddress `json:"files"` // where settlement files are uploaded
+}
+
+// FilesAddress is an SFTP server: its host:port, its key, and the key of whoever may upload.
+type FilesAddress struct {
+	SFTP    string `json:"sftp"`
+	HostKey string `json:"host_key"`
+	Key     string `json:"key"`
 }
 
 // Base is a server's address as a URL without a path.
@@ -57,9 +65,17 @@ type Address struct {
 
 // accounts are the two that the sandbox is contracted for. Each has a terminal and a merchant number of its own at the acquirer.
 var accounts = []Account{
-	{"NaruPG_KRW", []string{"korea-cards-v1"}, []string{"KRW"}},
-	{"NaruPG2_KRW", []string{"korea-cards-v1"}, []string{"KRW"}},
+	{first, []string{"korea-cards-v1"}, []string{"KRW"}},
+	{second, []string{"korea-cards-v1"}, []string{"KRW"}},
 }
+
+const first, second = "NaruPG_KRW", "NaruPG2_KRW"
+
+// merchant is the number that the acquirer knows an account by.
+func merchant(i int) string { return fmt.Sprintf("PIMERCHANT%05d", i+1) }
+
+// captureEvery is how often a capture file is made, where the dialect wants such files.
+const captureEvery = "1m"
 
 // googlePath stands in front of what Google hosts (Korea §1.1).
 const googlePath = "/secure-serving/gsp"
@@ -73,6 +89,7 @@ const (
 	controlPort  offset = 3
 	adminPort    offset = 4
 	acquirerPort offset = 7
+	filesPort    offset = 10 // Google's SFTP server
 )
 
 // at is the address of a listener; without a base any free port.
@@ -84,14 +101,16 @@ func (o offset) at(base int) string {
 }
 
 // addresses is where everything listens, host:port, and the dialect that the acquirer speaks.
-type addresses struct{ GSP, Google, Control, Admin, Acquirer, Profile string }
+type addresses struct{ GSP, Google, Files, Control, Admin, Acquirer, Profile string }
 
 func (a addresses) contract() Contract {
 	return Contract{
 		GSP: GSPContract{
 			Base: "https://" + a.GSP, CA: caFile, Accounts: accounts,
 			Integrator: IntegratorKeys{integratorPublic},
-			Google:     GoogleContract{"https://" + a.Google + googlePath, googleSecret, googlePublic},
+			Google: GoogleContract{
+				"https://" + a.Google + googlePath, googleSecret, googlePublic, FilesAddress{a.Files, filesHostKey, filesKey},
+			},
 		},
 		Admin: Base{"http://" + a.Admin}, Acquirer: Address{a.Acquirer}, Control: Base{"http://" + a.Control},
 	}
@@ -114,8 +133,9 @@ func (a addresses) config() ([]byte, error) {
 }
 
 var configTemplate = template.Must(template.New(configFile).Funcs(template.FuncMap{
-	"quoted": func(list []string) string { return `"` + strings.Join(list, `", "`) + `"` },
-	"number": func(width, i int) string { return fmt.Sprintf("%0*d", width, i+1) },
+	"quoted":   func(list []string) string { return `"` + strings.Join(list, `", "`) + `"` },
+	"terminal": func(i int) string { return fmt.Sprintf("PI%06d", i+1) },
+	"merchant": merchant,
 }).Parse(`# The sandbox writes this file at every start. naru serve --config FILE runs the same integrator alone.
 
 environment = "sandbox"
@@ -134,6 +154,12 @@ google_keys = "` + googleKeys + `"
 google_base = "https://{{.Google}}{{.GooglePath}}"
 google_ca = "` + caFile + `"
 
+[gsp.settlements]
+sftp = "{{.Files}}"
+user = "naru"
+key = "` + filesKey + `"
+host_key = "` + filesHostKey + `"
+
 [admin]
 listen = "{{.Admin}}"
 
@@ -143,13 +169,30 @@ profile = "{{.Profile}}"
 addresses = ["{{.Acquirer}}"]
 institution = "12345678901"
 city = "SEOUL"
+day_totals = true
+
+[acquirer.files]
+acquirer = "ACQ0001"
+inbox = "` + acquirerInbox + `"
+outbox = "` + acquirerOutbox + `"
+scan = "200ms"
+capture_every = "` + captureEvery + `"
 {{range $i, $a := .Accounts}}
 [[account]]
 id = "{{$a.PIAID}}"
 apis = [{{quoted $a.APIs}}]
 currencies = [{{quoted $a.Currencies}}]
 acquirer = "simulator"
-terminals = ["PI{{number 6 $i}}"]
-merchant = "PIMERCHANT{{number 5 $i}}"
+terminals = ["{{terminal $i}}"]
+merchant = "{{merchant $i}}"
 mcc = "5816"
+
+[account.settle]
+by = "{{if $i}}file{{else}}notification{{end}}"
+
+[account.fees]
+capture_rate = 200
+chargeback = 20000
+reservation = 15
+vat_rate = 1000
 {{end}}`))

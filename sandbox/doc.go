@@ -6,6 +6,9 @@
 //	                │                      │                        │
 //	                └── google.jsonl       └── naru.db              └── acquirer.jsonl
 //	                          └──────── compare.go: do the three agree? ────────┘
+//	                                 rows.go payment by payment, totals.go in sum
+//
+// Files travel beside the wires: the acquirer's by the folders acquirer/to-naru and acquirer/from-naru, settlements to Google by SFTP.
 //
 // The three are peers: they share the clock of business time, which the control port moves, and nothing else but the wire. Each keeps its
 // own record in the folder, so that a second start goes on where the first ended.

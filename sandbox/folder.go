@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
@@ -18,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/sync/errgroup"
 
 	"naru/seal"
@@ -43,6 +45,12 @@ const (
 	googleRecord     = "google.jsonl"
 	logFile          = "naru.log"
 	clockFile        = "clock" // how far business time is ahead
+	acquirerInbox    = "acquirer/to-naru"
+	acquirerOutbox   = "acquirer/from-naru"
+	filesKey         = "sftp.key"      // the integrator's, for Google's SFTP server
+	filesHost        = "sftp_host.key" // that server's own
+	filesHostKey     = "sftp_host.pub"
+	googleFiles      = "google-files"
 )
 
 // folder is the sandbox's place on disk, taken by one process at a time. Everything in it is for its owner alone.
@@ -101,6 +109,8 @@ func (f *folder) write(name string, text []byte) error {
 // peers are the keys that the two sides of the GSP wire start with.
 type peers struct {
 	google, integrator *seal.Ring // Google's private key, the integrator's public one
+	filesHost          ssh.Signer
+	files              ssh.PublicKey // who may upload
 	tls                tls.Certificate
 	roots              *x509.CertPool
 }
@@ -143,11 +153,49 @@ func (f *folder) furnish(now time.Time) (peers, error) {
 	if err != nil {
 		return peers{}, err
 	}
+	user, err := f.sshKey(filesKey)
+	if err != nil {
+		return peers{}, err
+	}
+	p.files = user.PublicKey()
+	if p.filesHost, err = f.sshKey(filesHost); err != nil {
+		return peers{}, err
+	}
+	if err := f.write(filesHostKey, ssh.MarshalAuthorizedKey(p.filesHost.PublicKey())); err != nil {
+		return peers{}, err
+	}
+	for _, dir := range []string{acquirerInbox, acquirerOutbox, googleFiles} {
+		if err := os.MkdirAll(f.file(dir), 0o700); err != nil {
+			return peers{}, err
+		}
+	}
 	p.roots = x509.NewCertPool()
 	if !p.roots.AppendCertsFromPEM(ca) {
 		return peers{}, fmt.Errorf("%s holds no certificate", f.file(caFile))
 	}
 	return p, nil
+}
+
+// sshKey makes a key for SFTP once, and reads it.
+func (f *folder) sshKey(name string) (ssh.Signer, error) {
+	if !f.has(name) {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		block, err := ssh.MarshalPrivateKey(key, "")
+		if err != nil {
+			return nil, err
+		}
+		if err := f.write(name, pem.EncodeToMemory(block)); err != nil {
+			return nil, err
+		}
+	}
+	text, err := os.ReadFile(f.file(name))
+	if err != nil {
+		return nil, err
+	}
+	return ssh.ParsePrivateKey(text)
 }
 
 func (f *folder) integratorKey(now time.Time) (*seal.Ring, error) {

@@ -97,13 +97,17 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	}
 	s.acquirer, err = sim.Start(context.WithoutCancel(ctx), sim.Config{
 		Profile: dialect, Address: acquirerPort.at(o.PortBase), Seed: o.Seed, Now: s.clock.Now, Dir: s.folder.path,
-		Log: s.log.With("peer", "acquirer"),
+		Deliver: s.folder.file(acquirerInbox), Collect: s.folder.file(acquirerOutbox), Log: s.log.With("peer", "acquirer"),
 	})
 	if err != nil {
 		return s, err
 	}
 	s.later(s.acquirer.Close)
 	googleSide, err := s.listen(googlePort.at(o.PortBase))
+	if err != nil {
+		return s, err
+	}
+	filesSide, err := s.listen(filesPort.at(o.PortBase))
 	if err != nil {
 		return s, err
 	}
@@ -115,7 +119,8 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	// The integrator, from its configuration file as anywhere else. The file is written again with the ports that it got.
 	where := addresses{
 		GSP: gspPort.at(o.PortBase), Admin: adminPort.at(o.PortBase),
-		Google: googleSide.Addr().String(), Control: controlSide.Addr().String(), Acquirer: s.acquirer.Addr(), Profile: profile,
+		Google: googleSide.Addr().String(), Files: filesSide.Addr().String(), Control: controlSide.Addr().String(),
+		Acquirer: s.acquirer.Addr(), Profile: profile,
 	}
 	if err = s.configure(where); err != nil {
 		return s, err
@@ -141,12 +146,28 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	s.google, err = google.New(google.Config{
 		Integrator: "https://" + where.GSP, Roots: keys.roots, Keys: keys.google, Peer: keys.integrator, Accounts: names(accounts),
 		BasePath: googlePath, Now: time.Now, Business: s.clock.Now, Seed: o.Seed, File: s.folder.file(googleRecord),
-		Log: s.log.With("peer", "google"),
+		Files: s.folder.file(googleFiles),
+		Log:   s.log.With("peer", "google"),
 	})
 	if err != nil {
 		return s, err
 	}
 	s.later(s.google.Close)
+	uploads := make(chan struct{})
+	go func() {
+		defer close(uploads)
+		if err := s.google.ServeFiles(filesSide, keys.filesHost, keys.files); err != nil {
+			s.log.Error("Google's SFTP server has ended", "error", err)
+		}
+	}()
+	s.later(func() error {
+		err := filesSide.Close()
+		<-uploads
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		return err
+	})
 	s.serve(s.google, tls.NewListener(googleSide, &tls.Config{
 		Certificates: []tls.Certificate{keys.tls}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}))
@@ -280,5 +301,6 @@ func (s *Sandbox) introduce(o Options) {
   admin     %s/metrics
   folder    %s   sandbox.json for clients, naru.toml for naru serve, naru.log
   seed      %d
-`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.Control.Base, c.Admin.Base, s.Dir, o.Seed)
+`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.Control.Base,
+		c.Admin.Base, s.Dir, o.Seed)
 }

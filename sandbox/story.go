@@ -1,63 +1,83 @@
 package sandbox
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
-	"naru/core/card"
+	"naru/rail/iso8583"
 )
-
-// teller tells the story. It is an outside client: it knows the control port and nothing else.
-type teller struct {
-	control string
-	http    *http.Client
-	out     io.Writer
-	id      string // begins every request id of this telling
-	serial  int
-	seen    int // of the acquirer's record
-	wrong   int // what went otherwise than told
-	err     error
-}
 
 // The cards of the story (rails §1.19).
 const (
 	goodCard   = "9999990000000006"
 	poorCard   = "9999990000000519"
+	lostCard   = "9999990000000410"
 	pinCard    = "9999990000009080" // PIN 47, born 1991-04-17
 	silentCard = "9999990000009015" // every request for its money is booked and never answered
+	oneWayCard = "9999990000009338" // pays, and takes nothing back
 )
 
-// tell plays one payment of each kind through the real wires.
+// evidencePDF is what Google hands over to defend a payment.
+var evidencePDF = base64.RawURLEncoding.EncodeToString([]byte("%PDF-1.7\n% Delivered to Star Farm, signed by the holder.\n%%EOF\n"))
+
+// tell plays one payment of each kind through the real wires, and what becomes of payments later.
 func (s *Sandbox) tell(ctx context.Context, o Options) error {
+	dialect, err := iso8583.LoadProfile(cmp.Or(o.Profile, iso8583.DefaultProfile))
+	if err != nil {
+		return err
+	}
 	t := &teller{
-		control: s.Contract.Control.Base, out: o.Out, http: &http.Client{Timeout: time.Minute},
+		client: s.client(), admin: s.Contract.Admin.Base, out: o.Out, dialect: dialect,
 		id: fmt.Sprintf("demo-%d-%s", o.Seed, s.clock.Now().Format("20060102-150405")), // the same folder may hear it again
 	}
 	defer t.http.CloseIdleConnections()
-	first, second := accounts[0].PIAID, accounts[1].PIAID
 	_ = t.iso(ctx) // what was said before the story
+	t.beginEarly(ctx)
 
+	b := t.buy(ctx)
+	t.giveBack(ctx, b)
+	t.checkCards(ctx)
+	t.contest(ctx, b)
+	t.endDay(ctx)
+	t.letTimePass(ctx, b)
+
+	switch {
+	case t.err != nil:
+		return t.err
+	case t.wrong > 0:
+		return fmt.Errorf("%d steps of the story went otherwise than told", t.wrong)
+	}
+	return nil
+}
+
+// bought are the captures that later scenes come back to, with what was paid.
+type bought struct{ whole, partly, again, other asked }
+
+const (
+	wholePrice  = 12_900
+	partlyPrice = 20_000
+	againPrice  = 15_000
+	otherPrice  = 7_700
+)
+
+// buy holds money on cards, and captures it or lets it go.
+func (t *teller) buy(ctx context.Context) (b bought) {
 	t.say("An echo, to see that the keys fit")
 	t.ask(ctx, "echo", fields{"clientMessage": "annyeong"}, expect{status: 200})
 
-	t.say("A purchase: %s won are held, then captured", won(12_900))
-	bought := t.reserve(ctx, first, goodCard, 12_900, nil, expect{200, "SUCCESS"})
-	captured := t.capture(ctx, first, bought, 12_900, expect{200, "ACKNOWLEDGED"})
-	t.verdict(ctx, captured, "SUCCESS")
+	t.say("A purchase: %s won are held, then captured", won(wholePrice))
+	held := t.reserve(ctx, first, goodCard, wholePrice, nil, expect{200, "SUCCESS"})
+	b.whole = t.capture(ctx, first, held, wholePrice, expect{200, "ACKNOWLEDGED"})
+	t.verdict(ctx, b.whole, "SUCCESS")
 
 	t.say("Google asks again, as if it had not heard the answer: the same answer, nothing new at the acquirer")
-	t.repeat(ctx, bought, 12_900, expect{200, "SUCCESS"})
+	t.repeat(ctx, held, wholePrice, expect{200, "SUCCESS"})
 	t.say("The same request id with another amount is refused")
-	t.repeat(ctx, bought, 13_900, expect{412, "IDEMPOTENCY_VIOLATION"})
+	t.repeat(ctx, held, 13_900, expect{412, "IDEMPOTENCY_VIOLATION"})
 
 	t.say("A hold that is given back")
 	dropped := t.reserve(ctx, first, goodCard, 33_000, nil, expect{200, "SUCCESS"})
@@ -69,13 +89,15 @@ func (s *Sandbox) tell(ctx context.Context, o Options) error {
 
 	t.say("A smaller capture: the rest of the hold is free again")
 	partly := t.reserve(ctx, first, goodCard, 50_000, nil, expect{200, "SUCCESS"})
-	t.verdict(ctx, t.capture(ctx, first, partly, 20_000, expect{200, "ACKNOWLEDGED"}), "SUCCESS")
+	b.partly = t.capture(ctx, first, partly, partlyPrice, expect{200, "ACKNOWLEDGED"})
+	t.verdict(ctx, b.partly, "SUCCESS")
 
 	t.say("The acquirer holds the money and its answer is lost: Naru says 503 and takes the hold back; the repeat is a new attempt")
-	t.rule(ctx, fields{"action": "silent", "match": fields{"pan": goodCard, "mti": "0100", "amount": 15_000}, "times": 1})
-	lost := t.reserve(ctx, first, goodCard, 15_000, nil, expect{503, ""})
+	t.rule(ctx, fields{"action": "silent", "match": fields{"pan": goodCard, "mti": "0100", "amount": againPrice}, "times": 1})
+	lost := t.reserve(ctx, first, goodCard, againPrice, nil, expect{503, ""})
 	t.until(ctx, lost, expect{200, "SUCCESS"})
-	t.verdict(ctx, t.capture(ctx, first, lost, 15_000, expect{200, "ACKNOWLEDGED"}), "SUCCESS")
+	b.again = t.capture(ctx, first, lost, againPrice, expect{200, "ACKNOWLEDGED"})
+	t.verdict(ctx, b.again, "SUCCESS")
 
 	t.say("A card that never answers: Google gives up and cancels; should the purchase come again after that, it holds nothing")
 	never := t.reserve(ctx, first, silentCard, 9_900, nil, expect{503, ""})
@@ -83,293 +105,167 @@ func (s *Sandbox) tell(ctx context.Context, o Options) error {
 	t.repeat(ctx, never, 9_900, expect{200, "ISSUER_DECLINED"})
 
 	t.say("The second account has books of its own")
-	other := t.reserve(ctx, second, goodCard, 7_700, nil, expect{200, "SUCCESS"})
-	t.verdict(ctx, t.capture(ctx, second, other, 7_700, expect{200, "ACKNOWLEDGED"}), "SUCCESS")
+	other := t.reserve(ctx, second, goodCard, otherPrice, nil, expect{200, "SUCCESS"})
+	b.other = t.capture(ctx, second, other, otherPrice, expect{200, "ACKNOWLEDGED"})
+	t.verdict(ctx, b.other, "SUCCESS")
+	return b
+}
 
-	switch {
-	case t.err != nil:
-		return t.err
-	case t.wrong > 0:
-		return fmt.Errorf("%d steps of the story went otherwise than told", t.wrong)
+// giveBack refunds: in parts, over a line that breaks, and in vain.
+func (t *teller) giveBack(ctx context.Context, b bought) {
+	t.say("Two parts of a payment are given back; a third is more than what is left")
+	small := t.refund(ctx, first, b.partly, 4_000, expect{200, "ACKNOWLEDGED"})
+	t.verdict(ctx, small, "SUCCESS")
+	t.verdict(ctx, t.refund(ctx, first, b.partly, 6_000, expect{200, "ACKNOWLEDGED"}), "SUCCESS")
+	t.refund(ctx, first, b.partly, partlyPrice-10_000+1, expect{400, "PRECONDITION_VIOLATION"})
+
+	if !t.byFile() {
+		t.say("The acquirer pays a refund and hangs up before it says so: Naru has that undone and orders it anew; the holder is paid once")
+		t.rule(ctx, fields{"action": "close-before-answer", "match": fields{"mti": "0200", "de3": "20", "amount": 5_000}, "times": 1})
+		before := t.seen
+		lost := t.refund(ctx, first, b.again, 5_000, expect{200, "ACKNOWLEDGED"})
+		t.hear(ctx, before, t.undone(), "undoes what it paid")
+		t.advance(ctx, time.Minute) // a refund that was undone is not hurried
+		t.verdict(ctx, lost, "SUCCESS")
 	}
-	return nil
+
+	t.say("A card that takes nothing back")
+	vain := t.reserve(ctx, first, oneWayCard, 6_600, nil, expect{200, "SUCCESS"})
+	kept := t.capture(ctx, first, vain, 6_600, expect{200, "ACKNOWLEDGED"})
+	t.verdict(ctx, kept, "SUCCESS")
+	t.verdict(ctx, t.refund(ctx, first, kept, 6_600, expect{200, "ACKNOWLEDGED"}), "ISSUER_DECLINED")
+
+	t.say("The acquirer's file says what it settles and what that costs; captures and refunds get reference numbers")
+	t.does(ctx, "settle", nil)
+	t.notice(ctx, captureARN, "captureRequestId", b.partly.id)
+	t.notice(ctx, captureARN, "captureRequestId", b.other.id)
+	t.notice(ctx, refundARN, "refundRequestId", small.id)
+
+	t.say("The holder's bank sends the first refund back, and a file tells it")
+	t.does(ctx, "bounce-refund", fields{"rrn": t.rrn(ctx, "refund", 4_000), "reason": "closed"})
+	t.does(ctx, "settle", nil)
+	t.notice(ctx, refundBack, "refundRequestId", small.id)
 }
 
-// fields is a JSON object.
-type fields = map[string]any
-
-// expect is how a step should end: status, and result or error code; "" is any.
-type expect struct {
-	status int
-	word   string
+// checkCards verifies cards: nothing is bought.
+func (t *teller) checkCards(ctx context.Context) {
+	t.say("A card is checked without money; another check holds the least that the network takes, if anything, until Google lets it go")
+	t.check(ctx, checkZero, goodCard, expect{200, "SUCCESS"})
+	least := t.check(ctx, checkLeast, goodCard, expect{200, "SUCCESS"})
+	t.verdict(ctx, t.cancel(ctx, first, least, expect{200, "ACKNOWLEDGED"}), "SUCCESS")
+	t.say("A lost card does not pass")
+	t.check(ctx, checkZero, lostCard, expect{200, "CARD_LOST_OR_STOLEN"})
 }
 
-// asked is a request that can be repeated and referred to.
-type asked struct {
-	id     string
-	method string
-	body   fields
-}
+// contest disputes payments: an inquiry, a chargeback that is won, one that nobody defends in time, a report of fraud.
+func (t *teller) contest(ctx context.Context, b bought) {
+	rrn := t.rrn(ctx, "capture", wholePrice)
+	t.say("The holder's bank asks about a purchase, and Google hands over what it has")
+	t.does(ctx, "inquiry", fields{"rrn": rrn})
+	t.does(ctx, "dispute-file", nil)
+	t.notice(ctx, inquired, "captureRequestId", b.whole.id)
+	t.defend(ctx, first, b.whole, expect{200, "SUCCESS"})
 
-// reply is what came back on one copy.
-type reply struct {
-	Status int `json:"status"`
-	Body   struct {
-		Result string `json:"result"`
-		Code   string `json:"errorResponseCode"`
-	} `json:"body"`
-}
+	t.say("It takes the money all the same; Google defends again, and wins")
+	t.does(ctx, "chargeback", fields{"rrn": rrn, "reason": "4555", "text": "not delivered"})
+	t.does(ctx, "dispute-file", nil)
+	t.notice(ctx, chargedBack, "captureRequestId", b.whole.id)
+	t.defend(ctx, first, b.whole, expect{200, "SUCCESS"})
+	t.does(ctx, "chargeback-reversed", fields{"rrn": rrn})
+	t.does(ctx, "dispute-file", nil)
+	t.notice(ctx, wonBack, "chargebackRequestId", t.chargebackID(ctx, b.whole))
 
-func (r reply) word() string { return r.Body.Result + r.Body.Code }
+	t.say("Somebody reports that purchase as fraud: no money moves")
+	t.does(ctx, "fraud", fields{"rrn": rrn})
+	t.does(ctx, "dispute-file", nil)
+	t.notice(ctx, fraudTold, "captureRequestId", b.whole.id)
 
-func (t *teller) say(format string, args ...any) { fmt.Fprintf(t.out, "\n"+format+".\n", args...) }
-
-// reserve holds money. The members that only Korea has stand with every request: a card that knows no PIN takes any.
-func (t *teller) reserve(ctx context.Context, account, pan string, amount int64, korea fields, e expect) asked {
-	options := fields{
-		"userSelectedProcessingNetworkTypeNotApplicable": fields{}, "electronicCommerceIndicatorNotApplicable": fields{},
-		"threeDSecureNotAppplicable": fields{}, "storedCredentialTransactionInformationNotApplicable": fields{},
-		"pin": "47", "dateOfBirth": "1991-04-17",
-		"connectingInformation": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("Naru"), 16)),
-	}
-	for name, value := range korea {
-		options[name] = value
-	}
-	return t.ask(ctx, "reserveFunds", fields{
-		"paymentIntegratorAccountId": account, "currencyCode": "KRW", "amount": micros(amount),
-		"accountDetails": fields{
-			"card": fields{"accountNumber": pan, "nameOnCard": "SEO JIHUN", "expiryMonth": "08", "expiryYear": "39"},
-		},
-		"transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816", "additionalTransactionProcessingOptions": options,
-	}, e)
-}
-
-func (t *teller) capture(ctx context.Context, account string, of asked, amount int64, e expect) asked {
-	return t.ask(ctx, "asynchronousCaptureFundsReservation",
-		fields{"paymentIntegratorAccountId": account, "reservationRequestId": of.id, "amount": micros(amount)}, e)
-}
-
-// cancel is repeated while nobody knows what it would have to give back.
-func (t *teller) cancel(ctx context.Context, account string, of asked, e expect) asked {
-	a := t.named("asynchronousCancelFundsReservation", fields{"paymentIntegratorAccountId": account, "reservationRequestId": of.id})
-	t.until(ctx, a, e)
-	return a
-}
-
-// repeat sends a request again, with another amount if it is one.
-func (t *teller) repeat(ctx context.Context, a asked, amount int64, e expect) {
-	a.body["amount"] = micros(amount)
-	t.report(ctx, a, t.send(ctx, a), e)
-}
-
-func (t *teller) ask(ctx context.Context, method string, body fields, e expect) asked {
-	a := t.named(method, body)
-	if e.status == http.StatusServiceUnavailable {
-		t.report(ctx, a, t.send(ctx, a), e)
+	rrn = t.rrn(ctx, "capture", otherPrice)
+	stolen := fields{"rrn": rrn, "reason": "4540", "online": t.dialect.ChargebackOnline}
+	if t.dialect.ChargebackOnline {
+		t.say("Another purchase is charged back, over the line; nobody defends it")
+		before := t.seen
+		t.does(ctx, "chargeback", stolen)
+		t.hear(ctx, before, "0432", "knows that it was heard")
 	} else {
-		t.until(ctx, a, e)
+		t.say("Another purchase is charged back; nobody defends it")
+		t.does(ctx, "chargeback", stolen)
+		t.does(ctx, "dispute-file", nil)
 	}
-	return a
+	t.notice(ctx, chargedBack, "captureRequestId", b.other.id)
 }
 
-func (t *teller) named(method string, body fields) asked {
-	t.serial++
-	id := fmt.Sprintf("%s-%d", t.id, t.serial)
-	body["requestHeader"] = fields{"requestId": id}
-	return asked{id, method, body}
+// endDay closes the business day: with the acquirer by its totals, with Google by a settlement.
+func (t *teller) endDay(ctx context.Context) {
+	t.say("The acquirer corrects something by hand: until a person has seen why, it is in suspense")
+	t.does(ctx, "adjust", fields{"amount": 500, "text": "goodwill"})
+	t.say("The acquirer ends its business day with a last file. Both count what was booked, and agree; some dialects leave that to the clock")
+	before, told := t.seen, t.dialect.NetworkCodes.Cutover != ""
+	t.does(ctx, "cutover", nil)
+	if told {
+		t.hear(ctx, before, "0510", "finds the totals of the day right")
+	}
+	t.seenTo(ctx, "acquirer-adjustment", "goodwill, says the acquirer")
+
+	t.say("Midnight in Seoul: Naru settles the day with Google, with the first account by message, with the second by file")
+	known := len(t.settlements(ctx))
+	t.advance(ctx, t.untilMidnight(ctx)+20*time.Minute)
+	if !told {
+		t.hear(ctx, before, "0510", "finds the totals of the day right")
+	}
+	t.paid(ctx, known)
+	t.say("The acquirer pays what its files of the day before add up to")
+	t.payouts(ctx, t.does(ctx, "settle", nil))
 }
 
-// until repeats a request as Google does: as long as the answer is 503, which decides nothing.
-func (t *teller) until(ctx context.Context, a asked, e expect) {
-	var r reply
+// letTimePass moves the clock to what ends by itself.
+func (t *teller) letTimePass(ctx context.Context, b bought) {
+	t.say("A hold that nobody captures ends after seven days; a cancel that comes too late still succeeds")
+	forgotten := t.reserve(ctx, first, goodCard, 8_800, nil, expect{200, "SUCCESS"})
+	t.advance(ctx, 8*24*time.Hour)
+	ended := t.poll(ctx, func() bool { return t.balance(ctx, "acquirer:held/"+first) == 0 })
+	t.line("Naru", "the hold has ended", "nothing is held", t.iso(ctx), ended)
+	t.verdict(ctx, t.cancel(ctx, first, forgotten, expect{200, "ACKNOWLEDGED"}), "SUCCESS")
+
+	t.say("The time to answer the second chargeback is over: it is lost, and evidence is refused")
+	t.advance(ctx, 14*24*time.Hour)
+	t.does(ctx, "dispute-lost", fields{"rrn": t.rrn(ctx, "capture", otherPrice)})
+	t.defend(ctx, second, b.other, expect{200, "CHARGEBACK_NOT_DEFENDABLE"})
+}
+
+// beginEarly: what happens on one business day should not end on the next. Where midnight is near, the story waits for it.
+func (t *teller) beginEarly(ctx context.Context) {
+	if left := t.untilMidnight(ctx); left < 30*time.Minute {
+		t.say("It is almost midnight in Seoul: the story begins with the new day")
+		t.advance(ctx, left+20*time.Minute)
+	}
+}
+
+// paid waits for a settlement of each account that is newer than the known ones, and notes that its money moved.
+func (t *teller) paid(ctx context.Context, known int) {
+	var found []statement
+	whole := map[string]bool{} // by account
 	t.poll(ctx, func() bool {
-		r = t.send(ctx, a)
-		return r.Status != http.StatusServiceUnavailable
+		found = nil
+		for i, s := range t.settlements(ctx) {
+			if i >= known {
+				found = append(found, s)
+				whole[s.Account] = whole[s.Account] || s.Complete
+			}
+		}
+		return whole[first] && whole[second]
 	})
-	t.report(ctx, a, r, e)
-}
-
-// verdict waits for what the integrator reports about a capture or a cancel.
-func (t *teller) verdict(ctx context.Context, a asked, want string) {
-	found := t.poll(ctx, func() bool {
-		var received []struct {
-			Method string         `json:"method"`
-			Body   map[string]any `json:"body"`
-		}
-		t.call(ctx, http.MethodGet, "/google/received", nil, &received)
-		for _, m := range received {
-			if m.Body["captureFundsReservationRequestId"] != a.id && m.Body["cancelFundsReservationRequestId"] != a.id {
-				continue
-			}
-			word := fmt.Sprint(m.Body["captureFundsReservationResult"])
-			if m.Body["cancelFundsReservationRequestId"] == a.id {
-				word = fmt.Sprint(m.Body["cancelFundsReservationResult"])
-			}
-			t.line("Naru", m.Method, word, t.iso(ctx), word == want)
-			return true
-		}
-		return false
-	})
-	if !found && t.err == nil {
-		t.line("Naru", "no verdict on "+a.method, "", t.iso(ctx), false)
-	}
-}
-
-func (t *teller) rule(ctx context.Context, rule fields) {
-	t.call(ctx, http.MethodPost, "/acquirer/scenarios", rule, nil)
-}
-
-func (t *teller) report(ctx context.Context, a asked, r reply, e expect) {
-	what := a.method
-	if text, ok := a.body["amount"].(string); ok {
-		amount, _ := strconv.ParseInt(text, 10, 64) // written by micros
-		what += " " + won(amount/1_000_000)
-	}
-	if account, ok := a.body["paymentIntegratorAccountId"].(string); ok {
-		what = account + " " + what
-	}
-	if details, ok := a.body["accountDetails"].(fields); ok {
-		pan, err := card.ParsePAN(details["card"].(fields)["accountNumber"].(string))
-		if err == nil {
-			what += " on " + pan.Masked()
+	for _, account := range []string{first, second} {
+		if !whole[account] {
+			t.line("Naru", account+" settlement", "missing", "", false)
 		}
 	}
-	heard := t.iso(ctx)
-	if e.status == http.StatusServiceUnavailable { // the hold is given back beside the answer, a moment later
-		t.poll(ctx, func() bool {
-			if more := t.iso(ctx); more != "" {
-				more = strings.TrimPrefix(more, "ISO 8583: ")
-				if !strings.HasPrefix(more, ">") {
-					more = ", " + more
-				}
-				heard = strings.Replace(heard+" "+more, " , ", ", ", 1)
-			}
-			return strings.Contains(heard, "0430")
-		})
+	for _, s := range found {
+		what := fmt.Sprintf("%s settlement by %s, %d events: %s won", s.Account, s.Channel, s.count(), won(minor(s.Amount, s.Currency)))
+		t.line("Naru", what, "complete", t.iso(ctx), s.Complete && len(s.Problems) == 0)
 	}
-	asTold := r.Status == e.status && (e.word == "" || e.word == r.word())
-	t.line("Google", what, strings.TrimSpace(fmt.Sprint(r.Status, " ", r.word())), heard, asTold)
-}
-
-// line is one thing that happened: who, what, how it ended, and what the acquirer heard and said meanwhile.
-func (t *teller) line(who, what, end, iso string, asTold bool) {
-	if t.err != nil {
-		return
+	for _, s := range found {
+		t.operate(ctx, http.MethodPost, "/settlements/paid", fields{"id": s.ID, "reference": "BANK-" + s.ID[len(s.ID)-6:]}, nil)
+		t.line("Person", s.Account+" settlement: the money moved", "noted", "", true)
 	}
-	mark := ""
-	if !asTold {
-		t.wrong++
-		mark = "   <- not what should have happened"
-	}
-	fmt.Fprintf(t.out, "  %-7s %-72s %s%s\n", who, what, end, mark)
-	if iso != "" {
-		fmt.Fprintf(t.out, "  %-7s %s\n", "", iso)
-	}
-}
-
-// iso is what the acquirer heard and said since it was last looked at.
-func (t *teller) iso(ctx context.Context) string {
-	var news []struct {
-		Seq       int    `json:"seq"`
-		Direction string `json:"direction"`
-		MTI       string `json:"mti"`
-		DE39      string `json:"de39"`
-	}
-	t.call(ctx, http.MethodGet, "/acquirer/transactions?after="+strconv.Itoa(t.seen), nil, &news)
-	var said []string
-	for _, m := range news {
-		t.seen = m.Seq
-		switch {
-		case strings.HasPrefix(m.MTI, "08"): // the link's own life
-		case m.Direction == "seen":
-			said = append(said, m.MTI)
-		case len(said) == 0:
-			said = append(said, "> "+m.MTI+" "+m.DE39)
-		case m.Direction == "kept":
-			said[len(said)-1] += " > silence"
-		default:
-			said[len(said)-1] += " > " + m.MTI + " " + m.DE39
-		}
-	}
-	if len(said) == 0 {
-		return ""
-	}
-	return "ISO 8583: " + strings.Join(said, ", ")
-}
-
-// patience is how long the story waits for something that must happen.
-const patience = 30 * time.Second
-
-// poll looks again and again, and says whether it saw it.
-func (t *teller) poll(ctx context.Context, look func() bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for t.err == nil {
-		if look() {
-			return true
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return false
-}
-
-func (t *teller) send(ctx context.Context, a asked) reply {
-	var replies []reply
-	t.call(ctx, http.MethodPost, "/google/send", fields{"method": a.method, "body": a.body}, &replies)
-	if len(replies) == 0 {
-		return reply{}
-	}
-	return replies[0]
-}
-
-// call asks the control port. After a failure the story is over, and nothing more is asked.
-func (t *teller) call(ctx context.Context, method, path string, in, out any) {
-	if t.err != nil {
-		return
-	}
-	t.err = func() error {
-		var body []byte
-		var err error
-		if in != nil {
-			if body, err = json.Marshal(in); err != nil {
-				return err
-			}
-		}
-		req, err := http.NewRequestWithContext(ctx, method, t.control+path, bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		resp, err := t.http.Do(req)
-		if err != nil {
-			return err
-		}
-		text, err := io.ReadAll(resp.Body)
-		if err = errors.Join(err, resp.Body.Close()); err != nil {
-			return err
-		}
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s %s: %s", method, path, resp.Status)
-		}
-		if out == nil {
-			return nil
-		}
-		return json.Unmarshal(text, out)
-	}()
-}
-
-func micros(won int64) string { return strconv.FormatInt(won*1_000_000, 10) }
-
-// won writes an amount as people do: 12,900.
-func won(amount int64) string {
-	text := strconv.FormatInt(amount, 10)
-	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
 }

@@ -1,0 +1,399 @@
+package sandbox
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"naru/core/money"
+	"naru/core/payment"
+	"naru/sandbox/google"
+	"naru/store"
+)
+
+// place is where the money of a payment is in somebody's eyes, in minor units.
+type place struct{ held, booked, refunded, returned, charged, won int64 }
+
+func (p place) String() string {
+	var parts []string
+	for _, part := range []struct {
+		word   string
+		amount int64
+	}{
+		{"holds", p.held}, {"booked", p.booked}, {"refunded", p.refunded}, {"returned", p.returned}, {"charged back", p.charged}, {"won", p.won},
+	} {
+		if part.amount != 0 {
+			parts = append(parts, part.word+" "+won(part.amount))
+		}
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p place) plus(q place) place {
+	return place{p.held + q.held, p.booked + q.booked, p.refunded + q.refunded, p.returned + q.returned, p.charged + q.charged, p.won + q.won}
+}
+
+// kept is what is left of what was booked.
+func (p place) kept() int64 { return p.booked - p.refunded + p.returned - p.charged + p.won }
+
+// name is what Google calls a request: its account and its id.
+type name struct{ account, id string }
+
+// row is one payment, or one check of a card, in everybody's eyes.
+type row struct {
+	id                       google.Exchange // the reservation
+	google, ledger, acquirer place
+	problems                 []string
+}
+
+// comparison is what a look at all the evidence came to.
+type comparison struct {
+	rows        []row
+	settlements []settled
+	problems    []string // beside those of a row
+}
+
+func (c comparison) agrees() bool {
+	return len(c.problems) == 0 && !slices.ContainsFunc(c.rows, func(r row) bool { return len(r.problems) > 0 }) &&
+		!slices.ContainsFunc(c.settlements, func(s settled) bool { return len(s.problems) > 0 })
+}
+
+func (c comparison) String() string {
+	return fmt.Sprintf("%d payments, %d settlements", len(c.rows), len(c.settlements))
+}
+
+func (c *comparison) problem(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Sprintf(format, args...))
+}
+
+// compare holds the three records against each other (rails §5: I1, I2, I3). Payments that Google did not send itself are compared between
+// the ledger and the acquirer only.
+func compare(e evidence) (c comparison) {
+	inBooks := e.inBooks()
+	atHost := c.atHost(e)
+	rest := map[name]store.Hold{}
+	for _, h := range e.books.holds {
+		rest[name{h.Account, h.RequestID}] = h
+	}
+	for _, id := range e.payments() {
+		n := name{id.Account, id.RequestID}
+		r := row{id: id, ledger: inBooks[n], acquirer: atHost[n]}
+		if id.Currency == "" { // a card check names none
+			r.id.Currency = rest[n].Currency
+		}
+		r.google, r.problems = e.atGoogle(r.id, r.ledger)
+		delete(rest, n)
+		if r.google != r.ledger || r.ledger != r.acquirer { // I1; with nothing at Google, I2
+			r.problems = append(r.problems, "they do not agree")
+		}
+		c.rows = append(c.rows, r)
+	}
+	for n := range rest {
+		if inBooks[n] != atHost[n] {
+			c.problem("%s %s: the ledger %s, the acquirer %s", n.account, n.id, inBooks[n], atHost[n])
+		}
+	}
+	c.checkBalances(e, inBooks)
+	c.checkNumbers(e)
+	c.checkSettlements(e)
+	c.checkEvents(e, inBooks)
+	c.checkTotals(e)
+	slices.Sort(c.problems)
+	return c
+}
+
+// inBooks is where the ledger has the money of each reservation.
+func (e evidence) inBooks() map[name]place {
+	at := map[name]place{}
+	for _, h := range e.books.holds {
+		p := place{booked: h.Captured}
+		if h.Held {
+			p.held = h.Amount
+		}
+		at[name{h.Account, h.RequestID}] = p
+	}
+	of := e.reservations()
+	add := func(account, capture string, p place) {
+		n := of[name{account, capture}]
+		at[n] = at[n].plus(p)
+	}
+	for _, f := range e.books.refunds {
+		if f.State == string(payment.Refunded) || f.State == string(payment.RefundReversed) {
+			add(f.Account, f.CaptureRequestID, place{refunded: f.Amount, returned: f.Returned})
+		}
+	}
+	for _, d := range e.books.disputes {
+		if d.Stage != string(payment.Inquiry) {
+			add(d.Account, d.CaptureRequestID, place{charged: d.Amount, won: d.Won})
+		}
+	}
+	return at
+}
+
+// reservations names the reservation of each capture.
+func (e evidence) reservations() map[name]name {
+	of := map[name]name{}
+	for _, x := range e.books.captures {
+		of[name{x.Account, x.RequestID}] = name{x.Account, x.ReservationRequestID}
+	}
+	return of
+}
+
+// atHost is where the acquirer has it. What it has under a number that nobody knows is a problem of its own. A capture that it refuses in
+// clearing stays booked here, as Google was told: the loss is the integrator's, and stands in its balances.
+func (c *comparison) atHost(e evidence) map[name]place {
+	at, of := map[name]place{}, e.reservations()
+	payments, refunds := map[string]name{}, map[string]name{} // by RRN
+	for _, h := range e.books.holds {
+		payments[h.RRN] = name{h.Account, h.RequestID}
+	}
+	for _, f := range e.books.refunds {
+		refunds[f.RRN] = of[name{f.Account, f.CaptureRequestID}]
+	}
+	add := func(rrn string, known map[string]name, p place) {
+		n, ok := known[rrn]
+		if !ok && p != (place{}) {
+			c.problem("the acquirer %s under RRN %s, which belongs to no payment", p, rrn)
+		}
+		at[n] = at[n].plus(p)
+	}
+	for _, h := range e.acquirer.holds {
+		if h.State == "open" {
+			add(h.RRN, payments, place{held: h.Amount})
+		}
+	}
+	for _, b := range e.acquirer.bookings {
+		switch {
+		case b.Undone:
+		case b.Kind == "refund":
+			add(b.RRN, refunds, place{refunded: b.Amount})
+		default:
+			add(b.RRN, payments, place{booked: b.Amount})
+		}
+	}
+	for _, d := range e.acquirer.disputes {
+		if len(d.Told) > 0 && !e.excepted(d.Event) && !(d.STAN != "" && e.excepted(d.Sent+"-"+d.STAN)) {
+			add(d.RRN, payments, place{charged: d.Amount})
+		}
+	}
+	for _, r := range e.told() {
+		switch r.Type {
+		case "RRF":
+			add(r.RRN, refunds, place{returned: r.Gross})
+		case "CBR":
+			add(r.RRN, payments, place{won: r.Gross})
+		}
+	}
+	return at
+}
+
+// The methods of Google that the comparison knows (Korea Cards v1 §4, §5).
+const (
+	reserve     = "reserveFunds"
+	captureOf   = "asynchronousCaptureFundsReservation"
+	cancelOf    = "asynchronousCancelFundsReservation"
+	refundOf    = "asynchronousRefund"
+	defendOf    = "defendChargeback"
+	checkLeast  = "verifyCardWithMinimumReservation"
+	checkZero   = "verifyCardWithZeroAmount"
+	captureEnd  = "captureFundsReservationResultNotification"
+	cancelEnd   = "cancelFundsReservationResultNotification"
+	refundEnd   = "refundResultNotification"
+	refundBack  = "reverseRefundNotification"
+	inquired    = "inquiryNotification"
+	chargedBack = "chargebackNotification"
+	wonBack     = "chargebackReversedNotification"
+	fraudTold   = "fraudNotification"
+	settledTold = "settlementNotification"
+	captureARN  = "setAcquirerReferenceNumberForCaptureNotification"
+	refundARN   = "setAcquirerReferenceNumberForRefundNotification"
+)
+
+// payments is the first time that each reservation or check of a card was asked for, oldest first.
+func (e evidence) payments() (list []google.Exchange) {
+	seen := map[name]bool{}
+	for _, x := range e.google.exchanges {
+		n := name{x.Account, x.RequestID}
+		if (x.Method == reserve || x.Method == checkLeast || x.Method == checkZero) && !seen[n] {
+			seen[n], list = true, append(list, x)
+		}
+	}
+	return list
+}
+
+// job is one request id and all that was said about it.
+type job struct {
+	exchange google.Exchange // the first that got a 200, else the last
+	verdict  string
+	problems []string
+}
+
+// job gathers the copies of one request: they must have one answer between them (gsp-core §4.1). The same id sent to another method is
+// another request, which is refused.
+func (e evidence) job(of google.Exchange) (j job) {
+	for _, x := range e.google.exchanges {
+		switch {
+		case x.Account != of.Account || x.RequestID != of.RequestID || x.Method != of.Method:
+		case x.Status == http.StatusOK && j.exchange.Status == http.StatusOK && x.Digest != j.exchange.Digest:
+			j.problems = append(j.problems, of.RequestID+" got two answers")
+		case j.exchange.Status != http.StatusOK:
+			j.exchange = x
+		}
+	}
+	for _, v := range e.google.verdicts {
+		if v.Account == of.Account && v.Subject == of.RequestID {
+			j.verdict = v.Result
+		}
+	}
+	return j
+}
+
+// atGoogle is what Google must believe of a reservation, from what it was told and nothing else. How much a check of a card holds, and for
+// how long, it is never told: until it cancels, that is what the ledger says.
+func (e evidence) atGoogle(id google.Exchange, ledger place) (p place, problems []string) {
+	reserved := e.job(id)
+	problems = reserved.problems
+	approved := reserved.exchange.Status == http.StatusOK && reserved.exchange.Result == "SUCCESS"
+	ended := !reserved.exchange.HeldUntil.After(e.now) && id.Method == reserve
+	seen, captured, captures := map[string]bool{}, map[string]bool{}, 0
+	for _, x := range e.google.exchanges {
+		if x.Account != id.Account || x.Reservation != id.RequestID && !captured[x.Capture] || seen[x.RequestID+x.Method] {
+			continue
+		}
+		seen[x.RequestID+x.Method] = true
+		j := e.job(x)
+		problems = append(problems, j.problems...)
+		if x.Method == defendOf { // answered at once, and moves nothing
+			continue
+		}
+		taken := j.exchange.Status == http.StatusOK
+		switch {
+		case taken && j.verdict == "":
+			problems = append(problems, "no verdict on "+x.RequestID)
+		case !taken && j.verdict != "" && j.exchange.Status >= 400 && j.exchange.Status < 500:
+			problems = append(problems, "a verdict on "+x.RequestID+", which was refused")
+		}
+		if !taken && j.verdict == "" {
+			continue
+		}
+		amount := minor(j.exchange.AmountMicros, id.Currency)
+		switch x.Method {
+		case cancelOf:
+			ended = true
+		case captureOf:
+			if captures++; captures > 1 {
+				problems = append(problems, "a second capture, "+x.RequestID+", was accepted")
+			}
+			ended, captured[x.RequestID] = true, true
+			if j.verdict == "SUCCESS" {
+				p.booked += amount
+			}
+		case refundOf:
+			if j.verdict == "SUCCESS" {
+				p.refunded += amount
+			}
+		}
+	}
+	for _, f := range e.google.refunds {
+		if f.Account == id.Account && captured[f.Capture] {
+			p.returned += minor(f.ReversedMicros, id.Currency)
+		}
+	}
+	for _, d := range e.google.disputes {
+		switch amount := minor(d.AmountMicros, id.Currency); {
+		case d.Account != id.Account || !captured[d.Capture]:
+		case d.Method == chargedBack:
+			p.charged += amount
+		case d.Method == wonBack:
+			p.won += amount
+		}
+	}
+	switch {
+	case !approved || ended || id.Method == checkZero:
+	case id.Method == checkLeast:
+		p.held = ledger.held
+	default:
+		p.held = minor(reserved.exchange.AmountMicros, id.Currency)
+	}
+	return p, problems
+}
+
+func minor(micros int64, currency string) int64 {
+	c, ok := money.Lookup(currency)
+	if !ok {
+		return 0
+	}
+	a, err := money.FromMicros(micros, c)
+	if err != nil {
+		return 0
+	}
+	return a.Minor()
+}
+
+// print writes the tables, and below them what is wrong.
+func (c comparison) print(out io.Writer) error {
+	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "  account\treservation\twon\tGoogle\tledger\tacquirer\t")
+	for _, r := range c.rows {
+		amount := won(minor(r.id.AmountMicros, r.id.Currency))
+		if r.id.Method != reserve {
+			amount = "check"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.id.Account, r.id.RequestID, amount,
+			r.google, same(r.ledger, r.google), same(r.acquirer, r.google), verdictOn(r.problems))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if len(c.settlements) > 0 {
+		fmt.Fprintln(t, "\n  account\tsettlement\titems\tGoogle\tledger\t")
+	}
+	idle := 0
+	for _, s := range c.settlements {
+		if s.row.Items == 0 && len(s.problems) == 0 {
+			idle++
+			continue
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%d\t%s\t%s\t%s\n", s.row.Account, s.row.ID, s.row.Items, s.google, s.ledger(), verdictOn(s.problems))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if idle > 0 {
+		fmt.Fprintf(out, "  and %d of days on which nothing happened\n", idle)
+	}
+	for _, r := range c.rows {
+		for _, p := range r.problems {
+			fmt.Fprintf(out, "  %s: %s\n", r.id.RequestID, p)
+		}
+	}
+	for _, s := range c.settlements {
+		for _, p := range s.problems {
+			fmt.Fprintf(out, "  %s: %s\n", s.row.ID, p)
+		}
+	}
+	for _, p := range c.problems {
+		fmt.Fprintf(out, "  %s\n", p)
+	}
+	return nil
+}
+
+func same(p, as place) string {
+	if p == as {
+		return "the same"
+	}
+	return p.String()
+}
+
+func verdictOn(problems []string) string {
+	if len(problems) > 0 {
+		return "DIFFER"
+	}
+	return "agree"
+}
