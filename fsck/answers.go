@@ -4,46 +4,63 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"naru/core/payment"
 )
 
 // method is what must stand in the stored answer of a method. An answer that says yes says it with one word; any other is a no.
 type method struct {
-	object  string // the table of what it makes
+	object  string // the table of what it makes; empty where it makes nothing that has its name
 	yes     string // result where it was done
 	id, end string // members that name the object and the end of the hold, where there are such
+	purpose payment.Purpose
+	words   []string // all its results, where it makes nothing that tells which
 }
 
-// methods are the wire words that answers are kept under (Korea Cards v1 §4.1 to §4.3).
+// methods are the wire words that answers are kept under (Korea Cards v1 §4).
 var methods = map[string]method{
-	"reserveFunds":                        {"reservation", "SUCCESS", "paymentIntegratorFundsReservationId", "reservationExpirationTimestamp"},
+	"reserveFunds": {
+		object: "reservation", yes: "SUCCESS", id: "paymentIntegratorFundsReservationId", end: "reservationExpirationTimestamp",
+	},
 	"asynchronousCaptureFundsReservation": {object: "capture", yes: "ACKNOWLEDGED"},
 	"asynchronousCancelFundsReservation":  {object: "cancel", yes: "ACKNOWLEDGED"},
+	"asynchronousRefund":                  {object: "refund", yes: "ACKNOWLEDGED"},
+	"verifyCardWithMinimumReservation":    {object: "reservation", yes: "SUCCESS", purpose: payment.ToVerify},
+	"verifyCardWithZeroAmount":            {object: "reservation", yes: "SUCCESS", purpose: payment.ToCheck},
+	"defendChargeback": {
+		words: []string{"SUCCESS", "CAPTURE_REQUEST_ID_NOT_FOUND", "INVALID_DOCUMENT_FORMAT", "CHARGEBACK_NOT_DEFENDABLE"},
+	},
 }
 
 const requests = `
 SELECT i.account, i.request_id, i.method, i.fingerprint, i.done, i.answer, i.created_us, (SELECT at_us FROM event ORDER BY id DESC LIMIT 1),
-       r.id, r.state, r.hold_until_us,
-       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.event = 'approve'),
-       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.event = 'decline'),
-       c.id, x.id
+       r.id, r.state, r.purpose, r.hold_until_us,
+       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = '' AND e.event IN ('approve', 'verify', 'pass')),
+       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = '' AND e.event = 'decline'),
+       c.id, x.id, f.id
   FROM idempotency AS i
   LEFT JOIN reservation AS r ON r.account = i.account AND r.request_id = i.request_id
   LEFT JOIN capture AS c ON c.account = i.account AND c.request_id = i.request_id
-  LEFT JOIN cancel AS x ON x.account = i.account AND x.request_id = i.request_id`
+  LEFT JOIN cancel AS x ON x.account = i.account AND x.request_id = i.request_id
+  LEFT JOIN refund AS f ON f.account = i.account AND f.request_id = i.request_id`
 
 // unanswered is what was decided and has no answer. What was never decided may have none: its request may be asked again.
 const unanswered = `
 SELECT 'reservation', r.id FROM reservation AS r
- WHERE (r.state = 'PENDING' OR EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.event IN ('approve', 'decline')))
+ WHERE (r.state = 'PENDING' OR EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = ''
+                                                AND e.event IN ('approve', 'verify', 'pass', 'decline')))
    AND NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = r.account AND i.request_id = r.request_id)
  UNION ALL
 SELECT 'capture', c.id FROM capture AS c
  WHERE NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = c.account AND i.request_id = c.request_id)
  UNION ALL
 SELECT 'cancel', x.id FROM cancel AS x
- WHERE NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = x.account AND i.request_id = x.request_id)`
+ WHERE NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = x.account AND i.request_id = x.request_id)
+ UNION ALL
+SELECT 'refund', f.id FROM refund AS f
+ WHERE NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = f.account AND i.request_id = f.request_id)`
 
 // abandonedAfterUS is when a first call without an answer is nobody's work any more: the whole call has five seconds (design §3.11).
 const abandonedAfterUS = 60 * 1_000_000
@@ -53,14 +70,15 @@ func (x *run) answers() error {
 	err := x.each(requests, func(scan func(...any) error) error {
 		var q request
 		var newest, holdUntil sql.NullInt64
-		var reservation, state, capture, cancel sql.NullString
-		err := scan(&q.account, &q.id, &q.method, &q.fingerprint, &q.done, &q.answer, &q.createdUS, &newest, &reservation, &state, &holdUntil,
-			&q.approved, &q.declined, &capture, &cancel)
+		var reservation, state, purpose, capture, cancel, refund sql.NullString
+		err := scan(&q.account, &q.id, &q.method, &q.fingerprint, &q.done, &q.answer, &q.createdUS, &newest, &reservation, &state, &purpose,
+			&holdUntil, &q.approved, &q.declined, &capture, &cancel, &refund)
 		if err != nil {
 			return err
 		}
-		q.state, q.reservation, q.holdUntil = payment.State(state.String), reservation.String, holdUntil
-		for table, id := range map[string]sql.NullString{"reservation": reservation, "capture": capture, "cancel": cancel} {
+		q.state, q.purpose = payment.State(state.String), payment.Purpose(purpose.String)
+		q.reservation, q.holdUntil = reservation.String, holdUntil
+		for table, id := range map[string]sql.NullString{"reservation": reservation, "capture": capture, "cancel": cancel, "refund": refund} {
 			if id.Valid {
 				q.objects = append(q.objects, table)
 			}
@@ -89,6 +107,7 @@ type request struct {
 	objects             []string // tables with a row of this key
 	reservation         string
 	state               payment.State
+	purpose             payment.Purpose
 	holdUntil           sql.NullInt64
 	approved, declined  bool
 }
@@ -101,8 +120,8 @@ func (x *run) answer(q request, newestUS int64) {
 		bad("answers", "is of the method %q, which is not known here", q.method)
 		return
 	}
-	if len(q.objects) != 1 || q.objects[0] != m.object {
-		bad("answers", "is a %s and made %q, not one %s", q.method, q.objects, m.object)
+	if strings.Join(q.objects, " ") != m.object || q.purpose != m.purpose {
+		bad("answers", "is a %s and made %q for %q, not %q for %q", q.method, q.objects, q.purpose, m.object, m.purpose)
 		return
 	}
 	if len(q.fingerprint) != 4+32 {
@@ -114,7 +133,7 @@ func (x *run) answer(q request, newestUS int64) {
 		bad("answers", "answered=%t where approved=%t and declined=%t", q.done, q.approved, q.declined)
 	case held && q.approved && q.declined:
 		bad("answers", "was approved and declined")
-	case !q.done && q.state != payment.Pending:
+	case !q.done && q.state != payment.Pending: // no other method has a first call that waits
 		bad("answers", "is being worked on and there is nothing to wait for: its reservation is %s", q.state)
 	case !q.done && newestUS-q.createdUS > abandonedAfterUS:
 		x.warn("answers", "idempotency", row, "has no answer since long before the newest event; recovery gives it up at the next start")
@@ -140,6 +159,7 @@ func (x *run) answer(q request, newestUS int64) {
 	switch result := text(says["result"]); {
 	case result == "":
 		bad("answers-open", "the answer has no result")
+	case m.words != nil && slices.Contains(m.words, result):
 	case (result == m.yes) != yes:
 		bad("answers-open", "the answer is %s where approved=%t", result, yes)
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"naru/core/ledger"
-	"naru/core/money"
-	"naru/core/payment"
 )
 
 // place is one balance: an account of an owner in a currency.
@@ -14,16 +12,24 @@ type place struct{ account, owner, currency string }
 
 func (p place) String() string { return p.account + "/" + p.owner + "/" + p.currency }
 
-// books is what all postings, and all open reservations, add up to. Its size grows with the accounts, not with the payments.
+// books is what all postings, all open reservations and all settled items add up to. Its size grows with the accounts and the settlements,
+// not with the payments.
 type books struct {
-	entries map[place]int64 // debits less credits
-	held    map[place]int64 // what the reservations say that is held, as the balance of the acquirer's memorandum account
+	entries map[place]int64  // debits less credits
+	held    map[place]int64  // what the reservations say that is held, as the balance of the acquirer's memorandum account
+	settled map[string]*sums // by settlement, from the journal
 }
 
-func newBooks() *books { return &books{map[place]int64{}, map[place]int64{}} }
+func newBooks() *books { return &books{map[place]int64{}, map[place]int64{}, map[string]*sums{}} }
 
 // memorandum are the accounts that hold promises, not money: they are posted against each other only (design §3.4).
 var memorandum = []string{string(ledger.AcquirerHeld), string(ledger.GoogleHeld)}
+
+type posting struct {
+	n, k                           int64
+	owner, debit, credit, currency string
+	amount, atUS                   int64
+}
 
 func (p posting) row(payment string) string { return fmt.Sprintf("%s/%d/%d", payment, p.n, p.k) }
 
@@ -41,70 +47,10 @@ func (b *books) add(x *run, payment string, p posting) {
 	}
 }
 
-// replay tells a reservation its events from the beginning: it must come to where it is, and exactly the money that moves on the way must
-// be booked.
-func (x *run) replay(p *life, b *books) {
-	for _, q := range p.postings {
-		b.add(x, p.id, q)
-	}
-	currency, known := money.Lookup(p.currency)
-	if !known || p.amount <= 0 {
-		x.bad("states", "reservation", p.id, "%d %s is no amount", p.amount, p.currency)
-		return
-	}
-	if p.held {
-		b.held[place{string(ledger.AcquirerHeld), p.account, p.currency}] += p.amount
-	}
-	x.did("states")
-	r := payment.Reservation{ID: p.id, Account: p.account, State: payment.Pending, Amount: money.New(p.amount, currency)}
-	r.Captured = money.New(p.captured, currency)
-	if len(p.captures) == 1 {
-		r.Captured = money.New(p.captures[0].amount, currency)
-	}
-	left := p.postings
-	for i, e := range p.events {
-		row := e.row(p.id)
-		var moved []ledger.Posting
-		if i == 0 && e.event != payment.Ask {
-			x.bad("states", "event", row, "a payment begins with %s, not with %s", payment.Ask, e.event)
-			return
-		}
-		if i > 0 {
-			if e.event == payment.Confirm && !r.Captured.IsPositive() {
-				x.bad("states", "event", row, "confirms a capture that there is not")
-				return
-			}
-			var err error
-			if r, moved, err = r.After(e.event); err != nil {
-				x.bad("states", "event", row, "%s", err)
-				return
-			}
-		}
-		if e.state != r.State {
-			x.bad("states", "event", row, "leads to %s and says %s", r.State, e.state)
-		}
-		n := 0
-		for n < len(left) && left[n].n <= e.n {
-			n++
-		}
-		x.booked(p, e, moved, left[:n])
-		left = left[n:]
-	}
-	for _, q := range left {
-		x.bad("postings", "posting", q.row(p.id), "belongs to no event")
-	}
-	switch {
-	case r.State != p.state:
-		x.bad("states", "reservation", p.id, "is %s and its events lead to %s", p.state, r.State)
-	case r.Held != p.held:
-		x.bad("states", "reservation", p.id, "says held=%t and its events say held=%t", p.held, r.Held)
-	}
-}
-
 // booked compares the postings of an event with those that the event demands.
-func (x *run) booked(p *life, e event, want []ledger.Posting, have []posting) {
+func (x *run) booked(j *journal, e event, want []ledger.Posting, have []posting) {
 	if len(have) != len(want) {
-		x.bad("postings", "event", e.row(p.id), "%s is booked %d times and must be %d times", e.event, len(have), len(want))
+		x.bad("postings", "event", e.row(j.id), "%s is booked %d times and must be %d times", e.event, len(have), len(want))
 		return
 	}
 	for i, w := range want {
@@ -113,7 +59,7 @@ func (x *run) booked(p *life, e event, want []ledger.Posting, have []posting) {
 			currency: w.Amount.Currency().Code(), amount: w.Amount.Minor(), atUS: e.atUS,
 		}
 		if h := have[i]; h != must {
-			x.bad("postings", "posting", h.row(p.id), "%s must book %s, from %s to %s of %s, and this is not what stands here",
+			x.bad("postings", "posting", h.row(j.id), "%s must book %s, from %s to %s of %s, and this is not what stands here",
 				e.event, w.Amount, must.credit, must.debit, must.owner)
 		}
 	}

@@ -29,10 +29,10 @@ type cursor[T any] struct {
 }
 
 // open starts a query ordered by its first column. Rows that belong to no payment go to stray, if there is one.
-func open[T any](m *merge, query string, into func(*T) []any, stray func(string, T)) *cursor[T] {
+func open[T any](m *merge, query string, into func(*T) []any, stray func(string, T), args ...any) *cursor[T] {
 	c := &cursor[T]{merge: m, into: into, stray: stray}
 	if m.err == nil {
-		if c.rows, m.err = m.run.conn.QueryContext(m.run.ctx, query); m.err == nil {
+		if c.rows, m.err = m.run.conn.QueryContext(m.run.ctx, query, args...); m.err == nil {
 			m.rows = append(m.rows, c.rows)
 			c.next()
 		}

@@ -40,16 +40,25 @@ var checks = []struct {
 	{"journal-digests", "no event was changed after it was written", true},
 	{"checkpoints", "no event is missing that was there when the journal was signed", false},
 	{"checkpoint-digests", "the signatures over the journal are ours", true},
-	{"states", "every reservation is where its events lead, and could get there", false},
+	{"states", "every reservation, refund and dispute is where its events lead, and could get there", false},
 	{"attempts", "what may be held at the network agrees with the reservation; at most one attempt may hold money", false},
 	{"advices", "what the network must still hear is queued once, and what is over was told", false},
 	{"jobs", "captures and cancels agree with the events of their reservation", false},
-	{"postings", "the events of a payment moved exactly the money that they must", false},
+	{"refunds", "refunds give back no more than was captured, and each is paid by at most one attempt", false},
+	{"disputes", "every stage of a dispute is of its payment, and every document that was handed over is in the journal", false},
+	{"evidence-open", "every document opens in its place, and is the one that was handed over", true},
+	{"postings", "the events of a payment, and of the book of an account, moved exactly the money that they must", false},
 	{"balances", "each balance is the sum of its postings, and the books sum to zero", false},
 	{"holds", "what the books call held is what the open reservations hold", false},
+	{"items", "what is to be settled is in one item, with the amount and sign of its event, and in the settlement of its day", false},
+	{"settlements", "every settlement adds up from the journal, and begins where the one before it ends", false},
+	{"acquirer-records", "each record of the acquirer stands once in the journal of what it is about, or has a case", false},
+	{"acquirer-files", "the acquirer's files hold as many records, and as much, as was taken of them", false},
+	{"capture-files", "the files of captures and refunds are complete, and carry what waits for their answer", false},
+	{"totals", "the comparisons of a day's totals with the network are under way, or over with a result", false},
 	{"answers", "every decided request has its answer, and no other has", false},
 	{"answers-open", "every stored answer opens in its place and says what happened", true},
-	{"notices", "each verdict is owed once, with that verdict, and what was sent was answered", false},
+	{"notices", "each verdict and each piece of news is owed once, as it is, in order, and what was sent was answered", false},
 	{"cards", "card data is kept where a later message needs it, and nowhere else", false},
 	{"cards-open", "the card data that is kept opens in its place", true},
 	{"secrets-columns", "no card number, and no member for a card secret, stands in clear in any column", false},
@@ -67,9 +76,13 @@ var passes = []struct {
 	{[]string{"references"}, (*run).references},
 	{[]string{"keys"}, (*run).keys},
 	{[]string{
-		"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "postings", "balances", "holds", "cards",
-		"cards-open",
+		"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "refunds", "disputes", "postings", "balances", "holds",
+		"items", "settlements", "acquirer-records", "cards", "cards-open",
 	}, (*run).payments},
+	{[]string{"evidence-open"}, (*run).evidence},
+	{[]string{"acquirer-files"}, (*run).acquirerFiles},
+	{[]string{"capture-files"}, (*run).captureFiles},
+	{[]string{"totals"}, (*run).totals},
 	{[]string{"checkpoints", "checkpoint-digests"}, (*run).checkpoints},
 	{[]string{"answers", "answers-open"}, (*run).answers},
 	{[]string{"notices"}, (*run).notices},
@@ -85,6 +98,10 @@ type run struct {
 	vault  *vault.Vault        // nil where there is no key
 	opaque map[string]struct{} // runs of digits in identifiers that others chose, or side by side in a record; they only look like cards
 	report Report
+
+	newestUS   int64                 // when the newest event happened
+	closings   map[string]*closing   // settlements, by id
+	closingsOf map[string][]*closing // and by account and currency, in order
 }
 
 // Run reads the database and reports what is wrong. It fails where it cannot be read as a database of this version.

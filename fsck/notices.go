@@ -1,36 +1,48 @@
 package fsck
 
-import "database/sql"
+import (
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// factNames is all that a notice may say beside its verdict.
+var factNames = []string{
+	"Capture", "Refund", "OwnID", "Earlier", "Minor", "Currency", "Stage", "Reason", "Scope", "Case", "ARN", "AtMs", "ReplyMs", "Part",
+}
 
 const notices = `
-SELECT n.id, n.kind, n.result, n.state, n.tries, n.done_us,
-       n.after_id <> '' AND NOT EXISTS (SELECT 1 FROM notice AS a WHERE a.id = n.after_id),
-       COALESCE(c.id, x.id), COALESCE(c.state, x.state),
+SELECT n.id, n.kind = 'settlement-file', n.state, n.tries, n.done_us, n.after_id, first.state,
+       CASE n.kind
+       WHEN 'capture-result' THEN (SELECT c.id FROM capture AS c WHERE c.account = n.account AND c.request_id = n.subject)
+       WHEN 'capture-arn' THEN (SELECT c.id FROM capture AS c WHERE c.account = n.account AND c.request_id = n.subject)
+       WHEN 'cancel-result' THEN (SELECT x.id FROM cancel AS x WHERE x.account = n.account AND x.request_id = n.subject)
+       WHEN 'refund-result' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
+       WHEN 'refund-returned' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
+       WHEN 'refund-arn' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
+       WHEN 'fraud' THEN (SELECT SUBSTR(n.id, 12) FROM acquirer_event AS e
+                           WHERE e.acquirer = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1)
+                             AND e.id = SUBSTR(n.subject, INSTR(n.subject, '/') + 1)
+                             AND e.type = 'FRD' AND e.outcome = 'APPLIED' AND e.account = n.account)
+       WHEN 'settlement' THEN n.subject
+       WHEN 'settlement-file' THEN n.subject
+       ELSE (SELECT d.id FROM dispute AS d WHERE d.account = n.account AND d.id = n.subject) END,
+       CASE WHEN n.kind LIKE 'settlement%' THEN '' ELSE 'naru-' || n.kind || '-' END,
        (SELECT COUNT(*) FROM notice_try AS t WHERE t.notice_id = n.id), last.at_us, last.status
   FROM notice AS n
-  LEFT JOIN capture AS c ON n.kind = 'capture-result' AND c.account = n.account AND c.request_id = n.subject
-  LEFT JOIN cancel AS x ON n.kind = 'cancel-result' AND x.account = n.account AND x.request_id = n.subject
+  LEFT JOIN notice AS first ON first.id = n.after_id
   LEFT JOIN notice_try AS last ON last.notice_id = n.id AND last.n = n.tries`
 
-// owed counts the notices of each capture and cancel: one for a verdict, none before it.
-const owed = `
-SELECT 'capture', c.id, c.state,
-       (SELECT COUNT(*) FROM notice AS n WHERE n.account = c.account AND n.kind = 'capture-result' AND n.subject = c.request_id)
-  FROM capture AS c
- UNION ALL
-SELECT 'cancel', x.id, x.state,
-       (SELECT COUNT(*) FROM notice AS n WHERE n.account = x.account AND n.kind = 'cancel-result' AND n.subject = x.request_id)
-  FROM cancel AS x`
-
-// notices checks what we owe the counterparty to tell: every verdict once, as it is (design §3.3).
+// notices checks what we owe the counterparty to tell: every verdict and every piece of news once, as it is (design §3.3).
 func (x *run) notices() error {
 	err := x.each(notices, func(scan func(...any) error) error {
-		var id, kind, result, state string
+		var id, state, after, prefix string
 		var tries, rows int64
-		var lost bool
+		var file bool // it goes to a folder, where nobody answers
 		var done, lastAt, lastStatus sql.NullInt64
-		var object, verdict sql.NullString
-		if err := scan(&id, &kind, &result, &state, &tries, &done, &lost, &object, &verdict, &rows, &lastAt, &lastStatus); err != nil {
+		var first, object sql.NullString
+		if err := scan(&id, &file, &state, &tries, &done, &after, &first, &object, &prefix, &rows, &lastAt, &lastStatus); err != nil {
 			return err
 		}
 		x.did("notices")
@@ -38,39 +50,146 @@ func (x *run) notices() error {
 		switch {
 		case !object.Valid:
 			bad("tells of something that there is not")
-		case result != verdict.String:
-			bad("tells %s, and the verdict is %s", result, verdict.String)
-		case id != "naru-"+kind+"-"+object.String: // the id on the wire: another one would be another message
-			bad("has not the id that comes from its %s", kind)
+		case id != prefix+strings.ReplaceAll(object.String, "/", "-"): // the id on the wire: another one would be another message
+			bad("has not the id that comes from what it tells of")
 		}
 		if rows != tries || tries > 0 && !lastAt.Valid {
 			bad("was tried %d times, of which %d are written down", tries, rows)
 		}
-		if state == "SENT" && (lastAt != done || lastStatus.Int64/100 != 2) {
+		if answered := lastStatus.Int64/100 == 2 || file && lastStatus.Int64 == 0; state == "SENT" && (lastAt != done || !answered) {
 			bad("is said to be sent, and its last try was not answered so")
 		}
 		if state == "PARKED" && tries == 0 {
 			bad("was given up without a try")
 		}
-		if lost {
+		switch {
+		case after == "":
+		case !first.Valid:
 			bad("waits for a notice that there is not")
+		case tries > 0 && first.String != "SENT":
+			bad("was tried before the notice that must be heard first")
 		}
 		return nil
 	})
+	for _, o := range owed {
+		if err == nil {
+			err = x.owed(o)
+		}
+	}
 	if err != nil {
 		return err
 	}
-	return x.each(owed, func(scan func(...any) error) error {
-		var table, id, state string
-		var have, want int64
-		if err := scan(&table, &id, &state, &have); err != nil {
+	return x.each(strayParts, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		x.bad("notices", "notice", id, "tells of a part that its settlement does not have")
+		return err
+	})
+}
+
+// owed is what must be told, kind by kind: whether a notice is due (NULL: there may be one), what it is about where no other column names
+// it, its verdict, its code and its predecessor (NULL: one that the database does not name), its facts as far as they are known, and what
+// the notice says that is there. A second telling of a dispute may complete its case.
+var owed = []string{
+	`SELECT 'capture', c.id, c.state <> 'PENDING', '', c.state, NULL, '', '{}', ` + said + `
+	   FROM capture AS c LEFT JOIN notice AS n ON n.account = c.account AND n.kind = 'capture-result' AND n.subject = c.request_id`,
+	`SELECT 'cancel', c.id, c.state <> 'PENDING', '', c.state, NULL, '', '{}', ` + said + `
+	   FROM cancel AS c LEFT JOIN notice AS n ON n.account = c.account AND n.kind = 'cancel-result' AND n.subject = c.request_id`,
+	`SELECT 'refund', f.id, f.state <> 'REFUND_PENDING', '', CASE f.state WHEN 'REFUND_FAILED' THEN f.reason ELSE 'SUCCESS' END, f.code, '',
+	        JSON_OBJECT('OwnID', f.id), ` + said + `
+	   FROM refund AS f LEFT JOIN notice AS n ON n.account = f.account AND n.kind = 'refund-result' AND n.subject = f.request_id`,
+	`SELECT 'refund', f.id, f.state = 'REFUND_REVERSED', '', '', NULL, 'naru-refund-result-' || f.id,
+	        JSON_OBJECT('Refund', f.request_id, 'OwnID', f.id, 'Minor', f.returned, 'Currency', f.currency), ` + said + `
+	   FROM refund AS f LEFT JOIN notice AS n ON n.account = f.account AND n.kind = 'refund-returned' AND n.subject = f.request_id`,
+	`SELECT 'dispute', d.id, TRUE, '', '', d.raw_code, NULL,
+	        JSON_OBJECT('Capture', c.request_id, 'OwnID', d.id, 'Minor', d.amount, 'Currency', d.currency, 'Stage', d.stage,
+	                    'Reason', d.reason, 'Scope', d.scope, 'Case', CASE WHEN NOT d.told_twice THEN d.case_no END,
+	                    'AtMs', d.created_us / 1000, 'ReplyMs', d.reply_by_us / 1000), ` + said + `
+	   FROM dispute AS d LEFT JOIN capture AS c ON c.reservation_id = d.reservation_id
+	   LEFT JOIN notice AS n ON n.account = d.account AND n.subject = d.id
+	                        AND n.kind = CASE d.stage WHEN 'INQUIRY' THEN 'inquiry' ELSE 'chargeback' END`,
+	`SELECT 'dispute', d.id, d.won > 0, '', '', NULL, d.told,
+	        JSON_OBJECT('Capture', c.request_id, 'OwnID', d.id, 'Earlier', d.told, 'Minor', d.won, 'Currency', d.currency), ` + said + `
+	   FROM dispute AS d LEFT JOIN capture AS c ON c.reservation_id = d.reservation_id
+	   LEFT JOIN notice AS n ON n.account = d.account AND n.kind = 'chargeback-reversed' AND n.subject = d.id`,
+	`SELECT 'acquirer_event', e.acquirer || '/' || e.id, TRUE, '', '', NULL, 'naru-capture-result-' || c.id,
+	        JSON_OBJECT('Capture', c.request_id), ` + said + `
+	   FROM acquirer_event AS e LEFT JOIN capture AS c ON c.reservation_id = e.payment_id
+	   LEFT JOIN notice AS n ON n.account = e.account AND n.kind = 'fraud' AND n.subject = e.acquirer || '/' || e.id
+	  WHERE e.type = 'FRD' AND e.outcome = 'APPLIED'`,
+	`SELECT 'capture', c.id, CASE c.arn WHEN '' THEN FALSE END, '', '', NULL, 'naru-capture-result-' || c.id,
+	        JSON_OBJECT('Capture', c.request_id, 'ARN', c.arn), ` + said + `
+	   FROM capture AS c LEFT JOIN notice AS n ON n.account = c.account AND n.kind = 'capture-arn' AND n.subject = c.request_id`,
+	`SELECT 'refund', f.id, CASE f.arn WHEN '' THEN FALSE END, '', '', NULL, 'naru-refund-result-' || f.id,
+	        JSON_OBJECT('Refund', f.request_id, 'ARN', f.arn), ` + said + `
+	   FROM refund AS f LEFT JOIN notice AS n ON n.account = f.account AND n.kind = 'refund-arn' AND n.subject = f.request_id`,
+	`WITH RECURSIVE part (id, account, parts, k) AS (
+	        SELECT id, account, MIN(parts, MAX(items, 1)), 0 FROM settlement
+	         UNION ALL
+	        SELECT id, account, parts, k + 1 FROM part WHERE k + 1 < parts)
+	 SELECT 'settlement', p.id, TRUE, p.id || '/' || p.k, '', NULL, '', JSON_OBJECT('OwnID', p.id, 'Part', p.k), ` + said + `
+	   FROM part AS p
+	   LEFT JOIN notice AS n ON n.id = p.id || '-' || p.k AND n.account = p.account AND n.kind IN ('settlement', 'settlement-file')`,
+}
+
+// said is what a notice says.
+const said = `n.id, n.subject, n.result, n.code, n.after_id, n.facts`
+
+const strayParts = `
+SELECT n.id FROM notice AS n WHERE n.kind IN ('settlement', 'settlement-file')
+   AND NOT EXISTS (SELECT 1 FROM settlement AS s WHERE s.id = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1) AND s.account = n.account
+                      AND CAST(SUBSTR(n.subject, INSTR(n.subject, '/') + 1) AS INTEGER) < s.parts)`
+
+// owed compares what must be told with what is.
+func (x *run) owed(query string) error {
+	last := ""
+	return x.each(query, func(scan func(...any) error) error {
+		var table, row, subject string
+		var due sql.NullBool
+		var result, known string
+		var code, after, id, about, says, saysCode, behind, told sql.NullString
+		err := scan(&table, &row, &due, &subject, &result, &code, &after, &known, &id, &about, &says, &saysCode, &behind, &told)
+		if err != nil {
 			return err
 		}
-		if state != "PENDING" {
-			want = 1
+		bad := func(problem string, args ...any) { x.bad("notices", table, row, problem, args...) }
+		switch {
+		case !id.Valid:
+			if due.Valid && due.Bool {
+				bad("must be told of, and no notice says so")
+			}
+			return nil
+		case due.Valid && !due.Bool:
+			bad("is told of with %s before there is anything to tell", id.String)
+			return nil
+		case id.String == last:
+			bad("is told of twice")
 		}
-		if have != want {
-			x.bad("notices", table, id, "is %s: %d notices must be owed, and there are %d", state, want, have)
+		last = id.String
+		bad = func(problem string, args ...any) { x.bad("notices", "notice", id.String, problem, args...) }
+		if subject != "" && subject != about.String || says.String != result || code.Valid && saysCode.String != code.String {
+			bad("tells %s (%s) of %s, and it is %s", says.String, saysCode.String, about.String, result)
+		}
+		if after.Valid && behind.String != after.String || !after.Valid && behind.String == "" {
+			bad("must be heard after %q, and is sent after %q", after.String, behind.String)
+		}
+		want, have := map[string]any{}, map[string]any{}
+		if err := json.Unmarshal([]byte(known), &want); err != nil {
+			return err
+		}
+		if told.String != "" && json.Unmarshal([]byte(told.String), &have) != nil {
+			bad("its facts cannot be read")
+			return nil
+		}
+		for name, must := range want {
+			if have[name] != must && must != nil && (have[name] != nil || must != "" && must != 0.0) { // what is empty may be left out
+				bad("says the %s %v, and it is %v", name, have[name], must)
+			}
+		}
+		for name := range have {
+			if !slices.Contains(factNames, name) {
+				bad("says the %s, which is no fact", name)
+			}
 		}
 		return nil
 	})

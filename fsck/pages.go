@@ -130,11 +130,11 @@ func cells(page []byte, start, usable int, cut []bool) {
 			continue
 		}
 		cut[cell] = true
-		record(page[:usable], cell+child, usable, table, cut)
+		mark(page[:usable], cell+child, usable, table, cut)
 	}
 }
 
-func record(page []byte, at, usable int, table bool, cut []bool) {
+func mark(page []byte, at, usable int, table bool, cut []bool) {
 	size, at := varint(page, at)
 	if table {
 		_, at = varint(page, at) // row id

@@ -11,20 +11,28 @@ import (
 )
 
 // version is the newest migration that these checks know.
-const version = 1
+const version = 2
 
 // objects is what the migrations made, by type. Dropping an index or a trigger is how a history is rewritten.
 var objects = map[string][]string{
 	"table": {
-		"advice", "attempt", "balance", "cancel", "capture", "checkpoint", "event", "idempotency", "keyset", "migration", "notice",
-		"notice_try", "operator_case", "posting", "reservation", "series",
+		"account_book", "acquirer_event", "acquirer_file", "advice", "attempt", "balance", "cancel", "capture", "capture_file", "checkpoint",
+		"dispute", "event", "evidence", "idempotency", "keyset", "migration", "notice", "notice_try", "operator_case", "posting",
+		"reconciliation", "refund", "reservation", "series", "settlement", "settlement_item",
 	},
 	"index": {
-		"advice_due", "advice_once", "advice_open", "attempt_live", "cancel_open", "idempotency_running", "notice_due",
-		"reservation_expiring",
+		"acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open", "attempt_live",
+		"attempt_live_refund", "attempt_undone", "cancel_open", "capture_arn", "capture_day", "capture_file_state", "capture_network",
+		"capture_rrn", "dispute_due", "dispute_once", "dispute_payment", "evidence_dispute", "idempotency_running", "notice_due",
+		"notice_parked", "operator_case_open", "reconciliation_due", "refund_arn", "refund_day", "refund_payment", "refund_rrn",
+		"reservation_erasable", "reservation_expiring", "settlement_item_of", "settlement_item_open",
 	},
-	"trigger": {"event_no_delete", "event_no_update", "posting_no_delete", "posting_no_update"},
-	"view":    {},
+	"trigger": {
+		"acquirer_event_no_delete", "acquirer_event_no_update", "capture_arn_once", "event_no_delete", "event_no_update",
+		"evidence_no_delete", "evidence_no_update", "posting_no_delete", "posting_no_update", "refund_arn_once",
+		"settlement_item_no_delete", "settlement_item_no_update", "settlement_item_once",
+	},
+	"view": {},
 }
 
 var errVersion = errors.New("the database is of another version than this program")
@@ -82,17 +90,47 @@ func (x *run) integrity() error {
 var constraints = []struct{ table, key, must string }{
 	{"series", "name", "next >= 0"},
 	{"idempotency", "account || '/' || request_id", "done IN (0, 1) AND done = (answer IS NOT NULL) AND done = (done_us IS NOT NULL)"},
-	{"reservation", "id", "amount > 0 AND captured BETWEEN 0 AND amount AND held IN (0, 1)"},
-	{"reservation", "id", "NOT held OR state IN ('RESERVED', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED')"},
-	{"attempt", "id", "state IN ('PREPARED', 'VOID', 'APPROVED', 'DECLINED', 'REVERSE_PENDING', 'REVERSED', 'CAPTURED', 'GONE')"},
+	{"reservation", "id", "captured BETWEEN 0 AND amount AND held IN (0, 1)"},
+	{"reservation", "id", "purpose IN ('', 'VERIFY', 'CHECK') AND (amount > 0 OR amount = 0 AND purpose <> '')"},
+	{"reservation", "id", `state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING', 'CAPTURED',
+		'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED', 'VERIFY_HELD', 'VERIFIED')`},
+	{"reservation", "id", "NOT held OR state IN ('RESERVED', 'VERIFY_HELD', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED')"},
+	{"attempt", "id", `state IN ('PREPARED', 'VOID', 'APPROVED', 'DECLINED', 'REVERSE_PENDING', 'REVERSED', 'CAPTURED', 'GONE', 'PASSED',
+		'BOOKED') AND (undone_day = '' OR length(undone_day) = 8 AND state = 'REVERSED')`},
 	{"capture", "id", "amount > 0 AND state IN ('PENDING', 'SUCCESS', 'EXPIRED', 'REVOKED') AND (state = 'PENDING') = (done_us IS NULL)"},
+	{"capture", "id", "length(arn) IN (0, 23) AND length(day) IN (0, 8) AND clearing IN ('', 'CLEARED', 'REJECTED')"},
 	{"cancel", "id", "state IN ('PENDING', 'SUCCESS') AND (state = 'PENDING') = (done_us IS NULL)"},
-	{"advice", "id", "amount > 0 AND kind IN ('REVERSAL', 'RELEASE_REST', 'COMPLETION') AND state IN ('QUEUED', 'DONE', 'STOPPED')"},
+	{"advice", "id", `kind IN ('REVERSAL', 'RELEASE_REST', 'COMPLETION', 'REFUND') AND state IN ('QUEUED', 'DONE', 'STOPPED', 'BATCHED')
+		AND (amount > 0 OR amount = 0 AND kind = 'REVERSAL')`},
+	{"advice", "id", "line >= 0 AND (line = 0) = (file = '')"},
+	{"refund", "id", `state IN ('REFUND_PENDING', 'REFUNDED', 'REFUND_FAILED', 'REFUND_REVERSED') AND amount > 0
+		AND returned BETWEEN 0 AND amount`},
+	{"refund", "id", "(state = 'REFUND_PENDING') = (done_us IS NULL) AND (state = 'REFUND_FAILED') = (reason <> '')"},
+	{"refund", "id", "(state = 'REFUND_REVERSED') = (returned > 0) AND (returned > 0) = (back_us IS NOT NULL)"},
+	{"refund", "id", "length(arn) IN (0, 23) AND length(day) IN (0, 8)"},
+	{"dispute", "id", `state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'INQUIRY_CLOSED', 'CB1_OPEN', 'CB1_DEFENDED', 'CB1_REVERSED', 'CB1_LOST',
+		'CB2_OPEN', 'CB2_DEFENDED', 'CB2_REVERSED', 'CB2_LOST')`},
+	{"dispute", "id", "stage = CASE substr(state, 1, 3) WHEN 'INQ' THEN 'INQUIRY' WHEN 'CB1' THEN 'FIRST' ELSE 'SECOND' END"},
+	{"dispute", "id", `(done_us IS NULL) = (state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'CB1_OPEN', 'CB1_DEFENDED', 'CB2_OPEN',
+		'CB2_DEFENDED'))`},
+	{"dispute", "id", `(amount > 0 OR amount = 0 AND stage = 'INQUIRY') AND won BETWEEN 0 AND amount
+		AND (won > 0) = (state IN ('CB1_REVERSED', 'CB2_REVERSED')) AND told_twice IN (0, 1)`},
+	{"evidence", "id", "size > 0"},
+	{"acquirer_event", "acquirer || '/' || id", "outcome IN ('APPLIED', 'EXCEPTION') AND (outcome = 'EXCEPTION') = (reason <> '')"},
+	{"acquirer_file", "acquirer || '/' || name", "state = 'QUARANTINED' OR state = 'LOADED' AND net = gross + fees + tax"},
+	{"account_book", "account", "chain_length > 0"},
+	{"settlement", "id", `state IN ('CLOSED', 'PAID') AND (state = 'PAID') = (paid_us IS NOT NULL) AND net = charge + adjusted + fee + vat
+		AND items >= 0 AND parts > 0 AND end_us > start_us AND length(day) = 8`},
+	{"settlement_item", "payment_id || '/' || event_n", `event_n > 0 AND length(day) = 8 AND kind IN ('capture', 'refund', 'reverse-refund',
+		'chargeback', 'reverse-chargeback', 'funds-reservation', 'aggregate-adjustment', 'miscellaneous-adjustment')`},
+	{"reconciliation", "acquirer || '/' || day || '/' || currency", "state IN ('OPEN', 'AGREED', 'BREAK') AND length(day) = 8"},
+	{"capture_file", "name", "state IN ('MADE', 'SENT', 'ANSWERED') AND length(day) = 8 AND seq > 0 AND items > 0"},
 	{"event", "payment_id || '/' || n", "n > 0"},
 	{"checkpoint", "n", "n > 0"},
 	{"posting", "payment_id || '/' || event_n || '/' || k", "amount > 0 AND debit <> credit"},
-	{"notice", "id", "kind IN ('capture-result', 'cancel-result') AND state IN ('QUEUED', 'SENT', 'PARKED')"},
-	{"notice", "id", "(state = 'SENT') = (done_us IS NOT NULL)"},
+	{"notice", "id", `kind IN ('capture-result', 'cancel-result', 'refund-result', 'refund-returned', 'inquiry', 'chargeback',
+		'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn', 'refund-arn')`},
+	{"notice", "id", "state IN ('QUEUED', 'SENT', 'PARKED') AND (state = 'SENT') = (done_us IS NOT NULL)"},
 }
 
 func (x *run) constraints() error {
@@ -102,7 +140,7 @@ func (x *run) constraints() error {
 		err := x.each(query, func(scan func(...any) error) error {
 			var row string
 			err := scan(&row)
-			x.bad("constraints", c.table, row, "does not keep to %s", c.must)
+			x.bad("constraints", c.table, row, "does not keep to %s", strings.Join(strings.Fields(c.must), " "))
 			return err
 		})
 		if err != nil {

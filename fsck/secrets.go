@@ -20,17 +20,24 @@ var members = []string{
 
 // foreign are the columns whose text others chose. A number in them may look like a card's by chance, so it is a warning.
 var foreign = map[string][]string{
-	"idempotency": {"request_id"},
-	"reservation": {"request_id", "approval", "network_id"},
-	"attempt":     {"stan", "rrn", "terminal", "merchant"},
-	"capture":     {"request_id"},
-	"cancel":      {"request_id"},
-	"advice":      {"stan", "rrn"},
-	"notice":      {"subject"},
+	"idempotency":    {"request_id"},
+	"reservation":    {"request_id", "approval", "network_id"},
+	"attempt":        {"stan", "rrn", "terminal", "merchant"},
+	"capture":        {"request_id", "rrn", "arn", "approval", "network_id"},
+	"cancel":         {"request_id"},
+	"refund":         {"request_id", "rrn", "arn"},
+	"advice":         {"stan", "rrn", "file"},
+	"dispute":        {"case_no", "event_id"},
+	"notice":         {"subject"},
+	"acquirer_event": {"id", "file"},
+	"acquirer_file":  {"name", "merchant"},
+	"capture_file":   {"name", "merchant"},
+	"reconciliation": {"stan", "rrn"},
+	"settlement":     {"id", "reference"},
 }
 
 // sealed are the columns that must be opaque.
-var sealed = map[string]string{"keyset": "sealed", "idempotency": "answer", "reservation": "card"}
+var sealed = map[string]string{"keyset": "sealed", "idempotency": "answer", "reservation": "card", "evidence": "document"}
 
 // cardLike reports whether digits may be a card number: 13 to 19 of them, the check digit, a known range.
 func cardLike(digits []byte) bool {
@@ -118,7 +125,13 @@ func digit(b []byte, i int) bool { return i >= 0 && i < len(b) && b[i] >= '0' &&
 
 // secretsIn says what stands in b that must not, without saying it.
 func (x *run) secretsIn(b []byte, cut []bool) (what []string) {
-	if n := len(runs(b, cut)); n > 0 {
+	n := 0
+	for _, r := range runs(b, cut) {
+		if _, known := x.opaque[string(r)]; !known { // reported where it stands
+			n++
+		}
+	}
+	if n > 0 {
 		what = append(what, fmt.Sprintf("%d card numbers", n))
 	}
 	for _, name := range named(b) {
@@ -154,9 +167,11 @@ func (x *run) columns() error {
 			tables = append(tables, name)
 			return err
 		})
-	for _, table := range tables {
-		if err == nil {
-			err = x.table(table)
+	for _, identifiers := range []bool{true, false} { // first what others chose: we repeat it in texts of our own, where it is the same number
+		for _, table := range tables {
+			if err == nil {
+				err = x.table(table, identifiers)
+			}
 		}
 	}
 	if err != nil {
@@ -174,64 +189,65 @@ func (x *run) columns() error {
 		})
 }
 
-func (x *run) table(table string) error {
-	var names, exprs []string
-	var keys []int
+// table looks at the identifiers in a table that others chose, or at all its other columns.
+func (x *run) table(table string, identifiers bool) error {
+	var names, exprs, keys []string
 	err := x.each("SELECT name, pk FROM pragma_table_info($1) ORDER BY cid", func(scan func(...any) error) error {
 		var name string
 		var key int
 		err := scan(&name, &key)
 		if key > 0 {
-			keys = append(keys, len(names))
+			keys = append(keys, "COALESCE("+quoted(name)+", '')")
 		}
-		names = append(names, name)
-		exprs = append(exprs, "+"+quoted(name)) // an expression has no declared type, so the driver gives the value as it is stored
+		if slices.Contains(foreign[table], name) == identifiers {
+			names = append(names, name)
+			exprs = append(exprs, "+"+quoted(name)) // an expression has no declared type, so the driver gives the value as it is stored
+		}
 		return err
 	}, table)
-	if err != nil {
+	if err != nil || len(names) == 0 {
 		return err
 	}
-	values, into := make([]any, len(names)), make([]any, len(names))
-	for i := range values {
-		into[i] = &values[i]
+	if keys == nil {
+		keys = []string{"rowid"}
 	}
-	x.report.Rows[table] = 0
-	return x.each("SELECT "+strings.Join(exprs, ", ")+" FROM "+quoted(table), func(scan func(...any) error) error {
+	var row string
+	values, into := make([]any, len(names)), []any{&row}
+	for i := range values {
+		into = append(into, &values[i])
+	}
+	if !identifiers {
+		x.report.Rows[table] = 0
+	}
+	query := "SELECT " + strings.Join(keys, " || '/' || ") + ", " + strings.Join(exprs, ", ") + " FROM " + quoted(table)
+	return x.each(query, func(scan func(...any) error) error {
 		if err := scan(into...); err != nil {
 			return err
 		}
-		x.report.Rows[table]++
+		if !identifiers {
+			x.report.Rows[table]++
+		}
 		for i, v := range values {
 			b, ok := v.([]byte)
 			if s, is := v.(string); is {
 				b, ok = []byte(s), true
 			}
-			if !ok {
+			if !ok || len(b) == 0 && sealed[table] != names[i] {
 				continue
 			}
 			x.did("secrets-columns")
-			row := func() string {
-				var parts []string
-				for _, k := range keys {
-					parts = append(parts, fmt.Sprint(values[k]))
+			if identifiers {
+				for _, r := range runs(b, nil) {
+					x.opaque[string(r)] = struct{}{}
+					x.warn("secrets-columns", table, row, "%s is an identifier that others chose, and looks like a card number", names[i])
 				}
-				return strings.Join(parts, "/")
-			}
-			if len(b) == 0 && sealed[table] != names[i] {
 				continue
 			}
 			if sealed[table] == names[i] && !opaque(table, b) {
-				x.bad("secrets-columns", table, row(), "%s is not sealed", names[i])
-			}
-			if slices.Contains(foreign[table], names[i]) {
-				for _, r := range runs(b, nil) {
-					x.opaque[string(r)] = struct{}{}
-					x.warn("secrets-columns", table, row(), "%s is an identifier that others chose, and looks like a card number", names[i])
-				}
-				continue
+				x.bad("secrets-columns", table, row, "%s is not sealed", names[i])
 			}
 			for _, what := range x.secretsIn(b, nil) {
-				x.bad("secrets-columns", table, row(), "%s holds %s", names[i], what)
+				x.bad("secrets-columns", table, row, "%s holds %s", names[i], what)
 			}
 		}
 		return nil

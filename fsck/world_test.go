@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"naru/core/card"
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/settlement"
 	"naru/crash"
 	"naru/engine"
 	"naru/outbox"
@@ -34,7 +37,10 @@ type world struct {
 	outbox outbox.Worker
 	clock  *manual
 	rail   *rail
+	tray   *tray
 	die    bool // the next call ends as its process would
+
+	seq, events int64 // of the acquirer's files, and of its records
 }
 
 // manual is a clock that a test sets. A loop that has nothing due is at its end: Sleep stops it.
@@ -86,6 +92,9 @@ func (w *world) settle() {
 type rail struct {
 	outcome payment.Outcome
 	replies map[payment.AdviceKind]payment.AdviceReply // accepted where nothing is said
+	totals  payment.TotalsReply
+	least   int64 // what a card check holds
+	byFile  bool
 }
 
 // Trace makes numbers that look like a card's where the two stand side by side in a record: they must not be taken for one.
@@ -112,6 +121,33 @@ func (r *rail) Advise(_ context.Context, a payment.AdviceOrder, _ bool) payment.
 
 func (*rail) ReleasesRest() bool { return true }
 
+func (r *rail) VerifyWith(c money.Currency) money.Amount { return money.New(r.least, c) }
+
+func (r *rail) CapturesByFile() bool { return r.byFile }
+
+func (*rail) Judge(_ payment.AdviceKind, code string) payment.AdviceReply {
+	verdicts := map[string]payment.AdviceVerdict{"00": payment.AdviceAccepted, "30": payment.AdviceRefused, "91": payment.AdviceLater}
+	return payment.AdviceReply{Verdict: verdicts[code], Code: code}
+}
+
+func (r *rail) Reconcile(context.Context, payment.DayTotals, payment.Trace, bool) payment.TotalsReply {
+	return r.totals
+}
+
+// tray takes capture files, unless it is full.
+type tray struct{ full bool }
+
+func (*tray) Name(merchant, day string, seq int64) string {
+	return fmt.Sprintf("PICAP_acq8_%s_%s_%03d.csv", merchant, day, seq)
+}
+
+func (t *tray) Put(context.Context, engine.CaptureFile, []engine.CaptureLine) error {
+	if t.full {
+		return errors.New("the tray is full")
+	}
+	return nil
+}
+
 type silentMeter struct{}
 
 func (silentMeter) Replayed(string)                       {}
@@ -128,13 +164,16 @@ func (g google) Send(_ context.Context, n engine.Notice) outbox.Result {
 		g[n.ID] = true
 		return outbox.Result{Class: outbox.Repeat, Status: 500, Word: "server error"}
 	}
+	if n.Kind == engine.SettlementFile {
+		return outbox.Result{Class: outbox.Delivered, Word: "handed over"}
+	}
 	return outbox.Result{Class: outbox.Delivered, Status: 200, Word: "delivered"}
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}, tray: &tray{}}
 	var err error
 	if w.kek, err = base64.StdEncoding.DecodeString(strings.TrimSpace(vault.NewKEK())); err != nil {
 		t.Fatal(err)
@@ -149,7 +188,10 @@ func newWorld(t *testing.T) *world {
 	}
 	log := slog.New(slog.DiscardHandler)
 	w.engine, err = engine.New(engine.Config{
-		Store: w.store, Vault: v, Clock: w.clock, Log: log, Meter: silentMeter{}, Lanes: 1, Links: map[string]engine.Link{"acq7": {Rail: w.rail}},
+		Store: w.store, Vault: v, Clock: w.clock, Log: log, Meter: silentMeter{}, Lanes: 1,
+		Links: map[string]engine.Link{
+			"acq7": {Rail: w.rail, Totals: true}, "acq8": {Rail: &rail{outcome: approved, byFile: true}, Files: w.tray},
+		},
 		Crash: func(p crash.Point) {
 			if w.die && p == crash.ReserveAccepted {
 				runtime.Goexit()
@@ -157,19 +199,29 @@ func newWorld(t *testing.T) *world {
 		},
 		Accounts: []engine.Account{{
 			ID: "PG_KRW", Currencies: []money.Currency{money.Of("KRW")}, Acquirer: "acq7", Terminals: []string{"40000001"},
-			Merchant: "000000000000042", MCC: "5732", Location: time.UTC,
+			Merchant: "000000000000042", MCC: "5732", Location: time.UTC, SettleBy: engine.SettleByNotice, PartSize: 5,
+			Terms: settlement.Terms{
+				CaptureBP: 200, CaptureFixed: 10, RefundFixed: 20, DisputeFixed: 500, ReserveFixed: 15, VATBP: 1000, ReturnFee: true, PassFeesOn: true,
+				PassAdjustsOn: true,
+			},
 		}, {
 			ID: "PG2_KRW", Currencies: []money.Currency{money.Of("KRW")}, Acquirer: "acq7", Terminals: []string{"40000002"},
-			Merchant: "000000000000043", MCC: "5732", Location: time.UTC,
+			Merchant: "000000000000043", MCC: "5732", Location: time.FixedZone("KST", 9*3600), SettleBy: engine.SettleByFile, NoARN: true,
+			RefundWindow: day, DisputeWindow: 2 * day, SkipEmptyDays: true,
+		}, {
+			ID: "PG3_KRW", Currencies: []money.Currency{money.Of("KRW")}, Acquirer: "acq8", Terminals: []string{"40000003"},
+			Merchant: "000000000000044", MCC: "5732", Location: time.UTC,
 		}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := google{}
+	g, senders := google{}, map[engine.NoticeKind]outbox.Sender{}
+	for _, kind := range engine.NoticeKinds {
+		senders[kind] = g
+	}
 	w.outbox = outbox.Worker{
-		Queue: w.store, Senders: map[engine.NoticeKind]outbox.Sender{engine.CaptureResult: g, engine.CancelResult: g}, Clock: w.clock,
-		Crash: crash.Never, Log: log, Meter: silentMeter{}, Bell: w.engine.Notices, Lanes: 1,
+		Queue: w.store, Senders: senders, Clock: w.clock, Crash: crash.Never, Log: log, Meter: silentMeter{}, Bell: w.engine.Notices, Lanes: 1,
 	}
 	return w
 }
@@ -193,6 +245,20 @@ const testPAN = "4111111111111111"
 // reserve asks for a hold; the network answers out. It reports whether there was an answer.
 func (w *world) reserve(account, request string, out payment.Outcome, decided *payment.Outcome) bool {
 	w.t.Helper()
+	return w.ask(account, request, "reserveFunds", payment.ToPay, out, decided)
+}
+
+// check asks about a card, which the network answers with out.
+func (w *world) check(account, request string, why payment.Purpose, out payment.Outcome) {
+	w.t.Helper()
+	method := map[payment.Purpose]string{
+		payment.ToVerify: "verifyCardWithMinimumReservation", payment.ToCheck: "verifyCardWithZeroAmount",
+	}[why]
+	w.must(true, w.ask(account, request, method, why, out, nil))
+}
+
+func (w *world) ask(account, request, method string, why payment.Purpose, out payment.Outcome, decided *payment.Outcome) bool {
+	w.t.Helper()
 	w.rail.outcome = out
 	pan, err := card.ParsePAN(testPAN)
 	if err != nil {
@@ -200,7 +266,7 @@ func (w *world) reserve(account, request string, out payment.Outcome, decided *p
 	}
 	ask := engine.ReserveAsk{
 		Order: payment.AuthOrder{
-			Amount: money.New(12_900, money.Of("KRW")), PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, CVN: card.Conceal("737"),
+			Purpose: why, Amount: money.New(12_900, money.Of("KRW")), PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, CVN: card.Conceal("737"),
 		},
 		Decided: decided,
 		Encode: func(r engine.ReserveResult) ([]byte, error) {
@@ -211,7 +277,7 @@ func (w *world) reserve(account, request string, out payment.Outcome, decided *p
 				r.ReservationID, r.HoldUntil.UnixMilli()), nil
 		},
 	}
-	err = w.once(account, request, "reserveFunds", testPAN, func(ctx context.Context, t engine.Turn) ([]byte, error) {
+	err = w.once(account, request, method, testPAN, func(ctx context.Context, t engine.Turn) ([]byte, error) {
 		return w.engine.Reserve(ctx, t, ask)
 	})
 	return err == nil
@@ -305,6 +371,8 @@ func (w *world) play() {
 	w.clock.advance(time.Hour)
 	w.settle()
 	w.sign()
+	w.afterwards()
+	w.sign()
 
 	w.must(true, w.reserve(a, "stopped", approved, nil))
 	w.capture(a, "stopped", 12_900)
@@ -323,6 +391,7 @@ func (w *world) play() {
 	w.cancel(a, "cancelling", "cancel-cancelling-2")
 	w.must(false, w.reserve(a, "reversing", silent, nil))
 	w.must(true, w.reserve(a, "undoing", partial, nil))
+	w.underWay()
 	w.die = true
 	var gone sync.WaitGroup
 	gone.Go(func() { w.reserve(a, "pending", approved, nil) })
@@ -337,15 +406,29 @@ func (w *world) sign() {
 	}
 }
 
-// played is a finished world's database file, closed.
+// played is a finished world's database: a file of the test's own, with everything in it.
 func played(t *testing.T) (path string, kek []byte) {
 	t.Helper()
-	w := newWorld(t)
-	w.play()
-	if err := w.store.Close(); err != nil {
+	finished.once.Do(func() {
+		w := newWorld(t)
+		w.play()
+		w.do(w.store.Close())
+		edit(t, w.path, "PRAGMA wal_checkpoint(TRUNCATE)")
+		b, err := os.ReadFile(w.path)
+		w.do(err)
+		finished.db, finished.kek = b, w.kek
+	})
+	path = filepath.Join(t.TempDir(), "naru.db")
+	if err := os.WriteFile(path, finished.db, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return w.path, w.kek
+	return path, slices.Clone(finished.kek)
+}
+
+// finished is the world as it is played once, for all tests that only look at its database.
+var finished struct {
+	once    sync.Once
+	db, kek []byte
 }
 
 // copied is a database of its own for one test: the file and, where there is one, its log.
