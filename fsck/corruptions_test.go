@@ -105,7 +105,7 @@ func TestCorruptionsOfWhatFollowsACaptureAreFound(t *testing.T) {
 		{"tax on the acquirer's fee booked with another amount", "postings", moved(record("FEE"), "tax:input", "acquirer:receivable", "1")},
 		{"rejection booked with another amount", "postings", moved(record("REJ"), "loss:acquirer", "acquirer:receivable", "1")},
 		{"correction booked with another amount", "postings", moved(record("ADJ"), "acquirer:receivable", "suspense:acquirer", "1")},
-		{"acquirer's payment booked elsewhere", "postings", []string{
+		{"acquirer's payment booked elsewhere", "postings states", []string{
 			"UPDATE posting SET debit = 'loss:acquirer' WHERE debit = 'bank:settlement' AND " + record("PAY"),
 			"UPDATE balance SET amount = amount + 20000 WHERE account = 'loss:acquirer' AND owner = 'PG_KRW'",
 			"UPDATE balance SET amount = amount - 20000 WHERE account = 'bank:settlement' AND owner = 'PG_KRW'",
@@ -119,7 +119,7 @@ func TestCorruptionsOfWhatFollowsACaptureAreFound(t *testing.T) {
 
 		// refunds
 		{"refund of another amount", "advices states", []string{"UPDATE refund SET amount = amount + 1 WHERE request_id = 'refund-queued'"}},
-		{"more returned of a refund", "acquirer-records items notices postings settlements", []string{
+		{"more returned of a refund", "acquirer-records items notices postings settlements states", []string{
 			"UPDATE refund SET returned = returned + 1 WHERE request_id = 'refund-returned'",
 		}},
 		{"more refunded than was captured", "advices notices refunds states", []string{

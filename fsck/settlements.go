@@ -302,7 +302,11 @@ func (x *run) corrected(j *journal, e event, id string) (effect, error) {
 		if len(paid) == 0 {
 			x.warn("postings", "event", e.row(j.id), "is a payment of the acquirer that moved nothing")
 		} else {
-			f.wrong = e.agrees("amount", paid[0].Amount.String())
+			amount := paid[0].Amount
+			if paid[0].Debit.Kind != ledger.BankSettlement { // it drew
+				amount = amount.Negated()
+			}
+			f.wrong = e.agrees("amount", amount.String())
 		}
 		f.moved = append(f.moved, paid...)
 	default:
