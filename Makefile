@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages in which goroutines share memory; they also run under the race detector.
-CONCURRENT := ./clock ./queue ./crash ./engine ./store ./outbox ./seal ./protocol/gsp/... ./rail/...
+CONCURRENT := ./clock ./queue ./crash ./drop ./engine ./store ./outbox ./platform ./seal ./protocol/gsp/... ./rail/...
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,11 +41,11 @@ format: ## rewrite the sources with gofumpt
 format-check: ## fail where a source is not formatted
 	@bad=$$($(GO) run $(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "run make format; not formatted:"; echo "$$bad"; exit 1; }
 
-generate: ## write the generated files: docs/states, store/schema/schema.sql
-	$(GO) test -count=1 ./core/payment ./store -run 'Fresh|EveryStateAndEvent' -update
+generate: ## write the generated files: docs/states, docs/coverage, store/schema/schema.sql
+	$(GO) test -count=1 ./core/payment ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage' -update
 
 fresh: ## fail where a generated file is not what make generate writes
-	$(GO) test -count=1 ./core/payment ./store -run 'Fresh|EveryStateAndEvent'
+	$(GO) test -count=1 ./core/payment ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage'
 
 fuzz: ## fuzz each target for a short while
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
