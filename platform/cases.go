@@ -25,7 +25,7 @@ type caseJSON struct {
 }
 
 // cases is what operators do about what only a person can resolve, until there is a console. The listener is the operators' own (loopback
-// unless told otherwise); a page in a browser, which says where it comes from, is refused.
+// unless told otherwise); what a page in a browser sends, which says where it comes from, is refused.
 //
 //	GET  /cases?all=1                          the open ones, or all
 //	POST /cases/close   {"id", "note"}         seen to
@@ -34,7 +34,16 @@ type caseJSON struct {
 //	POST /settlements/paid {"id", "reference"} the money of a settlement moved
 //	POST /echo          {"id"}                 Google's echo for an account: do keys, address and account fit?
 func (p *Platform) cases(mux *http.ServeMux) {
-	mux.HandleFunc("GET /cases", func(w http.ResponseWriter, r *http.Request) {
+	handle := func(pattern string, h http.HandlerFunc) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if site := r.Header.Get("Sec-Fetch-Site"); len(r.Header["Origin"]) > 0 || site != "" && site != "none" {
+				say(w, http.StatusForbidden, map[string]string{"error": "this listener does not talk to web pages"})
+				return
+			}
+			h(w, r)
+		})
+	}
+	handle("GET /cases", func(w http.ResponseWriter, r *http.Request) {
 		list, err := p.Engine.ListCases(r.Context(), r.FormValue("all") == "", 1000)
 		if err != nil {
 			tell(w, err)
@@ -50,16 +59,16 @@ func (p *Platform) cases(mux *http.ServeMux) {
 		}
 		say(w, http.StatusOK, out)
 	})
-	mux.HandleFunc("POST /cases/close", do(func(r *http.Request, in command) error {
+	handle("POST /cases/close", do(func(r *http.Request, in command) error {
 		return p.Engine.CloseCase(r.Context(), in.ID, in.Note)
 	}))
-	mux.HandleFunc("POST /cases/resume", do(func(r *http.Request, in command) error {
+	handle("POST /cases/resume", do(func(r *http.Request, in command) error {
 		return p.Engine.ResumeCase(r.Context(), in.ID, in.Note)
 	}))
-	mux.HandleFunc("POST /settlements/paid", do(func(r *http.Request, in command) error {
+	handle("POST /settlements/paid", do(func(r *http.Request, in command) error {
 		return p.Engine.PaySettlement(r.Context(), in.ID, in.Reference, "operator")
 	}))
-	mux.HandleFunc("POST /echo", do(func(r *http.Request, in command) error {
+	handle("POST /echo", do(func(r *http.Request, in command) error {
 		if _, ok := p.Engine.Account(in.ID); !ok {
 			return engine.ErrNotFound
 		}
@@ -68,7 +77,7 @@ func (p *Platform) cases(mux *http.ServeMux) {
 		}
 		return nil
 	}))
-	mux.HandleFunc("GET /evidence", func(w http.ResponseWriter, r *http.Request) {
+	handle("GET /evidence", func(w http.ResponseWriter, r *http.Request) {
 		v, err := p.Engine.Document(r.Context(), r.FormValue("id"))
 		if err != nil {
 			tell(w, err)
@@ -93,10 +102,6 @@ func do(what func(*http.Request, command) error) http.HandlerFunc {
 		var in command
 		d := json.NewDecoder(io.LimitReader(r.Body, 64<<10))
 		d.DisallowUnknownFields()
-		if len(r.Header["Origin"]) > 0 {
-			say(w, http.StatusForbidden, map[string]string{"error": "this listener does not talk to web pages"})
-			return
-		}
 		if err := d.Decode(&in); err != nil || in.ID == "" {
 			say(w, http.StatusBadRequest, map[string]string{"error": `say {"id": "...", "note": "..."}`})
 			return
