@@ -3,14 +3,16 @@ package killtest
 import (
 	"bytes"
 	"database/sql"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"naru/core/ledger"
 	"naru/store"
 )
 
@@ -22,7 +24,7 @@ type place struct{ held, booked int64 }
 // expected is where Google believes the money to be, from the answers and verdicts that it got.
 func (p *payment) expected(verdict string) (at place) {
 	switch {
-	case p.result != success || p.next == nil && p.late: // insist has seen this result
+	case p.by != "", p.result != success || p.next == nil && p.late: // insist has seen this result
 	case p.next == nil:
 		at.held = p.amount
 	case p.then == capture && verdict == success:
@@ -42,40 +44,35 @@ func (l *life) audit() {
 	if !l.check("in the end") {
 		l.t.Error("fsck could not check everything, although the last victim ended in good order")
 	}
-	verdicts := l.verdicts()
-	references := l.references()
-
-	s, err := store.Open(l.ctx, l.database, store.Options{})
-	if err != nil {
-		l.t.Error(err)
+	r, ok := l.collect()
+	if !ok {
 		return
 	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			l.t.Error(err)
-		}
-	}()
-	holds, err := s.Holds(l.ctx)
-	if err != nil {
-		l.t.Error(err)
+	for _, agree := range []func(*life, *records){
+		(*life).news, (*life).payment, (*life).refunds, (*life).disputes, (*life).files, (*life).settlements, (*life).ledger, (*life).leftovers,
+	} {
+		agree(l, r)
 	}
-	books := map[string]store.Hold{}
-	for _, h := range holds {
-		books[h.RequestID] = h
-	}
+}
+
+// payment compares each payment's verdict, and where its money is.
+func (l *life) payment(r *records) {
 	atHost := map[string][]hostHold{} // by the request id of the reservation
-	host := l.hostHolds()
-	for _, h := range host {
-		id, known := references[h.RRN]
+	for _, h := range r.holds {
+		by, known := r.references[h.RRN]
 		if !known {
 			l.t.Errorf("the acquirer knows RRN %s, which is on no record of ours: its request left before it was written down", h.RRN)
 		}
-		atHost[id] = append(atHost[id], h)
+		atHost[by.hold] = append(atHost[by.hold], h)
+	}
+	books := map[string]store.Hold{}
+	for _, h := range r.ourHolds {
+		books[h.RequestID] = h
 	}
 	for _, p := range l.payments {
 		verdict := ""
 		if p.next != nil {
-			if verdict = verdicts[p.next.id]; verdict != p.verdict {
+			if verdict = r.verdicts[p.next.id]; verdict != p.verdict {
 				l.t.Errorf("%s: the verdict is %q, not %q", p.next.id, verdict, p.verdict)
 			}
 		}
@@ -92,11 +89,6 @@ func (l *life) audit() {
 	}
 	for id := range books {
 		l.t.Errorf("the books know a reservation %q that Google never made", id)
-	}
-	l.balances(s, host)
-	owed, err := s.Backlog(l.ctx)
-	if err != nil || owed != (store.Backlog{}) {
-		l.t.Errorf("something is still owed: %+v %v", owed, err)
 	}
 }
 
@@ -125,115 +117,91 @@ func (l *life) compare(p *payment, want place, current string, holds []hostHold)
 	}
 }
 
-// verdicts reads every notification that Google received: on each request any number of copies of one verdict, under one request id.
-func (l *life) verdicts() map[string]string {
+// news reads every notification that Google received: on each subject any number of copies of one message, under one request id.
+func (l *life) news(*records) {
 	var received []struct {
-		Method string `json:"method"`
-		PIAID  string `json:"piaid"`
-		Body   struct {
-			Header struct {
-				ID string `json:"requestId"`
-			} `json:"requestHeader"`
-			Captured string `json:"captureFundsReservationRequestId"`
-			Capture  string `json:"captureFundsReservationResult"`
-			Cancel   string `json:"cancelFundsReservationRequestId"`
-			Cancels  string `json:"cancelFundsReservationResult"`
-		} `json:"body"`
+		Method string         `json:"method"`
+		PIAID  string         `json:"piaid"`
+		Body   map[string]any `json:"body"`
 	}
 	l.hear(l.google.Control(), "/received", &received)
 	accounts := map[string]string{}
-	for _, p := range l.payments {
-		if p.next != nil {
-			accounts[p.next.id] = p.account
-		}
+	for _, a := range l.asks() {
+		accounts[a.id] = a.account
 	}
-	said, first := map[string]string{}, map[string]string{}
+	byID, bySubject := map[string]string{}, map[string]string{}
 	for _, m := range received {
-		subject, verdict := m.Body.Captured+m.Body.Cancel, m.Body.Capture+m.Body.Cancels
-		whole := m.Method + " " + m.Body.Header.ID + " " + verdict
-		if accounts[subject] != m.PIAID {
-			l.t.Errorf("%s on %q of %s: Google asked for nothing of the kind", m.Method, subject, m.PIAID)
+		id, _ := m.Body["requestHeader"].(fields)["requestId"].(string)
+		delete(m.Body, "requestHeader")
+		subject := m.Method + " " + m.PIAID
+		for _, name := range []string{
+			"captureFundsReservationRequestId", "cancelFundsReservationRequestId", "refundRequestId", "captureRequestId", // requests of Google
+			"chargebackRequestId", "chargebackStage", "settlementId", "notificationOffset",
+		} {
+			if value, there := m.Body[name]; there {
+				subject += fmt.Sprintf(" %v", value)
+				if strings.HasSuffix(name, "RequestId") && name != "chargebackRequestId" && accounts[value.(string)] != m.PIAID {
+					l.t.Errorf("%s on %q of %s: Google asked for nothing of the kind", m.Method, value, m.PIAID)
+				}
+			}
 		}
-		if before, again := first[subject]; again && before != whole {
-			l.t.Errorf("%q was told %q and then %q", subject, before, whole)
+		content, err := json.Marshal(m.Body)
+		if err != nil {
+			l.t.Error(err)
 		}
-		first[subject], said[subject] = whole, verdict
+		whole := subject + " " + string(content)
+		if before, again := byID[id]; again && before != whole {
+			l.t.Errorf("%q said %s and then %s", id, before, whole)
+		}
+		if before, again := bySubject[subject]; again && before != id {
+			l.t.Errorf("%s was told under %q and again under %q", subject, before, id)
+		}
+		byID[id], bySubject[subject] = whole, id
 	}
-	return said
 }
 
-const selectReferences = `SELECT a.rrn, r.request_id FROM attempt AS a JOIN reservation AS r ON r.id = a.reservation_id`
+// reference is what a retrieval reference number of ours stands for.
+type reference struct{ hold, refund string }
 
-// references is which reservation each reference number belongs to, given-up attempts included.
-func (l *life) references() map[string]string {
-	all := map[string]string{}
+const selectReferences = `
+SELECT a.rrn, r.request_id, COALESCE(f.request_id, '')
+  FROM attempt AS a JOIN reservation AS r ON r.id = a.reservation_id LEFT JOIN refund AS f ON f.id = a.refund_id`
+
+// references is what each reference number belongs to, given-up attempts included.
+func (l *life) references() map[string]reference {
+	all := map[string]reference{}
+	l.list(selectReferences, func(scan func(...any) error) error {
+		var rrn string
+		var of reference
+		if err := scan(&rrn, &of.hold, &of.refund); err != nil {
+			return err
+		}
+		if other, twice := all[rrn]; twice {
+			l.t.Errorf("RRN %s belongs to %s and to %s", rrn, other, of)
+		}
+		all[rrn] = of
+		return nil
+	})
+	return all
+}
+
+// list reads rows of the victim's database.
+func (l *life) list(query string, row func(scan func(...any) error) error) {
 	err := l.query(func(db *sql.DB) error {
-		rows, err := db.QueryContext(l.ctx, selectReferences)
+		rows, err := db.QueryContext(l.ctx, query)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {
-			var rrn, id string
-			if err := rows.Scan(&rrn, &id); err != nil {
+			if err := row(rows.Scan); err != nil {
 				return err
 			}
-			if other, twice := all[rrn]; twice {
-				l.t.Errorf("RRN %s belongs to %s and to %s", rrn, other, id)
-			}
-			all[rrn] = id
 		}
 		return rows.Err()
 	})
 	if err != nil {
 		l.t.Error(err)
-	}
-	return all
-}
-
-// balances compares our ledger with the acquirer's, account by account. Each account has a terminal of its own.
-func (l *life) balances(s *store.Store, host []hostHold) {
-	terminals := map[string]string{}
-	err := l.query(func(db *sql.DB) error {
-		for _, account := range l.shop.accounts {
-			var terminal string
-			err := db.QueryRowContext(l.ctx, `SELECT MAX(a.terminal) FROM attempt AS a JOIN reservation AS r ON r.id = a.reservation_id
- WHERE r.account = $1`, account).Scan(&terminal)
-			if err != nil {
-				return err
-			}
-			terminals[terminal] = account
-		}
-		return nil
-	})
-	if err != nil || len(terminals) != len(l.shop.accounts) {
-		l.t.Errorf("terminals of the accounts: %v %v", terminals, err)
-	}
-	want := map[ledger.Account]int64{}
-	for _, h := range host {
-		owner := terminals[h.Terminal]
-		switch h.State {
-		case "open":
-			want[ledger.Account{Kind: ledger.AcquirerHeld, Owner: owner}] += h.Amount
-			want[ledger.Account{Kind: ledger.GoogleHeld, Owner: owner}] -= h.Amount
-		case "captured":
-			want[ledger.Account{Kind: ledger.AcquirerReceivable, Owner: owner}] += h.Captured
-			want[ledger.Account{Kind: ledger.GooglePayable, Owner: owner}] -= h.Captured
-		}
-	}
-	balances, err := s.Balances(l.ctx)
-	if err != nil {
-		l.t.Error(err)
-	}
-	for _, b := range balances {
-		account := ledger.Account{Kind: ledger.Kind(b.Account), Owner: b.Owner}
-		if b.Amount != want[account] {
-			l.t.Errorf("%s is %d, the acquirer's ledger makes it %d", account, b.Amount, want[account])
-		}
-		delete(want, account)
-	}
-	for account, amount := range want {
-		l.t.Errorf("%s is missing, the acquirer's ledger makes it %d", account, amount)
 	}
 }
 
@@ -241,8 +209,9 @@ func (l *life) balances(s *store.Store, host []hostHold) {
 func forbidden() (all [][]byte) {
 	day := strings.ReplaceAll(birthDate, "-", "")
 	for _, text := range []string{
-		goodCard, poorCard, silentCard, shortCard, birthDate, day, "BD06" + day[2:], "BD006" + day[2:], holderCI, "PW02" + pin, "PW002" + pin,
-		"CV04" + cvn, "CV004" + cvn, `"cvn"`, `"pin"`, "SEO JIHUN",
+		goodCard, poorCard, silentCard, shortCard, oneWayCard, badCard, birthDate, day, "BD06" + day[2:], "BD006" + day[2:], holderCI,
+		"PW02" + pin, "PW002" + pin,
+		"CV04" + cvn, "CV004" + cvn, `"cvn"`, `"pin"`, "SEO JIHUN", evidence, base64.RawURLEncoding.EncodeToString([]byte(evidence)),
 	} {
 		all = append(all, []byte(text))
 	}

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -26,6 +28,7 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+	"golang.org/x/crypto/ssh"
 
 	"naru/crash"
 	"naru/fsck"
@@ -41,13 +44,27 @@ import (
 // workshop is what all lives share: the binary, and the folder of a sandbox with its keys and configuration.
 type workshop struct {
 	binary, dir string
-	config      []byte // naru.toml
-	accounts    []string
+	config      []byte   // naru.toml
+	accounts    []string // the last one is brief
+	merchants   map[string]string
+	terminals   map[string]string // whose they are
 	keys, peer  *seal.Ring
 	roots       *x509.CertPool
 	certificate tls.Certificate
 	kek         []byte
+	uploads     ssh.Signer // the key of Google's SFTP server
+	uploader    ssh.PublicKey
+	uploadKey   string // and of whoever may upload
 }
+
+// brief is an account whose refund and dispute windows are over, and whose cards are erased, a second after a capture. It tells its
+// settlements two events at a time.
+var brief = fields{
+	"id": "NaruPG3_KRW", "terminals": []string{"PI000003"}, "merchant": "PIMERCHANT00003", "refund_window": "1s", "dispute_window": "1s",
+	"settle": fields{"by": "notification", "part_size": 2}, "fees": fields{"capture_rate": 150, "refund": 30, "vat_rate": 1000},
+}
+
+const window = time.Second
 
 // openWorkshop builds the binary and lets a sandbox make keys, certificates and configuration: once, because RSA keys are slow.
 func openWorkshop(t *testing.T) *workshop {
@@ -60,11 +77,17 @@ func openWorkshop(t *testing.T) *workshop {
 	s, err := sandbox.Start(t.Context(), sandbox.Options{Dir: w.dir})
 	must(t, err)
 	must(t, s.Close())
-	w.config, err = os.ReadFile(filepath.Join(w.dir, "naru.toml"))
+	text, err := os.ReadFile(filepath.Join(w.dir, "naru.toml"))
 	must(t, err)
-	for _, a := range s.Contract.GSP.Accounts {
-		w.accounts = append(w.accounts, a.PIAID)
-	}
+	config := fields{}
+	must(t, toml.Unmarshal(text, &config))
+	accounts := config["account"].([]any)
+	third := maps.Clone(accounts[0].(fields))
+	maps.Copy(third, brief)
+	config["account"] = append(accounts, third)
+	w.config, err = toml.Marshal(config)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(w.dir, "naru.toml"), w.config, 0o600))
 	w.keys, err = seal.LoadRing(filepath.Join(w.dir, s.Contract.GSP.Google.PGPSecret))
 	must(t, err)
 	w.peer, err = seal.LoadRing(filepath.Join(w.dir, s.Contract.GSP.Integrator.PGPPublic))
@@ -81,8 +104,27 @@ func openWorkshop(t *testing.T) *workshop {
 	must(t, err)
 	w.kek, err = vault.ReadKEK(c.KEK())
 	must(t, err)
+	w.merchants, w.terminals = map[string]string{}, map[string]string{}
+	for _, a := range c.Accounts {
+		w.accounts = append(w.accounts, a.ID)
+		w.merchants[a.Merchant], w.terminals[a.Terminals[0]] = a.ID, a.ID
+	}
+	_, host, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	w.uploads, err = ssh.NewSignerFromSigner(host)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(w.dir, uploadsKey), ssh.MarshalAuthorizedKey(w.uploads.PublicKey()), 0o600))
+	w.uploadKey = c.GSP.Settlements.Key
+	text, err = os.ReadFile(filepath.Join(w.dir, w.uploadKey))
+	must(t, err)
+	user, err := ssh.ParsePrivateKey(text)
+	must(t, err)
+	w.uploader = user.PublicKey()
 	return w
 }
+
+// uploadsKey is the file with the public half of the key of Google's SFTP server.
+const uploadsKey = "uploads.pub"
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -91,15 +133,25 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// dialects are the two shipped ones.
-var dialects = []string{"pi87-default", "pi87-alt"}
+// The dialects of networks that hear of captures on line, of one that takes them by file, and all of them.
+var (
+	dialects   = []string{"pi87-default", "pi87-alt"}
+	everywhere = append([]string{byFile}, dialects...)
+)
+
+const byFile = "pi87-file"
 
 // patience is how long the victim waits: a silent card costs two seconds.
 var patience = fields{
 	"timeouts": fields{"connect": "1s", "authorise": "2s", "advice": "300ms", "network": "1s", "drain": "500ms"},
 	"saf":      fields{"backoff": []string{"100ms", "300ms"}, "overtaken": "2s"},
 	"pool":     fields{"reconnect_min": "20ms", "reconnect_max": "100ms"},
+
+	"chargeback_online": true,
 }
+
+// checksWithMoney makes the second dialect's network one that checks cards with a hold of a hundred won.
+var checksWithMoney = map[string]fields{"pi87-alt": {"account_verification": "100"}}
 
 // fields is a TOML table or a JSON object.
 type fields = map[string]any
@@ -111,26 +163,31 @@ type life struct {
 	cancel   context.CancelFunc
 	shop     *workshop
 	dir      string
-	config   string
 	database string
-	did      *tally
-	relay    *relay
-	google   *google.Google
-	host     *sim.Host
-	dialect  iso8583.Profile
-	hurry    atomic.Bool // the acquirer's clock has caught up with ours
-	starts   int
-	made     atomic.Bool // a victim has opened the database and answered
-	deaths   atomic.Int64
-	busy     sync.WaitGroup // the traffic
+	inbox    string // where the acquirer's files arrive
+
+	config, nextConfig string // of today, and of tomorrow
+	tomorrow           bool   // the business day is over
+	did                *tally
+	relay              *relay
+	google             *google.Google
+	host               *sim.Host
+	dialect            iso8583.Profile
+	hurry              atomic.Bool // the acquirer's clock has caught up with ours
+	starts             int
+	made               atomic.Bool // a victim has opened the database and answered
+	deaths             atomic.Int64
+	busy               sync.WaitGroup // the traffic
 
 	mu       sync.Mutex
 	serial   int
 	payments []*payment
+	post     sync.Mutex // one file of disputes at a time
+	spoiled  string     // the file that came cut off, and then whole
 }
 
 // bound is more than any life takes; one that is not over by then is stuck.
-const bound = 4 * time.Minute
+const bound = 2 * time.Minute
 
 // lag is how far the acquirer's clock is behind ours: its ten-minute holds end for us after seconds. It catches up before the records are
 // compared.
@@ -147,22 +204,41 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 	t.Cleanup(func() { l.cancel(); l.busy.Wait() })
 	l.database = filepath.Join(l.dir, "naru.db")
 
+	l.inbox = filepath.Join(l.dir, "inbox")
 	shipped, err := os.ReadFile(filepath.Join("..", "rail", "iso8583", "profiles", dialect+".toml"))
 	must(t, err)
-	profile := l.write(l.dir, shipped, patience)
+	own := maps.Clone(patience)
+	maps.Copy(own, checksWithMoney[dialect])
+	profile := l.write(l.dir, shipped, own)
 	l.dialect, err = iso8583.LoadProfile(profile)
 	must(t, err)
-	l.host, err = sim.Start(t.Context(), sim.Config{Profile: l.dialect, Address: "127.0.0.1:0", Seed: int64(seed), Now: l.hostTime})
+	outbox := filepath.Join(l.dir, "outbox")
+	l.host, err = sim.Start(t.Context(), sim.Config{
+		Profile: l.dialect, Address: "127.0.0.1:0", Seed: int64(seed), Now: l.hostTime, Deliver: l.inbox, Collect: outbox,
+		After: func(d time.Duration, f func()) { time.AfterFunc(d/10, f) }, // an unanswered chargeback comes again sooner
+	})
 	must(t, err)
 	t.Cleanup(func() { _ = l.host.Close() })
+	if dialect == byFile {
+		l.busy.Go(func() { l.until(func() bool { return !l.tell(l.host.Control(), "/actions/collect", fields{}) }) })
+	}
+	l.tell(l.host.Control(), "/scenarios", sim.Rule{Action: "file-cut", Match: sim.Match{File: "PIDSP"}, Times: 1})
 
 	l.relay = newRelay(t)
 	l.google, err = google.New(google.Config{
 		Integrator: "https://" + l.relay.Addr().String(), Roots: w.roots, Keys: w.keys, Peer: w.peer, Accounts: w.accounts,
-		BasePath: "/gsp", Now: time.Now, Business: time.Now, Seed: int64(seed),
+		BasePath: "/gsp", Now: time.Now, Business: time.Now, Seed: int64(seed), Files: filepath.Join(l.dir, "uploads"),
 	})
 	must(t, err)
 	t.Cleanup(func() { _ = l.google.Close() })
+	uploads, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	l.busy.Go(func() {
+		if err := l.google.ServeFiles(uploads, w.uploads, w.uploader); err != nil {
+			t.Error(err)
+		}
+	})
+	context.AfterFunc(l.ctx, func() { _ = uploads.Close() })
 	hosted := httptest.NewUnstartedServer(l.google)
 	hosted.TLS = &tls.Config{Certificates: []tls.Certificate{w.certificate}}
 	hosted.EnableHTTP2, hosted.Config.ErrorLog = true, log.New(io.Discard, "", 0) // victims hang up in the middle of everything
@@ -172,31 +248,50 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 		l.tell(l.google.Control(), "/faults", fields{"action": action, "times": 1})
 	}
 
-	l.config = l.write(w.dir, w.config, fields{ // beside the keys that it names
-		"store":    fields{"path": l.database},
-		"gsp":      fields{"listen": "127.0.0.1:0", "google_base": hosted.URL + "/gsp"},
-		"admin":    fields{"listen": "127.0.0.1:0"},
-		"log":      fields{"format": "json", "level": "debug"},
-		"acquirer": fields{"addresses": []string{l.host.Addr()}, "profile": profile},
-	})
+	with := fields{ // beside the keys that it names
+		"store": fields{"path": l.database},
+		"gsp": fields{
+			"listen": "127.0.0.1:0", "google_base": hosted.URL + "/gsp", "settlements": fields{
+				"sftp": uploads.Addr().String(), "user": "naru", "key": w.uploadKey, "host_key": uploadsKey,
+			},
+		},
+		"admin": fields{"listen": "127.0.0.1:0"},
+		"log":   fields{"format": "json", "level": "debug"},
+		"acquirer": fields{
+			"addresses": []string{l.host.Addr()}, "profile": profile, "files": fields{
+				"acquirer": "ACQ0001", "inbox": l.inbox, "outbox": outbox, "scan": "100ms", "capture_every": "300ms",
+			},
+		},
+		"account": fields{"verify_hold": "3s", "time_zone": today},
+	}
+	l.config = l.write(w.dir, w.config, with)
+	with["account"].(fields)["time_zone"] = tomorrow
+	l.nextConfig = l.write(w.dir, w.config, with)
 	return l
 }
 
-// write makes a TOML file in dir: the text with other values.
+// No time zone has two dates at once, but where today is, tomorrow has begun in the other: that is how a business day ends without waiting.
+const today, tomorrow = "Etc/GMT+11", "Etc/GMT-14"
+
+// write makes a TOML file in dir: the text with other values. Those of a list of tables go into each of them.
 func (l *life) write(dir string, text []byte, with fields) (name string) {
 	l.t.Helper()
 	base := fields{}
 	must(l.t, toml.Unmarshal(text, &base))
-	for table, values := range with {
-		old, ok := base[table].(fields)
-		if list, is := base[table].([]any); is {
-			old, ok = list[0].(fields), true
+	for key, value := range with {
+		more, table := value.(fields)
+		switch old := base[key].(type) {
+		case []any:
+			for _, each := range old {
+				maps.Copy(each.(fields), more)
+			}
+		case fields:
+			maps.Copy(old, more)
+		default:
+			if base[key] = value; table {
+				base[key] = maps.Clone(more)
+			}
 		}
-		if !ok {
-			old = fields{}
-			base[table] = old
-		}
-		maps.Copy(old, values.(fields))
 	}
 	text, err := toml.Marshal(base)
 	must(l.t, err)
@@ -215,8 +310,8 @@ func (l *life) hostTime() time.Time {
 	return time.Now().Add(-lag)
 }
 
-// tell posts to a peer's control port.
-func (l *life) tell(control http.Handler, path string, what any) {
+// tell posts to a peer's control port, and reads the answer if somebody wants it.
+func (l *life) tell(control http.Handler, path string, what any, into ...any) bool {
 	body, err := json.Marshal(what)
 	if err != nil {
 		panic(err)
@@ -225,7 +320,15 @@ func (l *life) tell(control http.Handler, path string, what any) {
 	control.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body)))
 	if w.Code != http.StatusOK {
 		l.t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		return false
 	}
+	for _, to := range into {
+		if err := json.Unmarshal(w.Body.Bytes(), to); err != nil {
+			l.t.Errorf("%s: %v", path, err)
+			return false
+		}
+	}
+	return true
 }
 
 // hear reads from a peer's control port.
@@ -249,6 +352,15 @@ func (l *life) until(seen func() bool) bool {
 		}
 	}
 	return true
+}
+
+// await is until, and an error where it never happens.
+func (l *life) await(what string, seen func() bool) bool {
+	ok := l.until(seen)
+	if !ok && errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
+		l.t.Errorf("%s: it never happened", what)
+	}
+	return ok
 }
 
 // victim is one run of the binary.

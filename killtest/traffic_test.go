@@ -25,6 +25,8 @@ const (
 	poorCard   = "9999990000000519"
 	silentCard = "9999990000009015" // held, never answered
 	shortCard  = "9999990000009122" // its holds end after ten minutes
+	oneWayCard = "9999990000009338" // takes no money back
+	badCard    = "9999990000000055" // not honoured
 	cvn        = "7391"
 	pin        = "47"
 	birthDate  = "1991-04-17"
@@ -35,23 +37,32 @@ var holderCI = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("KillTest")
 // The methods that Google calls, and the words of their answers and verdicts.
 const (
 	reserve = "reserveFunds"
+	verify  = "verifyCardWithMinimumReservation"
+	check   = "verifyCardWithZeroAmount"
 	capture = "asynchronousCaptureFundsReservation"
 	cancel  = "asynchronousCancelFundsReservation"
+	refund  = "asynchronousRefund"
+	defend  = "defendChargeback"
 	success = "SUCCESS"
 	lapsed  = "RESERVATION_EXPIRED"
 )
 
 // kind is a payment as Google means it.
 type kind struct {
-	card    string
-	result  string // of the reservation, in the end
-	then    string // what Google does with the hold
-	verdict string // on that
-	part    bool   // a half is captured
-	late    bool   // Google waits until the hold has ended
-	hasty   bool   // Google cancels what has no answer, and asks for the reservation again after that
-	lost    string // the acquirer's first answer to this message does not arrive
-	copies  int    // sent at the same moment
+	by       string // how the card is asked; reserveFunds where empty
+	card     string
+	result   string // of the reservation, in the end
+	then     string // what Google does with the hold
+	verdict  string // on that
+	part     bool   // a half is captured
+	late     bool   // Google waits until the hold has ended
+	hasty    bool   // Google cancels what has no answer, and asks for the reservation again after that
+	lost     string // the acquirer's first answer to this message does not arrive
+	copies   int    // sent at the same moment
+	brief    bool   // at the brief account
+	patient  bool   // Google waits until the refund window is over
+	quarrels []quarrel
+	refunds  []give // after the quarrels
 }
 
 var (
@@ -64,22 +75,36 @@ var (
 	silence = kind{card: silentCard, result: "ISSUER_DECLINED", then: cancel, verdict: success, hasty: true}
 	lapse   = kind{card: shortCard, result: success, late: true}
 	tooLate = kind{card: shortCard, result: success, late: true, then: capture, verdict: lapsed}
+
+	look    = kind{by: check, card: goodCard, result: success}
+	probe   = kind{by: verify, card: goodCard, result: success} // nobody cancels it: its hold ends by itself
+	undo    = kind{by: verify, card: goodCard, result: success, then: cancel, verdict: success, lost: "0420"}
+	suspect = kind{by: verify, card: badCard, result: "DO_NOT_HONOR"}
 )
 
-// opening is under way before anything else begins: its attempts stay open long enough to be found abandoned.
-var opening = [][]kind{{silence}, {lose}, {silence}}
+// programme is what a round of traffic plays. What opens it is under way before anything else begins: its attempts stay open long enough to
+// be found abandoned. The lanes run side by side; the payments of a lane follow each other.
+type programme struct{ opening, lanes [][]kind }
 
-// lanes run side by side; the payments of a lane follow each other.
-var lanes = [][]kind{{buy, drop, deny}, {part, drop}, {keep, buy}, {lapse}, {lapse}, {lapse}, {tooLate}}
+// holds is the life of holds until they are captured, aftermath all that follows.
+var (
+	holds = programme{
+		opening: [][]kind{{silence}, {lose}, {silence}},
+		lanes:   [][]kind{{buy, drop, deny}, {part, drop}, {keep, buy}, {lapse}, {lapse}, {lapse}, {tooLate}},
+	}
+	aftermath = programme{
+		lanes: [][]kind{{giveBack, suspect}, {contest}, {online, look}, {blocked}, {expired, oneWay}, {gone}, {probe, undo}},
+	}
+)
 
 // traffic plays payments until each has its final answers. What it gives closes then.
-func (l *life) traffic(first bool) <-chan struct{} {
+func (l *life) traffic(first bool, play programme) <-chan struct{} {
 	done := make(chan struct{})
 	l.busy.Go(func() {
 		defer close(done)
 		var all sync.WaitGroup
 		defer all.Wait()
-		play := func(lanes [][]kind) {
+		begin := func(lanes [][]kind) {
 			for _, lane := range lanes {
 				all.Go(func() {
 					for _, k := range lane {
@@ -88,11 +113,11 @@ func (l *life) traffic(first bool) <-chan struct{} {
 				})
 			}
 		}
-		play(opening)
+		begin(play.opening)
 		if first {
-			l.until(func() bool { return len(l.hostHolds()) >= len(opening) || l.deaths.Load() > 0 })
+			l.until(func() bool { return len(l.hostHolds()) >= len(play.opening) || l.deaths.Load() > 0 })
 		}
-		play(lanes)
+		begin(play.lanes)
 	})
 	return done
 }
@@ -103,12 +128,14 @@ type payment struct {
 	account      string
 	amount, take int64 // held; captured
 	hold, next   *ask  // next is nil where nothing follows
+	told         []*telling
+	gives        []*giving
 }
 
 // ask is one request id, however often it is sent.
 type ask struct {
-	id, method string
-	body       []byte
+	id, method, account string
+	body                []byte
 
 	mu     sync.Mutex
 	answer []byte // the first 200, without its time
@@ -119,41 +146,60 @@ func (l *life) newPayment(k kind) *payment {
 	defer l.mu.Unlock()
 	l.serial++
 	l.did.payments.Add(1)
-	p := &payment{kind: k, account: l.shop.accounts[l.serial%len(l.shop.accounts)], amount: 10_000 + 10*int64(l.serial)}
+	usual := l.shop.accounts[:len(l.shop.accounts)-1]
+	p := &payment{kind: k, account: usual[l.serial%len(usual)], amount: 10_000 + 10*int64(l.serial)}
+	if k.brief {
+		p.account = l.shop.accounts[len(usual)]
+	}
 	p.take = p.amount
 	if k.part {
 		p.take /= 2
 	}
-	p.hold = newAsk(fmt.Sprintf("hold-%d", l.serial), reserve, fields{
-		"paymentIntegratorAccountId": p.account, "currencyCode": "KRW", "amount": micros(p.amount),
-		"accountDetails": fields{"card": fields{
-			"accountNumber": k.card, "nameOnCard": "SEO JIHUN", "expiryMonth": "08", "expiryYear": "39", "cvn": cvn,
-		}},
-		"transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816",
-		"additionalTransactionProcessingOptions": fields{
-			"userSelectedProcessingNetworkTypeNotApplicable": fields{}, "electronicCommerceIndicatorNotApplicable": fields{},
-			"threeDSecureNotAppplicable": fields{}, "storedCredentialTransactionInformationNotApplicable": fields{},
-			"pin": pin, "dateOfBirth": birthDate, "connectingInformation": holderCI,
-		},
-	})
+	p.hold = p.askCard(fmt.Sprintf("hold-%d", l.serial))
 	if k.then != "" {
-		body := fields{"paymentIntegratorAccountId": p.account, "reservationRequestId": p.hold.id}
+		body := fields{"reservationRequestId": p.hold.id}
 		if k.then == capture {
 			body["amount"] = micros(p.take)
 		}
-		p.next = newAsk(fmt.Sprintf("next-%d", l.serial), k.then, body)
+		p.next = p.newAsk(fmt.Sprintf("next-%d", l.serial), k.then, body)
 	}
+	p.foresee(l.serial)
 	l.payments = append(l.payments, p)
 	return p
 }
 
-func newAsk(id, method string, body fields) *ask {
-	body["requestHeader"] = fields{"requestId": id}
+// askCard is the request for a hold, or for a check of the card.
+func (p *payment) askCard(id string) *ask {
+	card := fields{"accountNumber": p.card, "nameOnCard": "SEO JIHUN", "expiryMonth": "08", "expiryYear": "39", "cvn": cvn}
+	holder := fields{"pin": pin, "dateOfBirth": birthDate, "connectingInformation": holderCI}
+	switch p.by {
+	case verify:
+		holder["card"], holder["currencyCode"] = card, "KRW"
+		holder["transactionDescription"], holder["merchantCategoryCode"] = "GOOGLE*Star Farm", "5816"
+		return p.newAsk(id, verify, holder)
+	case check:
+		holder["card"], holder["merchantCategoryCodeNotPresent"] = card, fields{}
+		return p.newAsk(id, check, holder)
+	}
+	for _, no := range []string{
+		"userSelectedProcessingNetworkTypeNotApplicable", "electronicCommerceIndicatorNotApplicable", "threeDSecureNotAppplicable",
+		"storedCredentialTransactionInformationNotApplicable",
+	} {
+		holder[no] = fields{}
+	}
+	return p.newAsk(id, reserve, fields{
+		"currencyCode": "KRW", "amount": micros(p.amount), "accountDetails": fields{"card": card},
+		"transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816", "additionalTransactionProcessingOptions": holder,
+	})
+}
+
+func (p *payment) newAsk(id, method string, body fields) *ask {
+	body["requestHeader"], body["paymentIntegratorAccountId"] = fields{"requestId": id}, p.account
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
-	return &ask{id: id, method: method, body: text}
+	return &ask{id: id, method: method, account: p.account, body: text}
 }
 
 func micros(won int64) string { return strconv.FormatInt(won*1_000_000, 10) }
@@ -185,10 +231,15 @@ func (l *life) play(p *payment) {
 		}
 		l.until(func() bool { return time.Now().After(time.UnixMilli(millis)) })
 	}
-	if p.next != nil {
-		l.insist(p.next, p.copies, "ACKNOWLEDGED")
+	if p.next == nil {
+		return
+	}
+	if _, ok := l.insist(p.next, p.copies, acknowledged); ok && p.then == capture {
+		l.follow(p)
 	}
 }
+
+const acknowledged = "ACKNOWLEDGED"
 
 // cancelUnanswered asks for the reservation until it is known to be in work, and cancels it while nobody knows what became of it.
 func (l *life) cancelUnanswered(p *payment) bool {
@@ -208,13 +259,13 @@ func (l *life) cancelUnanswered(p *payment) bool {
 	})
 }
 
-// insist repeats a request until its answer is final, as Google does, and wants it to be this one.
+// insist repeats a request until its answer is final, as Google does, and wants it to be this result, or this error.
 func (l *life) insist(a *ask, copies int, want string) (said answer, ok bool) {
 	ok = l.again(a, func() bool {
 		said = l.send(a, copies)
 		return said.final()
 	})
-	if ok && (said.status != http.StatusOK || said.Result != want) {
+	if ok && said.Result+said.Code != want {
 		l.t.Errorf("%s %s: %d %s%s, not %s", a.method, a.id, said.status, said.Result, said.Code, want)
 		ok = false
 	}
@@ -283,12 +334,22 @@ func (l *life) send(a *ask, copies int) (decides answer) {
 	return decides
 }
 
-// asks is every request there was.
+// asks is every request there was that was answered 200.
 func (l *life) asks() (all []*ask) {
 	for _, p := range l.payments {
 		all = append(all, p.hold)
 		if p.next != nil {
 			all = append(all, p.next)
+		}
+		for _, g := range p.gives {
+			if g.refused == "" {
+				all = append(all, g.ask)
+			}
+		}
+		for _, t := range p.told {
+			if t.defence != nil {
+				all = append(all, t.defence)
+			}
 		}
 	}
 	return all
@@ -307,46 +368,73 @@ func (l *life) askAgain(v *victim) {
 	}
 }
 
-// selectOwed counts what is under way, and the holds whose end is near.
+// selectOwed counts what is under way, and the holds whose end is near; when the day is over also what it has left to settle and to erase.
 const selectOwed = `
-SELECT (SELECT COUNT(*) FROM advice WHERE state = 'QUEUED') + (SELECT COUNT(*) FROM notice WHERE state = 'QUEUED')
-     + (SELECT COUNT(*) FROM idempotency WHERE NOT done)
-     + (SELECT COUNT(*) FROM reservation WHERE state = 'RESERVED' AND hold_until_us < $1)`
+SELECT (SELECT COUNT(*) FROM advice WHERE state IN ('QUEUED', 'BATCHED')) + (SELECT COUNT(*) FROM notice WHERE state = 'QUEUED')
+     + (SELECT COUNT(*) FROM idempotency WHERE NOT done) + (SELECT COUNT(*) FROM reconciliation WHERE state = 'OPEN')
+     + (SELECT COUNT(*) FROM reservation WHERE state IN ('RESERVED', 'VERIFY_HELD') AND hold_until_us < $1)
+     + CASE WHEN $2 THEN (SELECT COUNT(*) FROM settlement_item WHERE settlement_id IS NULL)
+                       + (SELECT COUNT(*) FROM reservation WHERE card IS NOT NULL AND card_until_us < $1) ELSE 0 END`
 
-// settle waits until nothing is owed any more and every verdict has arrived; or until the victim is dead.
-func (l *life) settle(v *victim) (quiet bool) {
+// rest waits until nothing is owed any more, every verdict has arrived, and every file is taken; or until the victim, if one is named, is
+// dead.
+func (l *life) rest(v *victim) (quiet bool) {
+	var gone <-chan struct{} // of nobody
+	if v != nil {
+		gone = v.gone
+		select {
+		case <-v.ready:
+		case <-gone:
+		}
+	}
 	owed, silent := int64(-1), 0
 	quiet = l.until(func() bool {
 		select {
-		case <-v.gone:
+		case <-gone:
 			return true
 		default:
 		}
-		silent = l.unheard()
+		if l.t.Failed() {
+			return true
+		}
+		if silent = l.unheard() + l.untaken(); silent > 0 {
+			return false
+		}
 		err := l.query(func(db *sql.DB) error {
-			return db.QueryRowContext(l.ctx, selectOwed, time.Now().Add(time.Hour).UnixMicro()).Scan(&owed)
+			return db.QueryRowContext(l.ctx, selectOwed, time.Now().Add(time.Hour).UnixMicro(), l.tomorrow).Scan(&owed)
 		})
-		return err == nil && owed == 0 && silent == 0
+		return err == nil && owed == 0
 	})
-	if !quiet {
-		l.t.Errorf("victim %d never comes to rest: %d verdicts are missing, %d rows are not done:\n%s", v.n, silent, owed, l.lastWords(v))
+	if !quiet && errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
+		l.t.Errorf("it never comes to rest: %d verdicts or files are missing, %d rows are not done", silent, owed)
 	}
-	return quiet
+	return quiet && !l.t.Failed()
 }
 
 // unheard counts the verdicts that Google waits for.
 func (l *life) unheard() (n int) {
-	_, verdicts := l.google.Record()
-	told := map[string]bool{}
-	for _, v := range verdicts {
-		told[v.Subject] = true
-	}
+	told := l.verdicts()
 	for _, p := range l.payments {
-		if p.next != nil && !told[p.next.id] {
+		if p.next != nil && told[p.next.id] == "" {
 			n++
+		}
+		for _, g := range p.gives {
+			if g.refused == "" && told[g.ask.id] == "" {
+				n++
+			}
 		}
 	}
 	return n
+}
+
+// verdicts are those that Google got, by what they are about.
+func (l *life) verdicts() map[string]string {
+	_, all := l.google.Record()
+	told := map[string]string{}
+	for _, v := range all {
+		told[v.Subject] = v.Result
+	}
+	return told
 }
 
 // query reads the victim's database from outside.

@@ -1,0 +1,253 @@
+package killtest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"naru/rail/iso8583/sim"
+	"naru/sandbox/google"
+)
+
+// What happens to a captured payment.
+var (
+	giveBack = kind{card: goodCard, result: success, then: capture, verdict: success, refunds: []give{
+		{share: 30, lost: "silent", verdict: success},
+		{share: 20, verdict: success, copies: 2},
+		{share: 60, refused: "PRECONDITION_VIOLATION"},
+		{share: 50, lost: "silent-dropped", verdict: success},
+		{share: 1, refused: "PRECONDITION_VIOLATION"},
+	}}
+	contest = kind{card: goodCard, result: success, then: capture, verdict: success, quarrels: []quarrel{
+		{what: "inquiry", share: 100, defended: true},
+		{what: "chargeback", stage: 1, share: 100, defended: true, won: true},
+		{what: "chargeback", how: "both", stage: 2, share: 50},
+	}, refunds: []give{{share: 60, verdict: inPlace}}}
+	online = kind{card: goodCard, result: success, then: capture, verdict: success, quarrels: []quarrel{
+		{what: "chargeback", how: "online", stage: 1, share: 40, defended: true}, {what: "fraud", share: 100},
+	}, refunds: []give{{share: 60, verdict: success}, {share: 40, verdict: inPlace}}}
+	blocked = kind{card: goodCard, result: success, then: capture, verdict: success, quarrels: []quarrel{
+		{what: "chargeback", how: "online", stage: 1, share: 100, won: true},
+	}, refunds: []give{{share: 100, verdict: success}}}
+	oneWay = kind{card: oneWayCard, result: success, then: capture, verdict: success, refunds: []give{
+		{share: 100, verdict: "ISSUER_DECLINED"},
+	}}
+	expired = kind{
+		card: goodCard, result: success, then: capture, verdict: success, brief: true, patient: true,
+		refunds: []give{{share: 100, verdict: "REFUND_WINDOW_EXCEEDED"}},
+	}
+	gone = kind{card: goodCard, result: success, then: capture, verdict: success, brief: true, quarrels: []quarrel{
+		{what: "chargeback", how: "both", stage: 1, share: 100, won: true},
+	}}
+)
+
+const inPlace = "CHARGEBACK_IN_PLACE"
+
+// give is a refund as Google means it.
+type give struct {
+	share   int64  // of the capture, in hundredths
+	lost    string // what the acquirer does with the first order to pay
+	verdict string
+	refused string // at once, with this error; then there is no verdict
+	copies  int
+}
+
+// quarrel is a dispute as the acquirer means it.
+type quarrel struct {
+	what     string // inquiry, chargeback, fraud
+	how      string // it is told: by file where empty, online, or both
+	stage    int
+	share    int64
+	defended bool
+	won      bool
+}
+
+// giving is one refund of a payment.
+type giving struct {
+	give
+	ask    *ask
+	amount int64
+}
+
+// telling is one dispute of a payment.
+type telling struct {
+	quarrel
+	caseID   string
+	amount   int64
+	defence  *ask
+	document []byte
+}
+
+// evidence begins every document that defends a payment. Its length is a multiple of three: its base64 begins every payload.
+const evidence = "%PDF-1.7\nSIGNED FOR AT THE DOOR BY HER SISTER\n"
+
+// foresee makes the requests that will follow the capture.
+func (p *payment) foresee(serial int) {
+	for i, g := range p.refunds {
+		amount := p.take * g.share / 100
+		p.gives = append(p.gives, &giving{g, p.newAsk(fmt.Sprintf("refund-%d-%d", serial, i), refund, fields{
+			"captureRequestId": p.next.id, "refundAmount": micros(amount),
+		}), amount})
+	}
+	for i, q := range p.quarrels {
+		t := &telling{quarrel: q, caseID: fmt.Sprintf("CASE-%d", serial), amount: p.take * q.share / 100}
+		if q.defended {
+			id := fmt.Sprintf("defence-%d-%d", serial, i)
+			t.document = []byte(evidence + id)
+			t.defence = p.newAsk(id, defend, fields{"captureRequestId": p.next.id, "defenseMaterialDocument": fields{
+				"mimeType": "APPLICATION_PDF", "payload": base64.RawURLEncoding.EncodeToString(t.document),
+			}})
+		}
+		p.told = append(p.told, t)
+	}
+}
+
+// follow plays what happens to a captured payment: first its disputes, then its refunds.
+func (l *life) follow(p *payment) {
+	if len(p.told)+len(p.gives) == 0 || !l.await(p.next.id+" is captured", func() bool { return l.verdicts()[p.next.id] != "" }) {
+		return
+	}
+	captured := time.Now()
+	for _, t := range p.told {
+		if l.did.disputes.Add(1); !l.dispute(p, t) {
+			return
+		}
+	}
+	if p.patient {
+		l.until(func() bool { return time.Since(captured) > window })
+	}
+	for _, g := range p.gives {
+		l.did.refunds.Add(1)
+		if g.lost != "" {
+			l.tell(l.host.Control(), "/scenarios", sim.Rule{
+				Action: g.lost, Match: sim.Match{MTI: "0200", DE3: "20", Amount: g.amount}, Times: 1,
+			})
+		}
+		want := acknowledged
+		if g.refused != "" {
+			want = g.refused
+		}
+		if _, ok := l.insist(g.ask, g.copies, want); !ok {
+			return
+		}
+	}
+}
+
+// dispute plays one dispute until Google knows of it, has defended itself, and knows that it has won.
+func (l *life) dispute(p *payment, t *telling) bool {
+	about := fields{"rrn": l.captured(p).RRN, "amount": t.amount}
+	if t.what == "chargeback" {
+		about["case"], about["stage"], about["online"], about["both"] = t.caseID, t.stage, t.how == "online", t.how == "both"
+	}
+	ok := l.tell(l.host.Control(), "/actions/"+t.what, about) && (t.how == "online" || l.deliver()) &&
+		l.await(fmt.Sprintf("%s: the %s is told", p.next.id, t.what), func() bool { _, told := l.heard(p, t); return told })
+	if ok && t.defence != nil {
+		_, ok = l.insist(t.defence, 1, success)
+	}
+	if ok && t.won {
+		ok = l.tell(l.host.Control(), "/actions/chargeback-reversed", fields{"case": t.caseID}) && l.deliver() &&
+			l.await(p.next.id+": the chargeback is reversed", func() bool { _, told := l.heardBack(p, t); return told })
+	}
+	return ok
+}
+
+// captured is the hold of a payment at the acquirer, once it is captured.
+func (l *life) captured(p *payment) hostHold {
+	all := l.hostHolds()
+	i := slices.IndexFunc(all, func(h hostHold) bool { return h.State == "captured" && h.Captured == p.take })
+	if i < 0 {
+		l.t.Errorf("%s: the acquirer has captured nothing", p.next.id)
+		return hostHold{}
+	}
+	return all[i]
+}
+
+var stages = []string{"", "FIRST", "SECOND"}
+
+// heard is what Google knows of a dispute.
+func (l *life) heard(p *payment, t *telling) (google.Dispute, bool) {
+	return l.disputeIs(func(d google.Dispute) bool {
+		return d.Method == t.what+"Notification" && d.Account == p.account && d.Capture == p.next.id && d.Stage == stages[t.stage]
+	})
+}
+
+// heardBack is what it knows of its end.
+func (l *life) heardBack(p *payment, t *telling) (google.Dispute, bool) {
+	raised, _ := l.heard(p, t)
+	return l.disputeIs(func(d google.Dispute) bool {
+		return d.Method == "chargebackReversedNotification" && d.Account == p.account && d.Chargeback == raised.RequestID
+	})
+}
+
+func (l *life) disputeIs(this func(google.Dispute) bool) (google.Dispute, bool) {
+	all := l.google.Disputes()
+	if i := slices.IndexFunc(all, this); i >= 0 {
+		return all[i], true
+	}
+	return google.Dispute{}, false
+}
+
+// deliver has the acquirer hand over a file of disputes. The very first one arrives cut off: it must be put aside, and is then sent whole.
+func (l *life) deliver() bool {
+	l.post.Lock()
+	defer l.post.Unlock()
+	var made []struct{ Name string }
+	if !l.tell(l.host.Control(), "/actions/dispute-file", fields{}, &made) || len(made) == 0 || l.spoiled != "" {
+		return !l.t.Failed() // somebody else's file had it
+	}
+	l.spoiled = made[0].Name
+	return l.await(l.spoiled+" is put aside", func() bool {
+		_, err := os.Stat(filepath.Join(l.inbox, "quarantine", l.spoiled))
+		return err == nil
+	}) && l.tell(l.host.Control(), "/actions/redeliver", fields{"name": l.spoiled})
+}
+
+// endDay is the acquirer's evening: the settlement of the day without reference numbers, the next business day, in its file the reference
+// numbers and the payment, and that file once more.
+func (l *life) endDay() {
+	for _, step := range []struct {
+		action string
+		how    fields
+	}{{"settle", fields{"late_arn": true, "cutover": true}}, {"settle", fields{}}, {"redeliver", fields{}}} {
+		l.tell(l.host.Control(), "/actions/"+step.action, step.how)
+	}
+}
+
+// untaken counts what the acquirer has said and the victim has not confirmed: files in its inbox, and chargebacks on line.
+func (l *life) untaken() (n int) {
+	files, err := os.ReadDir(l.inbox)
+	if err != nil && !os.IsNotExist(err) {
+		l.t.Error(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f.Name(), ".csv") {
+			n++
+		}
+	}
+	for _, d := range l.hostDisputes() {
+		if d.STAN != "" && d.Answer == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// hostDispute is a stage of a chargeback in the acquirer's own record.
+type hostDispute struct {
+	Case   string `json:"case"`
+	Stage  int    `json:"stage"`
+	RRN    string `json:"rrn"`
+	State  string `json:"state"`
+	Amount int64  `json:"amount"`
+	STAN   string `json:"stan"`
+	Answer string `json:"answer"`
+}
+
+func (l *life) hostDisputes() (all []hostDispute) {
+	l.hear(l.host.Control(), "/disputes", &all)
+	return all
+}

@@ -1,0 +1,470 @@
+package killtest
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"naru/core/ledger"
+	"naru/sandbox/google"
+	"naru/store"
+)
+
+// records is what all three know.
+type records struct {
+	holds    []hostHold // the acquirer's
+	bookings []hostBooking
+	claims   []hostDispute
+	told     []hostRecord
+
+	verdicts map[string]string // Google's
+	refunds  []google.Refund
+	arns     map[string]string
+	settled  []google.Settlement
+
+	references  map[string]reference // ours
+	ourHolds    []store.Hold
+	ourRefunds  []store.RefundRow
+	ourDisputes []store.DisputeRow
+	ourDays     []store.SettlementRow
+	balances    []store.Balance
+	backlog     store.Backlog
+}
+
+// hostBooking is money that moved at the acquirer.
+type hostBooking struct {
+	Kind   string `json:"kind"`
+	RRN    string `json:"rrn"`
+	Amount int64  `json:"amount"`
+	Undone bool   `json:"undone"`
+}
+
+// hostRecord is a line of a file of the acquirer.
+type hostRecord struct {
+	Type        string `json:"rec_type"`
+	ID          string `json:"event_id"`
+	RRN         string `json:"rrn"`
+	ARN         string `json:"arn"`
+	Amount      int64  `json:"txn_amount"`
+	Gross       int64  `json:"gross_amount"`
+	Interchange int64  `json:"interchange_fee"`
+	Scheme      int64  `json:"scheme_fee"`
+	Acquirer    int64  `json:"acquirer_fee"`
+	Tax         int64  `json:"tax"`
+	Result      string `json:"result"`
+	Merchant    string `json:"merchant"`
+	File        string `json:"file"`
+}
+
+// collect reads all that can be compared.
+func (l *life) collect() (r *records, ok bool) {
+	r = &records{holds: l.hostHolds(), claims: l.hostDisputes(), verdicts: l.verdicts(), arns: map[string]string{}, references: l.references()}
+	l.hear(l.host.Control(), "/bookings", &r.bookings)
+	l.hear(l.host.Control(), "/records", &r.told)
+	r.told = slices.DeleteFunc(r.told, func(x hostRecord) bool { return x.File == "" })
+	r.refunds, r.settled = l.google.Refunds(), l.google.Settlements()
+	for _, a := range l.google.ARNs() {
+		r.arns[a.Subject] = a.Number
+	}
+	s, err := store.Open(l.ctx, l.database, store.Options{})
+	if err != nil {
+		l.t.Error(err)
+		return r, false
+	}
+	ok = true
+	read := func(err error) {
+		if err != nil {
+			l.t.Error(err)
+			ok = false
+		}
+	}
+	r.ourHolds, err = s.Holds(l.ctx)
+	read(err)
+	r.ourRefunds, err = s.Refunds(l.ctx)
+	read(err)
+	r.ourDisputes, err = s.Disputes(l.ctx)
+	read(err)
+	r.ourDays, err = s.SettlementRows(l.ctx)
+	read(err)
+	r.balances, err = s.Balances(l.ctx)
+	read(err)
+	r.backlog, err = s.Backlog(l.ctx)
+	read(err)
+	read(s.Close())
+	return r, ok
+}
+
+// refunds compares each refund: its verdict, our books, and what the acquirer paid. It pays no refund twice, whatever was lost on the way
+// (rails §5 I3).
+func (l *life) refunds(r *records) {
+	paid, undone := map[string][]hostBooking{}, 0
+	for _, b := range r.bookings {
+		if b.Kind != "refund" {
+			continue
+		}
+		by, known := r.references[b.RRN]
+		if !known || by.refund == "" {
+			l.t.Errorf("the acquirer knows a refund RRN %s, which is on no record of ours", b.RRN)
+		}
+		if b.Undone {
+			undone++
+			continue
+		}
+		paid[by.refund] = append(paid[by.refund], b)
+	}
+	ours, atGoogle := map[string]store.RefundRow{}, map[string]google.Refund{}
+	for _, f := range r.ourRefunds {
+		ours[f.RequestID] = f
+	}
+	for _, f := range r.refunds {
+		atGoogle[f.RequestID] = f
+	}
+	for _, p := range l.payments {
+		for _, g := range p.gives {
+			id := g.ask.id
+			want := int64(0)
+			if g.verdict == success {
+				want = g.amount
+			}
+			got := paid[id]
+			if len(got) > 1 || want > 0 && (len(got) != 1 || got[0].Amount != want) || want == 0 && len(got) != 0 {
+				l.t.Errorf("%s: of %d with the result %q the acquirer paid %+v", id, g.amount, g.verdict, got)
+			}
+			f, there := ours[id]
+			state := map[string]string{success: "REFUNDED", "": ""}
+			if wanted := cmp.Or(state[g.verdict], "REFUND_FAILED"); g.refused == "" &&
+				(f.State != wanted || f.Amount != g.amount || f.CaptureRequestID != p.next.id || f.Account != p.account) {
+				l.t.Errorf("%s: Google was told %s, the books say %+v", id, g.verdict, f)
+			}
+			if there != (g.refused == "") {
+				l.t.Errorf("%s was refused at once: %t, and it stands in the books: %t", id, g.refused != "", there)
+			}
+			if want > 0 && len(got) == 1 && got[0].RRN != f.RRN {
+				l.t.Errorf("%s: the acquirer paid under RRN %s, an order that we gave up", id, got[0].RRN)
+			}
+			if told := atGoogle[id]; told.Result != g.verdict {
+				l.t.Errorf("%s: the verdict is %q, not %q", id, told.Result, g.verdict)
+			}
+			delete(ours, id)
+			delete(paid, id)
+		}
+	}
+	for id := range ours {
+		l.t.Errorf("the books know a refund %q that Google never asked for", id)
+	}
+	for id := range paid {
+		l.t.Errorf("the acquirer paid a refund %q that Google never asked for", id)
+	}
+}
+
+// disputes compares each stage of each dispute: what the acquirer meant, what Google was told, once, and what the books say of it.
+func (l *life) disputes(r *records) {
+	type stage struct{ capture, stage string }
+	ours, claims := map[stage]store.DisputeRow{}, map[stage]hostDispute{}
+	for _, d := range r.ourDisputes {
+		at := stage{d.CaptureRequestID, strings.TrimPrefix(d.Stage, "INQUIRY")}
+		if before, twice := ours[at]; twice {
+			l.t.Errorf("%s: the books know one dispute twice: %+v and %+v", d.CaptureRequestID, before, d)
+		}
+		ours[at] = d
+	}
+	captures := map[string]string{} // by RRN
+	for _, p := range l.payments {
+		if len(p.told) > 0 {
+			captures[l.captured(p).RRN] = p.next.id
+		}
+	}
+	for _, d := range r.claims {
+		claims[stage{captures[d.RRN], stages[d.Stage]}] = d
+	}
+	documents := map[string]string{}
+	l.list(`SELECT LOWER(HEX(sha256)), dispute_id FROM evidence`, func(scan func(...any) error) error {
+		var sum, of string
+		err := scan(&sum, &of)
+		if _, twice := documents[sum]; twice {
+			l.t.Errorf("one document was taken over twice, for %s and %s", documents[sum], of)
+		}
+		documents[sum] = of
+		return err
+	})
+	expected := 0
+	for _, p := range l.payments {
+		for _, t := range p.told {
+			at := stage{p.next.id, stages[t.stage]}
+			if t.document != nil {
+				sum := sha256.Sum256(t.document)
+				if documents[hex.EncodeToString(sum[:])] == "" {
+					l.t.Errorf("%s was answered %s, and its document is gone", t.defence.id, success)
+				}
+				delete(documents, hex.EncodeToString(sum[:]))
+			}
+			heard, _ := l.heard(p, t)
+			if t.what != "fraud" && heard.AmountMicros != t.amount*1_000_000 {
+				l.t.Errorf("%s: Google heard of the %s over %d micros, not %d won", p.next.id, t.what, heard.AmountMicros, t.amount)
+			}
+			if t.what == "fraud" {
+				continue
+			}
+			expected++
+			d := ours[at]
+			delete(ours, at)
+			if d.Amount != t.amount || d.Account != p.account || d.Notice != heard.RequestID {
+				l.t.Errorf("%s: the %s of %d is in the books as %+v, and Google heard of it as %s", p.next.id, t.what, t.amount, d, heard.RequestID)
+			}
+			back, won := l.heardBack(p, t)
+			claim := claims[at]
+			if won != t.won || strings.HasSuffix(d.State, "_REVERSED") != t.won || (claim.State == "reversed") != t.won ||
+				t.won && (d.Won != t.amount || back.AmountMicros != t.amount*1_000_000) {
+				l.t.Errorf("%s: the %s was won: %t; the acquirer says %+v, the books %+v, Google %+v", p.next.id, t.what, t.won, claim, d, back)
+			}
+		}
+	}
+	for at, d := range ours {
+		l.t.Errorf("%v: the books know a dispute that never was: %+v", at, d)
+	}
+	for sum := range documents {
+		l.t.Errorf("a document %s was taken over that Google never sent", sum)
+	}
+	if len(r.ourDisputes) != expected {
+		l.t.Errorf("there were %d stages of disputes, and the books know %d", expected, len(r.ourDisputes))
+	}
+}
+
+// files compares the acquirer's files with what was taken of them: every record once, and every reference number told.
+func (l *life) files(r *records) {
+	var made []struct {
+		Name    string `json:"name"`
+		Kind    string `json:"kind"`
+		Records int64  `json:"records"`
+	}
+	l.hear(l.host.Control(), "/files", &made)
+	sent, taken := map[string]int64{}, map[string]int64{}
+	for _, f := range made {
+		if f.Kind != "PICAPR" { // answers to capture files are no files of their own
+			sent[f.Name] = f.Records
+		}
+	}
+	l.did.files.Add(int64(len(sent)))
+	l.list(`SELECT name, records FROM acquirer_file WHERE state = 'LOADED' AND exceptions = 0`, func(scan func(...any) error) error {
+		var name string
+		var records int64
+		err := scan(&name, &records)
+		taken[name] = records
+		return err
+	})
+	if fmt.Sprint(sent) != fmt.Sprint(taken) {
+		l.t.Errorf("the acquirer sent the files %v, and taken were %v", sent, taken)
+	}
+	events := map[string]string{}
+	l.list(`SELECT id, type || ' ' || file FROM acquirer_event WHERE file <> '' AND outcome = 'APPLIED'`, func(scan func(...any) error) error {
+		var id, of string
+		err := scan(&id, &of)
+		events[id] = of
+		return err
+	})
+	arns := map[string]string{}
+	for _, x := range r.told {
+		if events[x.ID] != x.Type+" "+x.File {
+			l.t.Errorf("the acquirer told %s %s in %s, and it was taken as %q", x.Type, x.ID, x.File, events[x.ID])
+		}
+		delete(events, x.ID)
+		if x.Type == "ARN" {
+			by := r.references[x.RRN]
+			arns[cmp.Or(by.refund, strings.Replace(by.hold, "hold", "next", 1))] = x.ARN
+		}
+	}
+	for id, of := range events {
+		l.t.Errorf("the record %s (%s) was taken, and the acquirer never told it", id, of)
+	}
+	if fmt.Sprint(arns) != fmt.Sprint(r.arns) {
+		l.t.Errorf("the acquirer's reference numbers are %v, and Google knows %v", arns, r.arns)
+	}
+	booked := 0
+	for _, b := range r.bookings {
+		if !b.Undone {
+			booked++
+		}
+	}
+	if len(arns) != booked {
+		l.t.Errorf("%d captures and refunds are booked, and %d have a reference number", booked, len(arns))
+	}
+	names, err := os.ReadDir(filepath.Join(l.inbox, "quarantine"))
+	if err != nil || len(names) != min(1, len(l.spoiled)) || l.spoiled != "" && names[0].Name() != l.spoiled {
+		l.t.Errorf("in quarantine are %v, and spoiled was %q: %v", names, l.spoiled, err)
+	}
+}
+
+// event is what is settled with Google once.
+type event struct{ account, kind, subject string }
+
+// settlements compares what Google was told of settlements with what happened, and with the books.
+func (l *life) settlements(r *records) {
+	want := map[event]int64{} // charges
+	for _, p := range l.payments {
+		captured := p.then == capture && p.verdict == success
+		if captured {
+			want[event{p.account, "captureEvent", p.next.id}] = p.take
+		}
+		lasting := p.next == nil && !p.late
+		if p.result == success && !p.brief && (p.by == verify || p.by == "" && !captured && !lasting) {
+			want[event{p.account, "fundsReservationEvent", p.hold.id}] = 0
+		}
+		for _, g := range p.gives {
+			if g.verdict == success {
+				want[event{p.account, "refundEvent", g.ask.id}] = -g.amount
+			}
+		}
+		for _, t := range p.told {
+			if t.what != "chargeback" {
+				continue
+			}
+			raised, _ := l.heard(p, t)
+			want[event{p.account, "chargebackEvent", raised.RequestID}] = -t.amount
+			if back, won := l.heardBack(p, t); won {
+				want[event{p.account, "reverseChargebackEvent", back.RequestID}] = t.amount
+			}
+		}
+	}
+	ours := map[string]store.SettlementRow{}
+	for _, s := range r.ourDays {
+		ours[s.ID] = s
+	}
+	l.did.settlements.Add(int64(len(ours)))
+	for _, s := range r.settled {
+		b := ours[s.ID]
+		delete(ours, s.ID)
+		if !s.Complete || len(s.Problems) > 0 || b.Account != s.Account || b.Net*1_000_000 != s.AmountMicros || b.Items != int64(len(s.Events)) {
+			l.t.Errorf("Google was told the settlement %+v, the books have %+v", s, b)
+		}
+		for _, e := range s.Events {
+			at := event{s.Account, e.Kind, e.Subject}
+			charge, there := want[at]
+			if !there || e.ChargeMicros != charge*1_000_000 {
+				l.t.Errorf("%+v is settled with %d micros; expected: %t, %d won", at, e.ChargeMicros, there, charge)
+			}
+			delete(want, at)
+		}
+	}
+	for at := range want {
+		l.t.Errorf("%+v was never settled", at)
+	}
+	for id := range ours {
+		l.t.Errorf("Google never heard of the settlement %s", id)
+	}
+	for _, f := range l.google.Files() {
+		if len(f.Problems) > 0 {
+			l.t.Errorf("Google finds fault with %s: %q", f.Name, f.Problems)
+		}
+	}
+}
+
+// ledger makes our ledger from what the others know: the acquirer of holds, bookings, chargebacks, its fees and payments, and Google of our
+// fees.
+func (l *life) ledger(r *records) {
+	want := map[ledger.Account]int64{}
+	add := func(owner string, debit, credit ledger.Kind, amount int64) {
+		want[ledger.Account{Kind: debit, Owner: owner}] += amount
+		want[ledger.Account{Kind: credit, Owner: owner}] -= amount
+	}
+	owner, byHold := map[string]string{}, map[string]string{} // by RRN, by the reservation's request
+	for _, p := range l.payments {
+		byHold[p.hold.id] = p.account
+	}
+	for rrn, by := range r.references {
+		owner[rrn] = byHold[by.hold]
+	}
+	for _, h := range r.holds {
+		if l.shop.terminals[h.Terminal] != owner[h.RRN] {
+			l.t.Errorf("RRN %s of %s came from the terminal %s of another account", h.RRN, owner[h.RRN], h.Terminal)
+		}
+		if h.State == "open" {
+			add(owner[h.RRN], ledger.AcquirerHeld, ledger.GoogleHeld, h.Amount)
+		}
+	}
+	for _, b := range r.bookings {
+		switch {
+		case b.Undone:
+		case b.Kind == "refund":
+			add(owner[b.RRN], ledger.GooglePayable, ledger.AcquirerReceivable, b.Amount)
+		default:
+			add(owner[b.RRN], ledger.AcquirerReceivable, ledger.GooglePayable, b.Amount)
+		}
+	}
+	for _, d := range r.claims {
+		if d.State != "reversed" {
+			add(owner[d.RRN], ledger.GooglePayable, ledger.AcquirerReceivable, d.Amount)
+		}
+	}
+	for _, x := range r.told {
+		to := l.shop.merchants[x.Merchant]
+		add(to, ledger.AcquirerReceivable, ledger.AcquirerFee, x.Interchange+x.Scheme+x.Acquirer)
+		add(to, ledger.AcquirerReceivable, ledger.TaxInput, x.Tax)
+		switch {
+		case x.Type == "PAY" && x.Result == "C":
+			add(to, ledger.BankSettlement, ledger.AcquirerReceivable, x.Amount)
+		case x.Type == "PAY":
+			add(to, ledger.AcquirerReceivable, ledger.BankSettlement, x.Amount)
+		}
+	}
+	for _, s := range r.settled {
+		for _, e := range s.Events { // the fee on a hold holds its tax: both are told in one member
+			add(s.Account, ledger.FeeIncome, ledger.GooglePayable, (e.FeeMicros+e.VATMicros)/1_000_000)
+		}
+	}
+	have := map[ledger.Account]int64{}
+	for _, b := range r.balances {
+		kind := ledger.Kind(b.Account)
+		if kind == ledger.TaxOutput {
+			kind = ledger.FeeIncome
+		}
+		have[ledger.Account{Kind: kind, Owner: b.Owner}] += b.Amount
+	}
+	for account, amount := range want {
+		if have[account] != amount {
+			l.t.Errorf("%s is %d, the others make it %d", account, have[account], amount)
+		}
+		delete(have, account)
+	}
+	for account, amount := range have {
+		if amount != 0 {
+			l.t.Errorf("%s is %d, and the others know nothing of it", account, amount)
+		}
+	}
+}
+
+// leftovers wants nothing to be owed any more, no case but the one that is meant, no broken totals, and no card beyond its time.
+func (l *life) leftovers(r *records) {
+	want := store.Backlog{Cases: int64(min(1, len(l.spoiled)))}
+	if r.backlog != want {
+		l.t.Errorf("something is still owed: %+v, not %+v", r.backlog, want)
+		l.list(`SELECT kind || ' ' || detail FROM operator_case`, func(scan func(...any) error) error {
+			var text string
+			err := scan(&text)
+			l.t.Log(text)
+			return err
+		})
+	}
+	l.list(`SELECT day, state FROM reconciliation`, func(scan func(...any) error) error {
+		var day, state string
+		err := scan(&day, &state)
+		if l.did.totals.Add(1); state != "AGREED" {
+			l.t.Errorf("the totals of %s are %s", day, state)
+		}
+		return err
+	})
+	short := l.shop.accounts[len(l.shop.accounts)-1]
+	l.list(`SELECT request_id, account, card IS NOT NULL FROM reservation WHERE captured > 0`, func(scan func(...any) error) error {
+		var id, account string
+		var kept bool
+		err := scan(&id, &account, &kept)
+		if kept != (account != short) {
+			l.t.Errorf("%s of %s is captured, and its card is kept: %t", id, account, kept)
+		}
+		return err
+	})
+}
