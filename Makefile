@@ -19,15 +19,15 @@ sandbox: ## run everything on loopback and play a payment
 test: need ## every test, GnuPG interoperability and the kill test among them
 	$(GO) test -count=1 -timeout 15m ./...
 
-check: ## quick: format, vet, all tests with a short kill test; run it before each commit
+check: ## quick: format, vet, all tests with a short kill test and model; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
-	NARU_KILLTEST=quick $(GO) test -timeout 5m ./...
+	NARU_KILLTEST=quick NARU_MODEL=60 $(GO) test -timeout 5m ./...
 
 need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL)
 	@./.ci/need gpg:gnupg openssl:openssl
 
 race: ## the concurrent packages under the race detector
-	CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
+	NARU_MODEL=60 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
 
 vet: ## go vet
 	$(GO) vet ./...
