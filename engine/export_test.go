@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"naru/core/payment"
 )
@@ -27,6 +28,44 @@ func (e *Engine) ExpireDue(ctx context.Context) error {
 	})
 	for _, r := range due {
 		_ = e.expireOne(ctx, r)
+	}
+	return err
+}
+
+// LapseDue ends every stage of a dispute whose time is over, as the loop of Contest does.
+func (e *Engine) LapseDue(ctx context.Context) error {
+	return due(ctx, e, Reader.DueDisputes, e.lapse)
+}
+
+// EraseDue erases every card whose time is over, as the loop of Erase does.
+func (e *Engine) EraseDue(ctx context.Context) error {
+	return due(ctx, e, Reader.ErasableCards, e.eraseCard)
+}
+
+// TotalsDue compares the totals that are due, as the loop of Totals does.
+func (e *Engine) TotalsDue(ctx context.Context) error {
+	for name, l := range e.links {
+		if !l.Totals {
+			continue
+		}
+		if err := e.compareTotals(ctx, name, e.over(name, l, e.clock.Now())); err != nil {
+			return err
+		}
+	}
+	return due(ctx, e, Reader.DueReconciliations, e.reconcile)
+}
+
+// SettleDue settles what is over, as the loop of Settle does, and says when the next business day will be.
+func (e *Engine) SettleDue(ctx context.Context) (time.Time, error) { return e.settleDue(ctx) }
+
+func due[T any](ctx context.Context, e *Engine, list func(Reader, time.Time, int) ([]T, error), do func(context.Context, T) error) error {
+	var found []T
+	err := e.store.View(ctx, func(v Reader) (err error) {
+		found, err = list(v, e.clock.Now(), 1000)
+		return err
+	})
+	for _, one := range found {
+		_ = do(ctx, one) // it has told the log
 	}
 	return err
 }

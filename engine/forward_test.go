@@ -373,6 +373,52 @@ func TestWorkersRun(t *testing.T) {
 	w.agrees()
 }
 
+// The loops that the calendar drives: each begins by itself when its time has come, and is gone when it is told to.
+func TestDailyWorkRuns(t *testing.T) {
+	w := newWorld(t, contract, byFile, func(c *engine.Config) {
+		c.Accounts[0].RefundWindow, c.Accounts[0].DisputeWindow = time.Hour, time.Hour
+	})
+	slept := make(chan struct{}, 1)
+	w.clock.sleep = func() { // whoever goes to sleep has written down what it did
+		select {
+		case slept <- struct{}{}:
+		default:
+		}
+	}
+	until := func(done func() bool) {
+		for !done() {
+			<-slept
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	loops := []func(context.Context) error{w.Batch, w.Totals, w.Settle, w.Contest, w.Erase}
+	ended := make(chan error, len(loops))
+	for _, run := range loops {
+		go func() { ended <- run(ctx) }()
+	}
+	w.approved(w.reserve("q", 10000))
+	w.yes(w.capture("c", "q", 10000))
+	w.clock.Advance(time.Hour)
+	until(func() bool { return w.captureFile(file1).State == engine.CaptureFileSent })
+	w.heard(w.tray.answer(file1, says("00")))
+	w.chb()
+	w.clock.Advance(24 * time.Hour)
+	until(func() bool { return len(w.settlements()) == 1 })
+	until(func() bool { return w.comparison("20260302").State == engine.TotalsAgreed })
+	until(func() bool { return w.reservation("q").Card == nil })
+	w.clock.Advance(replyTime)
+	until(func() bool { return !w.disputes("q")[0].Open() })
+	until(func() bool { return len(w.settlements()) == 21 })
+	cancel()
+	for range loops {
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	w.contested("q", payment.CB1Lost)
+	w.wants()
+}
+
 func TestCheckpointsCoverTheJournalOnce(t *testing.T) {
 	w := newWorld(t)
 	last := func() (p engine.Checkpoint, ok bool) {

@@ -2,10 +2,14 @@ package engine_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,6 +142,7 @@ type world struct {
 	tb
 	clock *hand
 	bank  *acquirer
+	tray  *tray
 	db    *store.Store
 	store *flaky
 	vault *vault.Vault
@@ -145,32 +150,63 @@ type world struct {
 	meter *meter
 	log   *bytes.Buffer
 	die   crash.Point // the next time this is passed, the process dies
+	with  []func(*engine.Config)
+	sent  []engine.Notice // what the counterparty has heard, in order
+	seq   int64           // of the acquirer's files
 }
 
 var krw = money.Of("KRW")
 
 const pan = "9999990000000006"
 
-func newWorld(t *testing.T) *world {
-	return worldAt(t, filepath.Join(t.TempDir(), "naru.db"), t.Cleanup)
+func newWorld(t *testing.T, with ...func(*engine.Config)) *world {
+	return worldAt(t, filepath.Join(t.TempDir(), "naru.db"), t.Cleanup, with...)
 }
 
-func worldAt(t tb, path string, cleanup func(func())) *world {
+func worldAt(t tb, path string, cleanup func(func()), with ...func(*engine.Config)) *world {
 	t.Helper()
-	w := &world{tb: t, clock: newHand(), meter: &meter{}, log: &bytes.Buffer{}}
+	w := &world{tb: t, clock: newHand(), meter: &meter{}, log: &bytes.Buffer{}, with: with}
 	w.bank = &acquirer{now: w.clock.Now}
-	var err error
-	if w.db, err = store.Open(context.Background(), path, store.Options{Readers: 2}); err != nil {
+	w.tray = &tray{bank: w.bank, files: map[string][]engine.CaptureLine{}}
+	empty, err := blank()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, empty, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if w.db, err = store.Open(context.Background(), path, store.Options{Readers: 1}); err != nil {
 		t.Fatal(err)
 	}
 	cleanup(func() { _ = w.db.Close() })
 	w.store = &flaky{Store: twice{w.db}}
-	if w.vault, err = vault.Open(bytes.Repeat([]byte{1}, 32), w.db); err != nil {
+	if w.vault, err = vault.Open(masterKey(), w.db); err != nil {
 		t.Fatal(err)
 	}
 	w.start()
 	return w
 }
+
+func masterKey() []byte { return bytes.Repeat([]byte{1}, 32) }
+
+// blank is a database in which nothing has happened. Every world begins with a copy: making one takes longer than most tests.
+var blank = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "naru")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "naru.db")
+	db, err := store.Open(context.Background(), path, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	_, err = vault.Open(masterKey(), db)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // locked is a log that many may write.
 type locked struct {
@@ -187,9 +223,9 @@ func (l *locked) Write(p []byte) (int, error) {
 // start makes a new engine on the same store, as a new process does: it recovers before it takes requests.
 func (w *world) start() {
 	w.Helper()
-	e, err := engine.New(engine.Config{
+	c := engine.Config{
 		Store: w.store, Vault: w.vault, Clock: w.clock, Log: slog.New(slog.NewTextHandler(&locked{b: w.log}, nil)), Meter: w.meter, Lanes: 4,
-		Links: map[string]engine.Link{"bc": {Rail: w.bank}}, Crash: func(p crash.Point) {
+		Links: map[string]engine.Link{"bc": {Rail: w.bank, Totals: true, Files: w.tray}}, Crash: func(p crash.Point) {
 			if p == w.die {
 				w.die = ""
 				panic(p)
@@ -205,7 +241,11 @@ func (w *world) start() {
 				Location: time.UTC,
 			},
 		},
-	})
+	}
+	for _, change := range w.with {
+		change(&c)
+	}
+	e, err := engine.New(c)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -264,7 +304,7 @@ func (w *world) reserve(id string, won int64) (string, error) {
 
 func (w *world) capture(id, reservation string, won int64) (string, error) {
 	ask := engine.CaptureAsk{
-		Reservation: key(reservation), Amount: func(c money.Currency) (money.Amount, error) { return money.New(won, c), nil },
+		Reservation: key(reservation), Amount: exactly(won),
 		Encode: func(id string) ([]byte, error) { return []byte("ACKNOWLEDGED " + id), nil },
 	}
 	got, err := w.Once(context.Background(), request(id, "capture", fmt.Sprint(reservation, won)), func(ctx context.Context,
@@ -281,6 +321,168 @@ func (w *world) cancel(id, reservation string) (string, error) {
 		return w.Cancel(ctx, t, ask)
 	})
 	return string(got), err
+}
+
+// check asks about a card: ToVerify holds the least, ToCheck nothing.
+func (w *world) check(id string, what payment.Purpose) (string, error) {
+	o := order(0)
+	o.Purpose = what
+	return w.reserveAs(context.Background(), id, engine.ReserveAsk{Order: o, Encode: said})
+}
+
+func (w *world) refund(id, capture string, won int64) (string, error) {
+	ask := engine.RefundAsk{
+		Capture: key(capture), Amount: exactly(won),
+		Encode: func(id string) ([]byte, error) { return []byte("ACKNOWLEDGED " + id), nil },
+	}
+	got, err := w.Once(context.Background(), request(id, "refund", fmt.Sprint(capture, " ", won)), func(ctx context.Context,
+		t engine.Turn,
+	) ([]byte, error) {
+		return w.Refund(ctx, t, ask)
+	})
+	return string(got), err
+}
+
+func (w *world) defend(id, capture, document string) (string, error) {
+	ask := engine.DefendAsk{Capture: key(capture), Encode: func(r engine.DefendResult) ([]byte, error) { return fmt.Append(nil, r), nil }}
+	if document != "" {
+		ask.Document = []byte(document)
+	}
+	got, err := w.Once(context.Background(), request(id, "defend", capture+document), func(ctx context.Context,
+		t engine.Turn,
+	) ([]byte, error) {
+		return w.Defend(ctx, t, ask)
+	})
+	return string(got), err
+}
+
+// file is what the acquirer says of today, to the merchant M1, in won.
+func (w *world) file(kind string, records ...engine.ClearingRecord) engine.ClearingFile {
+	w.seq++
+	f := engine.ClearingFile{
+		Acquirer: "bc", Kind: kind, Merchant: "M1", Day: w.clock.Now().Format("20060102"), Seq: w.seq, Currency: krw, Records: records,
+	}
+	f.Name = fmt.Sprintf("%s_bc_M1_%s_%03d.csv", kind, f.Day, f.Seq)
+	var all []string
+	for i, r := range f.Records {
+		f.Records[i].Line = int64(i + 1)
+		f.Gross, f.Fees, f.Tax = f.Gross+r.Gross.Minor(), f.Fees+r.Fees.Minor(), f.Tax+r.Tax.Minor()
+		all = append(all, r.Digest)
+	}
+	f.Net = f.Gross + f.Fees + f.Tax
+	f.SHA256 = digest(all)
+	return f
+}
+
+func digest(v any) string {
+	sum := sha256.Sum256(fmt.Append(nil, v))
+	return hex.EncodeToString(sum[:])
+}
+
+// record is one line of such a file about the nth hold that the acquirer made, with amounts as the type of the record signs them.
+func (w *world) record(n int, typ string, gross int64, changes ...func(*engine.ClearingRecord)) engine.ClearingRecord {
+	w.bank.events++
+	r := engine.ClearingRecord{
+		Type: typ, ID: fmt.Sprintf("E%05d", w.bank.events), At: w.clock.Now(), Gross: won(gross), Txn: won(max(gross, -gross)),
+		Fees: money.New(0, krw), Tax: money.New(0, krw), Brand: "VISA",
+	}
+	if n >= 0 {
+		r.RRN = w.bank.holds[n].trace.RRN
+	}
+	for _, change := range changes {
+		change(&r)
+	}
+	r.Digest = digest(fmt.Sprint(r))
+	return r
+}
+
+func (w *world) take(f engine.ClearingFile) engine.AcquirerFile {
+	w.Helper()
+	got, err := w.TakeFile(context.Background(), f)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return got
+}
+
+// clears takes records in a file of disputes: no capture is missed there.
+func (w *world) clears(records ...engine.ClearingRecord) engine.AcquirerFile {
+	w.Helper()
+	return w.take(w.file(engine.DisputeFileKind, records...))
+}
+
+// event is what became of a record.
+func (w *world) event(id string) (v engine.AcquirerEvent) {
+	w.Helper()
+	w.look(func(r engine.Reader) (err error) { v, _, err = r.AcquirerEvent("bc", id); return err })
+	return v
+}
+
+// cases are the kinds of the open ones.
+func (w *world) cases() (kinds []string) {
+	w.Helper()
+	list, err := w.ListCases(context.Background(), true, 1000)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, c := range list {
+		kinds = append(kinds, c.Kind)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+func (w *world) wants(kinds ...string) {
+	w.Helper()
+	if got := w.cases(); !slices.Equal(got, kinds) {
+		w.Errorf("cases %q, not %q", got, kinds)
+	}
+}
+
+// refundOf is the refund that the caller named so.
+func (w *world) refundOf(reservation, id string) (f payment.Refund) {
+	w.Helper()
+	r := w.reservation(reservation)
+	w.look(func(v engine.Reader) error {
+		list, err := v.Refunds(r.ID)
+		for _, one := range list {
+			if one.RequestID == id {
+				f = one
+			}
+		}
+		return err
+	})
+	return f
+}
+
+func (w *world) disputes(reservation string) (list []payment.Dispute) {
+	w.Helper()
+	r := w.reservation(reservation)
+	w.look(func(v engine.Reader) (err error) { list, err = v.Disputes(r.ID); return err })
+	return list
+}
+
+// contested wants the stages of a reservation's disputes, oldest first.
+func (w *world) contested(reservation string, want ...payment.DisputeState) {
+	w.Helper()
+	var got []payment.DisputeState
+	for _, d := range w.disputes(reservation) {
+		got = append(got, d.State)
+	}
+	if !slices.Equal(got, want) {
+		w.Errorf("stages %v, not %v", got, want)
+	}
+}
+
+// taken makes a captured payment.
+func (w *world) taken(reservation, capture string, won int64) {
+	w.Helper()
+	w.approved(w.reserve(reservation, won))
+	w.yes(w.capture(capture, reservation, won))
+	w.forward()
+	if got := w.reservation(reservation).State; got != payment.Captured {
+		w.Fatal(got)
+	}
 }
 
 // forward sends what is due, again and again until nothing is.
@@ -308,7 +510,16 @@ func (w *world) later(d time.Duration) {
 	w.Helper()
 	w.clock.Advance(d)
 	w.expire()
+	w.must(w.LapseDue(context.Background()))
+	w.must(w.EraseDue(context.Background()))
 	w.forward()
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
 }
 
 func (w *world) look(read func(engine.Reader) error) {
@@ -337,19 +548,50 @@ func (w *world) open(id string) (list []payment.Advice) {
 	return list
 }
 
-// notices are all that is owed to the caller, in order of their subjects.
+// notices are all that the counterparty was told, in order of their words. Telling it is part of looking: what must wait for another notice
+// can be told only then.
 func (w *world) notices() []string {
 	w.Helper()
-	due, err := w.db.DueNotices(context.Background(), w.clock.Now().Add(1000*time.Hour), 10000)
-	if err != nil {
-		w.Fatal(err)
+	for {
+		due, err := w.db.DueNotices(context.Background(), w.clock.Now().Add(100_000*time.Hour), 10000)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if len(due) == 0 {
+			break
+		}
+		errs := make([]error, len(due))
+		var all sync.WaitGroup
+		for i, n := range due {
+			w.sent = append(w.sent, n.Notice)
+			all.Go(func() {
+				errs[i] = w.db.RecordTry(context.Background(), engine.NoticeTry{
+					Notice: n.ID, N: n.Tries + 1, At: w.clock.Now(), Status: 200, Outcome: "ok", State: engine.NoticeSent, Due: w.clock.Now(),
+				})
+			})
+		}
+		all.Wait()
+		w.must(errors.Join(errs...))
 	}
 	var list []string
-	for _, n := range due {
-		list = append(list, strings.TrimSpace(fmt.Sprintf("%s %s %s %s", n.Kind, n.Subject, n.Result, n.Code)))
+	for _, n := range w.sent {
+		list = append(list, inWords(n))
 	}
 	slices.Sort(list)
 	return list
+}
+
+// inWords is what a notice says, with names that a test knows.
+func inWords(n engine.Notice) string {
+	f := n.Facts
+	words := []string{string(n.Kind), cmp.Or(f.Capture, f.Refund, n.Subject), n.Result, n.Code, f.Stage}
+	if n.Kind == engine.SettlementPart || n.Kind == engine.SettlementFile { // naru-stl-20260302-KRW-…/0
+		words[1] = strings.Split(n.Subject, "-")[2] + "/" + fmt.Sprint(f.Part)
+	}
+	if f.Minor != 0 {
+		words = append(words, fmt.Sprint(f.Minor), f.Currency)
+	}
+	return strings.Join(strings.Fields(strings.Join(append(words, f.Reason, f.Scope, f.Case, f.ARN), " ")), " ")
 }
 
 // books are all balances that are not zero.
@@ -400,6 +642,9 @@ func (w *world) agrees() {
 	if captured != 0 {
 		want = append(want, fmt.Sprintf("google:payable=%d", -captured))
 	}
+	for _, wrong := range w.bank.wrong {
+		w.Errorf("the acquirer was asked for %s", wrong)
+	}
 	if got := w.books(); got != strings.Join(want, " ") {
 		w.Errorf("our books say %q, the acquirer %q", got, strings.Join(want, " "))
 	}
@@ -407,6 +652,7 @@ func (w *world) agrees() {
 
 func (w *world) owes(want ...string) {
 	w.Helper()
+	slices.Sort(want)
 	if got := w.notices(); !slices.Equal(got, want) {
 		w.Errorf("owed %q, not %q", got, want)
 	}
@@ -452,4 +698,9 @@ func (w *world) auth(what ...func(*acquirer, payment.AuthOrder) payment.Outcome)
 
 func (w *world) replies(what ...func(*acquirer, payment.AdviceOrder, bool) payment.AdviceReply) {
 	w.bank.reply = what
+}
+
+// exactly is an amount of whole won, whatever the currency.
+func exactly(minor int64) func(money.Currency) (money.Amount, error) {
+	return func(c money.Currency) (money.Amount, error) { return money.New(minor, c), nil }
 }
