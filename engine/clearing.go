@@ -254,6 +254,7 @@ func (e *Engine) paid(tx Tx, r record) (p taken, found bool, err error) {
 	if err != nil || !found {
 		return p, false, err
 	}
+	r.done.Payment = x.Reservation // should the record be an exception all the same, its case names the payment
 	p, err = e.take(tx, x)
 	return p, err == nil, err
 }
@@ -480,6 +481,9 @@ func (e *Engine) takeRefund(tx Tx, r record) (string, error) {
 		return wrong, err
 	case f.Amount != r.Txn, f.Amount.Currency() == r.file.Currency && f.Amount != r.Gross.Negated():
 		return amountDiffers, nil
+	}
+	if _, told, err := tx.AcquirerEventOf(refundObject(f), r.Type); err != nil || told {
+		return "the refund is settled already", err
 	}
 	if err := e.book(tx, &p, r); err != nil {
 		return "", err

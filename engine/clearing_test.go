@@ -237,6 +237,10 @@ func TestRecordsThatFitNothing(t *testing.T) {
 		"refund's amount in won": {
 			nil, func(w *world) engine.ClearingRecord { return w.record(0, "REF", -3999, w.ofRefund(0), txn(4000)) }, "amount differs",
 		},
+		"refund settled twice": {
+			func(w *world) { w.clears(w.record(0, "REF", -4000, w.ofRefund(0))) },
+			func(w *world) engine.ClearingRecord { return w.record(0, "REF", -4000, w.ofRefund(0)) }, "the refund is settled already",
+		},
 		"refund that waits": {
 			func(w *world) { w.yes(w.refund("g", "c", 10)) },
 			func(w *world) engine.ClearingRecord { return w.record(0, "REF", -10, of(w.refundOf("q", "g").RRN)) },

@@ -78,6 +78,7 @@ type Reader interface {
 	ErasableCards(now time.Time, limit int) ([]payment.Reservation, error) // with a card and a CardUntil that has come
 	NextErasure() (time.Time, bool, error)
 	AcquirerEvent(acquirer, id string) (AcquirerEvent, bool, error)
+	AcquirerEventOf(object, kind string) (AcquirerEvent, bool, error) // a record that was applied to an object of ours
 	AcquirerFile(acquirer, name string) (AcquirerFile, bool, error)
 	AcquirerFileBySeq(acquirer, merchant, kind, day string, seq int64) (AcquirerFile, bool, error) // a LOADED one
 	Uncleared(acquirer, merchant, day string, limit int) ([]Capture, error)                        // booked on that day, and no file has said so

@@ -61,10 +61,11 @@ func (e *Engine) compareTotals(ctx context.Context, acquirer, day string) error 
 	}
 	return e.store.Update(ctx, func(tx Tx) error {
 		for _, c := range fresh {
-			if _, known, err := tx.Reconciliation(c.Acquirer, c.Day, c.Currency); err != nil || known {
-				return err
+			_, known, err := tx.Reconciliation(c.Acquirer, c.Day, c.Currency)
+			if err == nil && !known {
+				err = tx.PutReconciliation(c)
 			}
-			if err := tx.PutReconciliation(c); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -75,6 +76,9 @@ func (e *Engine) compareTotals(ctx context.Context, acquirer, day string) error 
 // totalsGrace is how long after the end of a network's day the clock compares its totals where the network did not say that the day is over.
 const totalsGrace = 15 * time.Minute
 
+// daysBack is how many days are made good where nobody was there to compare them.
+const daysBack = 7
+
 // Totals compares the totals of every business day with the networks. It runs until ctx ends.
 func (e *Engine) Totals(ctx context.Context) error {
 	loop := queue.Loop[Reconciliation]{
@@ -84,7 +88,11 @@ func (e *Engine) Totals(ctx context.Context) error {
 				if !l.Totals {
 					continue
 				}
-				if err := e.compareTotals(ctx, name, e.over(name, l, now)); err != nil {
+				last, _, err := settlement.Period(e.over(name, l, now), l.Zone)
+				for back := 0; err == nil && back < daysBack; back++ {
+					err = e.compareTotals(ctx, name, last.AddDate(0, 0, -back).Format("20060102"))
+				}
+				if err != nil {
 					return nil, err
 				}
 			}

@@ -21,7 +21,7 @@ var objects = map[string][]string{
 		"reconciliation", "refund", "reservation", "series", "settlement", "settlement_item",
 	},
 	"index": {
-		"acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open", "attempt_live",
+		"acquirer_event_of", "acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open", "attempt_live",
 		"attempt_live_refund", "attempt_undone", "cancel_open", "capture_arn", "capture_day", "capture_file_state", "capture_network",
 		"capture_rrn", "dispute_due", "dispute_once", "dispute_payment", "evidence_dispute", "idempotency_running", "notice_due",
 		"notice_parked", "operator_case_open", "reconciliation_due", "refund_arn", "refund_day", "refund_payment", "refund_rrn",

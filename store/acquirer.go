@@ -9,19 +9,29 @@ import (
 	"naru/engine"
 )
 
-const selectAcquirerEvent = `
+const acquirerEventColumns = `
 SELECT acquirer, id, file, line, type, digest, payment_id, object, outcome, reason, account, currency, gross, fees, tax, at_us
-  FROM acquirer_event WHERE acquirer = $1 AND id = $2`
+  FROM acquirer_event`
+
+func scanAcquirerEvent(scan scanner) (e engine.AcquirerEvent, err error) {
+	var digest []byte
+	var at int64
+	err = scan(&e.Acquirer, &e.ID, &e.File, &e.Line, &e.Type, &digest, &e.Payment, &e.Object, &e.Outcome, &e.Reason, &e.Account, &e.Currency,
+		&e.Gross, &e.Fees, &e.Tax, &at)
+	e.Digest, e.At = hex.EncodeToString(digest), when(&at)
+	return e, err
+}
+
+const selectAcquirerEvent = acquirerEventColumns + ` WHERE acquirer = $1 AND id = $2`
 
 func (c *session) AcquirerEvent(acquirer, id string) (engine.AcquirerEvent, bool, error) {
-	return first(all(c, selectAcquirerEvent, []any{acquirer, id}, func(scan scanner) (e engine.AcquirerEvent, err error) {
-		var digest []byte
-		var at int64
-		err = scan(&e.Acquirer, &e.ID, &e.File, &e.Line, &e.Type, &digest, &e.Payment, &e.Object, &e.Outcome, &e.Reason, &e.Account, &e.Currency,
-			&e.Gross, &e.Fees, &e.Tax, &at)
-		e.Digest, e.At = hex.EncodeToString(digest), when(&at)
-		return e, err
-	}))
+	return first(all(c, selectAcquirerEvent, []any{acquirer, id}, scanAcquirerEvent))
+}
+
+const selectAcquirerEventOf = acquirerEventColumns + ` WHERE object = $1 AND type = $2 AND object <> '' LIMIT 1`
+
+func (c *session) AcquirerEventOf(object, kind string) (engine.AcquirerEvent, bool, error) {
+	return first(all(c, selectAcquirerEventOf, []any{object, kind}, scanAcquirerEvent))
 }
 
 const insertAcquirerEvent = `

@@ -413,6 +413,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectNextDispute, "dispute_due"},
 		{selectEvidenceOf, "evidence_dispute"},
 		{selectAcquirerFileBySeq, "acquirer_file_loaded"},
+		{selectAcquirerEventOf, "acquirer_event_of"},
 		{selectAdviceOf, "advice_once"},
 		{selectOpenAdvices, "advice_open"},
 		{selectDueAdvices, "advice_due"},

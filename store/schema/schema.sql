@@ -31,6 +31,8 @@ CREATE TRIGGER acquirer_event_no_delete BEFORE DELETE ON acquirer_event BEGIN SE
 
 CREATE TRIGGER acquirer_event_no_update BEFORE UPDATE ON acquirer_event BEGIN SELECT RAISE(ABORT, 'acquirer events are append-only'); END;
 
+CREATE INDEX acquirer_event_of ON acquirer_event (object, type) WHERE object <> '';
+
 CREATE TABLE acquirer_file (
     acquirer   TEXT   NOT NULL,
     name       TEXT   NOT NULL,

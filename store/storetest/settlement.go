@@ -34,7 +34,14 @@ func acquirerEvents(w *world) {
 		if _, none, _ := v.AcquirerEvent("bc", "E2"); !ok || none {
 			w.Error("found", ok, none)
 		}
-		return errors.Join(err, err2)
+		of, ok, err3 := v.AcquirerEventOf("dispute/d", "CHB")
+		same(w, "event of a dispute", of, e)
+		for _, other := range [][2]string{{"dispute/x", "CHB"}, {"dispute/d", "CBR"}, {"", "0422"}} {
+			if _, none, _ := v.AcquirerEventOf(other[0], other[1]); !ok || none {
+				w.Error("found", other)
+			}
+		}
+		return errors.Join(err, err2, err3)
 	})
 	for what, change := range map[string]func(*engine.AcquirerEvent){
 		"the same event twice":            func(e *engine.AcquirerEvent) { e.ID = "E1" },

@@ -243,6 +243,8 @@ CREATE TABLE acquirer_event (
     CHECK ((outcome = 'EXCEPTION') = (reason <> ''))
 ) WITHOUT ROWID;
 
+CREATE INDEX acquirer_event_of ON acquirer_event (object, type) WHERE object <> '';
+
 CREATE TABLE acquirer_file (
     acquirer   TEXT   NOT NULL,
     name       TEXT   NOT NULL,
