@@ -27,7 +27,7 @@ need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL)
 	@./.ci/need gpg:gnupg openssl:openssl
 
 race: ## the concurrent packages under the race detector
-	NARU_MODEL=60 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
+	NARU_MODEL=12 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
 
 vet: ## go vet
 	$(GO) vet ./...

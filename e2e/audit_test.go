@@ -27,7 +27,7 @@ import (
 var always = []string{
 	"5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g==", "1991-04-17", "BD06910417", "BD006910417",
 	"PW0247", "PW00247", "SEO JIHUN", `"pin"`, `\"pin\"`, `"cvn"`, `\"cvn\"`, `"accountNumber"`, `\"accountNumber\"`, `"dateOfBirth"`,
-	`"connectingInformation"`, `"businessIdentifier"`,
+	`"connectingInformation"`, `"businessIdentifier"`, `"paymentTokenAccountNumber"`, `"cryptogram"`, `"payload"`, "JVBERi0xLjcKJcK1wrYKCg",
 }
 
 // audit ends a world: nothing is owed but what the test says, the three records agree, the database is sound, nothing leaked.
@@ -43,16 +43,13 @@ func (w *world) audit() {
 		w.start()
 		w.drain()
 	}
-	holds, err := w.platform.Store.Holds(context.Background())
-	w.check(err)
-	balances, err := w.platform.Store.Balances(context.Background())
-	w.check(err)
+	own := w.books()
 	w.note("metrics", w.metrics())
 	log, err := os.ReadFile(w.file("naru.db-wal")) // it goes when the last connection does
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
-	w.agree(holds, balances)
+	w.agree(own)
 	w.end()
 	w.scan("the write-ahead log", log)
 	w.scan("the database", must(os.ReadFile(w.file("naru.db"))))
@@ -80,7 +77,7 @@ func (w *world) drain() {
 	w.until("all that is owed is done", func() bool {
 		owed, err = w.platform.Store.Backlog(context.Background())
 		w.check(err)
-		if owed.Advices+owed.Notices == 0 {
+		if owed.Advices+owed.Batched+owed.Notices == 0 && w.taken() {
 			return true
 		}
 		w.clock.Advance(250 * time.Millisecond)
@@ -91,31 +88,90 @@ func (w *world) drain() {
 	}
 }
 
-// place is where the money of a payment is in somebody's eyes.
-type place struct{ held, booked int64 }
+// place is where the money of a payment is in somebody's eyes: held, booked, given back by refunds, kept by chargebacks.
+type place struct{ held, booked, refunded, disputed int64 }
+
+func (p place) plus(q place) place {
+	return place{p.held + q.held, p.booked + q.booked, p.refunded + q.refunded, p.disputed + q.disputed}
+}
+
+// books is what the integrator wrote down.
+type books struct {
+	holds    []store.Hold
+	captures []store.CaptureRow
+	refunds  []store.RefundRow
+	disputes []store.DisputeRow
+	balances []store.Balance
+}
+
+func (w *world) books() (b books) {
+	w.t.Helper()
+	var problems [5]error
+	ctx, from := context.Background(), w.platform.Store
+	b.holds, problems[0] = from.Holds(ctx)
+	b.captures, problems[1] = from.Captures(ctx)
+	b.refunds, problems[2] = from.Refunds(ctx)
+	b.disputes, problems[3] = from.Disputes(ctx)
+	b.balances, problems[4] = from.Balances(ctx)
+	w.check(errors.Join(problems[:]...))
+	return b
+}
+
+// place is where the books have the money of a hold and of the capture that it became.
+func (b books) place(h store.Hold) (p place) {
+	p.booked = h.Captured
+	if h.Held {
+		p.held = h.Amount
+	}
+	for _, x := range b.captures {
+		if x.Account != h.Account || x.ReservationRequestID != h.RequestID {
+			continue
+		}
+		for _, f := range b.refunds {
+			if f.Account == x.Account && f.CaptureRequestID == x.RequestID && (f.State == "REFUNDED" || f.State == "REFUND_REVERSED") {
+				p.refunded += f.Amount - f.Returned
+			}
+		}
+		for _, d := range b.disputes {
+			if d.Account == x.Account && d.CaptureRequestID == x.RequestID && d.Stage != "INQUIRY" {
+				p.disputed += d.Amount - d.Won
+			}
+		}
+	}
+	return p
+}
+
+// atHost is where the host has it, by reference number. What it has not told anybody yet does not count.
+func (w *world) atHost() map[string]place {
+	w.t.Helper()
+	places := map[string]place{}
+	for _, h := range w.hostHolds() {
+		p := place{booked: h.Captured, refunded: h.Refunded}
+		if h.State == "open" {
+			p.held = h.Amount
+		}
+		places[h.RRN] = places[h.RRN].plus(p)
+	}
+	for _, d := range w.hostDisputes() {
+		if len(d.Told) > 0 && d.State != "reversed" && !w.strange[d.Event] {
+			places[d.RRN] = places[d.RRN].plus(place{disputed: d.Amount})
+		}
+	}
+	return places
+}
 
 // agree holds the three records against each other (rails §5: I1, I2, I3).
-func (w *world) agree(holds []store.Hold, balances []store.Balance) {
-	t := w.t
-	host := map[string]place{}
-	for _, h := range w.hostHolds() {
-		p := host[h.RRN]
-		if h.State == "open" {
-			p.held += h.Amount
+func (w *world) agree(own books) {
+	t, host, want := w.t, w.atHost(), map[string]int64{}
+	for _, h := range own.holds {
+		ledger, atHost := own.place(h), host[h.RRN]
+		for kind, amount := range map[string]int64{
+			"acquirer:held": ledger.held, "google:held": -ledger.held,
+			"acquirer:receivable": ledger.booked - ledger.refunded - ledger.disputed,
+			"google:payable":      ledger.refunded + ledger.disputed - ledger.booked,
+		} {
+			want[kind+" "+h.Account] += amount
 		}
-		host[h.RRN] = place{p.held, p.booked + h.Captured}
-	}
-	books := map[string]int64{}
-	for _, h := range holds {
-		ledger := place{0, h.Captured}
-		if h.Held {
-			ledger.held = h.Amount
-		}
-		books["acquirer:held "+h.Account] += ledger.held
-		books["acquirer:receivable "+h.Account] += ledger.booked
-		books["google:held "+h.Account] -= ledger.held
-		books["google:payable "+h.Account] -= ledger.booked
-		atHost := host[h.RRN]
 		delete(host, h.RRN)
 		if w.open[h.RequestID] {
 			continue
@@ -123,7 +179,7 @@ func (w *world) agree(holds []store.Hold, balances []store.Balance) {
 		if ledger != atHost {
 			t.Errorf("%s: the books say %+v, the host %+v", h.RequestID, ledger, atHost)
 		}
-		if atGoogle, sent := w.believed(h.Account, h.RequestID); sent && atGoogle != ledger {
+		if atGoogle, sent := w.believed(h, ledger); sent && atGoogle != ledger {
 			t.Errorf("%s: Google believes %+v, the books say %+v", h.RequestID, atGoogle, ledger)
 		}
 	}
@@ -132,33 +188,55 @@ func (w *world) agree(holds []store.Hold, balances []store.Balance) {
 			t.Errorf("the host has %+v under RRN %s, which is no payment's", p, rrn)
 		}
 	}
-	for _, b := range balances {
-		at := b.Account + " " + b.Owner
-		if b.Amount != books[at] {
-			t.Errorf("%s: %d, its payments make %d", at, b.Amount, books[at])
+	for _, r := range w.hostRecords() { // what the acquirer's files moved beside
+		if r.File == "" || w.strange[r.ID] {
+			continue
 		}
-		delete(books, at)
+		fees, paid, fixed := r.Interchange+r.Scheme+r.Acquirer, int64(0), int64(0)
+		switch r.Type {
+		case "PAY":
+			paid = map[string]int64{"C": r.Amount, "D": -r.Amount}[r.Result]
+		case "ADJ":
+			fixed = r.Gross
+		}
+		for kind, amount := range map[string]int64{
+			"acquirer:receivable": fees + r.Tax - paid + fixed, "fee:acquirer": -fees, "tax:input": -r.Tax, "bank:settlement": paid,
+			"suspense:acquirer": -fixed,
+		} {
+			want[kind+" "+merchants[r.Merchant]] += amount
+		}
 	}
-	for at, amount := range books {
+	for _, b := range own.balances {
+		at := b.Account + " " + b.Owner
+		if b.Amount != want[at] {
+			t.Errorf("%s: %d, its payments make %d", at, b.Amount, want[at])
+		}
+		delete(want, at)
+	}
+	for at, amount := range want {
 		if amount != 0 {
 			t.Errorf("%s: nothing, its payments make %d", at, amount)
 		}
 	}
 }
 
-// believed is what Google must believe of a reservation, from what it was told and nothing else.
-func (w *world) believed(account, id string) (p place, sent bool) {
-	t := w.t
-	exchanges, verdicts := w.google.Load().Record()
+// merchants is whose number at the acquirer is whose.
+var merchants = map[string]string{"PIMERCHANT00001": first, "PIMERCHANT00002": second, "CLOSED000000001": closed}
+
+// believed is what Google must believe of a hold, from what it was told and nothing else. A card check has no amount that Google knows: it
+// believes that something is held until it has cancelled.
+func (w *world) believed(h store.Hold, ledger place) (p place, sent bool) {
+	t, g, id := w.t, w.google.Load(), h.RequestID
+	exchanges, verdicts := g.Record()
 	told := map[string]string{}
 	for _, v := range verdicts {
-		if v.Account == account {
+		if v.Account == h.Account {
 			told[v.Method+v.Subject] = v.Result
 		}
 	}
 	ended, digests, captures := false, map[string]string{}, map[string]bool{}
 	for _, x := range exchanges {
-		if x.Account != account || x.RequestID != id && x.Reservation != id {
+		if x.Account != h.Account || x.RequestID != id && x.Reservation != id {
 			continue
 		}
 		sent = true
@@ -174,6 +252,8 @@ func (w *world) believed(account, id string) (p place, sent bool) {
 			if x.Result == "SUCCESS" && x.HeldUntil.After(w.clock.Now()) {
 				p.held = x.AmountMicros / 1_000_000
 			}
+		case verify:
+			p.held = ledger.held
 		case capture:
 			ended, captures[x.RequestID] = true, true
 			switch told["captureFundsReservationResultNotification"+x.RequestID] {
@@ -194,6 +274,24 @@ func (w *world) believed(account, id string) (p place, sent bool) {
 	}
 	if ended {
 		p.held = 0
+	}
+	for _, f := range g.Refunds() {
+		switch {
+		case f.Account != h.Account || !captures[f.Capture] || f.Status != http.StatusOK:
+		case f.Result == "SUCCESS":
+			p.refunded += (f.AmountMicros - f.ReversedMicros) / 1_000_000
+		case f.Result == "":
+			t.Errorf("no verdict on %s", f.RequestID)
+		}
+	}
+	for _, d := range g.Disputes() {
+		switch sum := d.AmountMicros / 1_000_000; {
+		case d.Account != h.Account || !captures[d.Capture]:
+		case d.Method == "chargebackNotification":
+			p.disputed += sum
+		case d.Method == "chargebackReversedNotification":
+			p.disputed -= sum
+		}
 	}
 	return p, sent
 }
@@ -219,8 +317,7 @@ func leaks(text []byte, secrets []string) (found []string) {
 // have used some up, and none is used twice.
 func (w *world) contents() map[string]string {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: w.file("naru.db")}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
-	w.check(err)
+	db := w.database()
 	defer db.Close()
 	var names []string
 	w.rows(db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('series', 'sqlite_sequence')`, func(values []any) {
@@ -237,6 +334,21 @@ func (w *world) contents() map[string]string {
 		tables[name] = fmt.Sprintf("%d rows, %016x", n, sum)
 	}
 	return tables
+}
+
+func (w *world) database() *sql.DB {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: w.file("naru.db")}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
+	w.check(err)
+	return db
+}
+
+// query is a look into the database that no report gives.
+func (w *world) query(text string, each func([]any)) {
+	w.t.Helper()
+	db := w.database()
+	defer db.Close()
+	w.rows(db, text, each)
 }
 
 func (w *world) rows(db *sql.DB, query string, each func([]any)) {

@@ -120,3 +120,278 @@ func TestMerchantThatTheHostDoesNotKnow(t *testing.T) {
 	}
 	w.want(reserve, "closed", edits{account: closed, "amount": won(31_002)}, 400, "PRECONDITION_VIOLATION")
 }
+
+// refundCodes is what Google is told when the host answers a refund with a code (Korea §5.3).
+var refundCodes = []struct{ codes, told string }{
+	{"00 08 11 85", "SUCCESS"},
+	{"04 07 41 43 67", "CARD_LOST_OR_STOLEN"},
+	{"14 46 56 79", "CARD_CANCELLED"},
+	{"12 40 57 58", "NOT_SUPPORTED_BY_NETWORK"},
+	{"13", "NO_MONEY_LEFT_ON_TRANSACTION"},
+	{"01 02 05 15 21 34 51 54 55 59 61 62 65 75 78 82 92 1A N4 Q1 R0 ZZ", "ISSUER_DECLINED"},
+}
+
+// refundCards are the cards that answer a refund by themselves (rails §1.19).
+var refundCards = map[string]string{
+	"9999990000009304": "NOT_SUPPORTED_BY_NETWORK", "9999990000009312": "CARD_LOST_OR_STOLEN", "9999990000009320": "CARD_CANCELLED",
+	"9999990000009338": "ISSUER_DECLINED", "9999990000009346": "SUCCESS", "9999990000009353": "NO_MONEY_LEFT_ON_TRANSACTION",
+	"9999990000009361": "SUCCESS",
+}
+
+// TestRefundCodes asks for one refund of the same payment for each code, and for one of a payment with each card. A code of which nobody
+// can tell what it means for a refund stays with an operator, and Google hears nothing.
+func TestRefundCodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.sold("coded", 900_000, nil)
+	amount := int64(1_300)
+	ask := func(code string) (id string) {
+		amount, id = amount+1, "coded-"+code
+		action := "decline"
+		if strings.Contains("00 08 11 85", code) {
+			action = "approve-as"
+		}
+		w.rule(fmt.Sprintf(`{"action": %q, "code": %q, "match": {"mti": "0200", "de3": "20", "amount": %d}}`, action, code, amount))
+		w.repay(id, "coded", amount, 200, "ACKNOWLEDGED")
+		return id
+	}
+	want := map[string]string{}
+	for _, row := range refundCodes {
+		for _, code := range strings.Fields(row.codes) {
+			want[ask(code)] = row.told
+		}
+	}
+	for pan_, told := range refundCards {
+		w.sold("card-"+pan_[12:], 2_000, edits{pan: pan_})
+		w.repay("refund-"+pan_[12:], "card-"+pan_[12:], 2_000, 200, "ACKNOWLEDGED")
+		want["refund-"+pan_[12:]] = told
+	}
+	w.until("every refund is told", func() bool {
+		w.clock.Advance(time.Second)
+		for id := range want {
+			if w.told(id) == "" {
+				return false
+			}
+		}
+		return true
+	})
+	for id, told := range want {
+		if got := w.told(id); got != told {
+			t.Errorf("%s: Google was told %s, want %s", id, got, told)
+		}
+	}
+	raw := map[string]string{}
+	for _, r := range w.received("refundResultNotification") {
+		result, _ := r["rawResult"].(map[string]any)
+		raw[fmt.Sprint(r["refundRequestId"])] = fmt.Sprint(result["rawCode"])
+	}
+	for id := range want {
+		if code, of := strings.CutPrefix(id, "coded-"); of && raw[id] != code {
+			t.Errorf("%s: the network's own code is told as %s", id, raw[id])
+		}
+	}
+	stuck := ask("25")
+	w.cased(1)
+	if got := w.told(stuck); got != "" {
+		t.Errorf("25: Google was told %s", got)
+	}
+	w.open["coded"] = true
+}
+
+// TestRefundCodesWithoutKoreaEvidence: where the account's profile does not list a word, one with Korea evidence stands in (Korea §5.3).
+func TestRefundCodesWithoutKoreaEvidence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{files: true, account: "[account.korea_cards]\nrefund_codes = [\"CARD_CANCELLED\"]"})
+	rrn := w.sold("plain", 50_301, nil)
+	for i, c := range []struct{ code, told string }{
+		{"57", "REFUND_WINDOW_EXCEEDED"},
+		{"05", "REFUND_WINDOW_EXCEEDED"},
+		{"41", "REFUND_WINDOW_EXCEEDED"},
+		{"46", "CARD_CANCELLED"},
+		{"13", "NO_MONEY_LEFT_ON_TRANSACTION"},
+		{"00", "SUCCESS"},
+	} {
+		id, amount := fmt.Sprint("plain-", i), int64(1_401+i)
+		if c.code != "00" {
+			w.rule(fmt.Sprintf(`{"action": "decline", "code": %q, "match": {"mti": "0200", "amount": %d}}`, c.code, amount))
+		}
+		w.repay(id, "plain", amount, 200, "ACKNOWLEDGED")
+		w.verdict(id, c.told)
+	}
+	w.quarrel("chargeback", rrn, `, "amount": %d`, 40_000)
+	w.repay("plain-disputed", "plain", 20_000, 200, "ACKNOWLEDGED")
+	w.verdict("plain-disputed", "NO_MONEY_LEFT_ON_TRANSACTION")
+}
+
+// TestVerificationCodes asks both card checks once for each row of codes: they say what a reservation says (Korea §7.1), but that 85, no
+// reason to decline, approves what asks for no money. A decline holds nothing and is final; what is no 200 is not.
+func TestVerificationCodes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	for _, row := range codes {
+		code := strings.Fields(row.codes)[0]
+		status, word := row.status, row.word
+		if code == "68" {
+			code = "85"
+			status, word = 200, "SUCCESS"
+		}
+		action := "decline"
+		if strings.Contains("00 08 11 85", code) {
+			action = "approve-as"
+		}
+		for _, method := range []string{verify, inspect} {
+			id := method + "-" + code
+			w.rule(fmt.Sprintf(`{"action": %q, "code": %q, "match": {"mti": "0100"}, "times": 1}`, action, code))
+			got := w.ask(method, id, nil)
+			if !got.is(status, word) {
+				t.Errorf("%s of %s: got %d %s, want %d %s", code, method, got.status, got.body, status, word)
+			}
+			if again := w.until200(method, id); status == 200 && again != got || status != 200 && !again.is(200, "SUCCESS") {
+				t.Errorf("%s of %s: then %d %s", code, method, again.status, again.body)
+			}
+			if status == 200 && !strings.Contains(got.body, `"rawCode":"`+code+`"`) {
+				t.Errorf("%s: the network's own code is not in %s", code, got.body)
+			}
+			if method == verify && status == 200 {
+				flow := map[bool]string{true: `"reserveCaptureFlow":"SUPPORTED"`, false: `"reserveCaptureFlow":"NOT_SUPPORTED"`}[word == "SUCCESS"]
+				if !strings.Contains(got.body, flow) || !strings.Contains(got.body, `"fundsTransferFlow":"NOT_SUPPORTED"`) {
+					t.Errorf("%s: the flows are not in %s", code, got.body)
+				}
+			}
+		}
+	}
+}
+
+// until200 repeats a request until the host is asked no more.
+func (w *world) until200(method, id string) (a answer) {
+	w.t.Helper()
+	w.until(id+" is decided", func() bool { w.clock.Advance(time.Second); a = w.ask(method, id, nil); return a.status == 200 })
+	return a
+}
+
+// TestVerificationOfTheHolder: what the holder types is checked by the issuer, or found to be mistyped before anybody is asked (Korea §3.2,
+// §4.1). The account's profile decides whether card checks have words for it, and for what has no Korea evidence (§14 point 9, §7.1).
+func TestVerificationOfTheHolder(t *testing.T) {
+	t.Parallel()
+	const plain = `
+[account.korea_cards]
+verify_plain_codes = true
+emit = ["CVN_MISMATCH", "CARD_EXPIRATION_DATE_INVALID"]`
+	full, degraded := newWorld(t, options{}), newWorld(t, options{account: plain})
+	const declined = "ISSUER_DECLINED"
+	company := func(number string) edits {
+		return edits{"pin": "93", "dateOfBirth": absent, "businessIdentifier": number}
+	}
+	for i, c := range []struct {
+		name            string
+		e               edits
+		words, degraded string
+		asked           bool // the host
+	}{
+		{"right", edits{number: "9999990000009080", "pin": "47", "dateOfBirth": "1991-04-17"}, "SUCCESS", "SUCCESS", true},
+		{"corporate card", company("123-45-67891").and(edits{number: "9999990000009098"}), "SUCCESS", "SUCCESS", true},
+		{"no reason to decline", edits{number: "9999990000009403"}, "SUCCESS", "SUCCESS", true},
+		{"wrong PIN", edits{number: "9999990000009080", "pin": "48"}, "PIN_MISMATCH", declined, true},
+		{"wrong birth date", edits{number: "9999990000009080", "dateOfBirth": "1991-04-18"}, "DOB_OR_BRN_MISMATCH", declined, true},
+		{"wrong business number", company("1234567892").and(edits{number: "9999990000009098"}), "DOB_OR_BRN_MISMATCH", declined, true},
+		{"wrong CVN", edits{number: "9999990000000824", "card.cvn": "123"}, declined, "CVN_MISMATCH", true},
+		{"another expiry", edits{number: "9999990000009262", "card.expiryMonth": "11"}, declined, "CARD_EXPIRATION_DATE_INVALID", true},
+		{"lost", edits{number: "9999990000000410"}, "CARD_LOST_OR_STOLEN", "CARD_LOST_OR_STOLEN", true},
+		{"mistyped number", edits{number: "9999990000000007"}, "CARD_NUMBER_INVALID", "CARD_NUMBER_INVALID", false},
+		{"mistyped month", edits{"card.expiryMonth": "13"}, declined, "CARD_EXPIRATION_DATE_INVALID", false},
+		{"expired", edits{"card.expiryYear": "20"}, "CARD_EXPIRED", "CARD_EXPIRED", false},
+		{"mistyped PIN", edits{"pin": "47473"}, "PIN_MISMATCH", declined, false},
+		{"mistyped birth date", edits{"dateOfBirth": "1991-02-30"}, "DOB_OR_BRN_MISMATCH", declined, false},
+	} {
+		for w, want := range map[*world]string{full: c.words, degraded: c.degraded} {
+			for _, method := range []string{verify, inspect} {
+				before := w.seen("0100", 0)
+				if got := w.ask(method, fmt.Sprint(method, i), c.e); !got.is(200, want) {
+					t.Errorf("%s of %s: got %d %s, want %s", method, c.name, got.status, got.body, want)
+				}
+				if asked := w.seen("0100", 0) > before; asked != c.asked {
+					t.Errorf("%s of %s: the host was asked: %v", method, c.name, asked)
+				}
+			}
+		}
+	}
+}
+
+// TestVerificationThatCostsMoney: a network that only checks with money has it back: at once, or when Google cancels, or a day later when
+// it does not (Korea §4.5, §4.8).
+func TestVerificationThatCostsMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{replace: map[string]string{`account_verification = "zero"`: `account_verification = "100"`}})
+	w.want(inspect, "costs-check", nil, 200, "SUCCESS")
+	w.until("it is given back", func() bool { return w.seen("0420", 100) == 1 })
+	w.want(verify, "costs-cancelled", nil, 200, "SUCCESS")
+	w.want(verify, "costs-left", nil, 200, "SUCCESS")
+	if got := w.hostHolds(); len(got) != 3 || got[2].State != "open" || got[2].Amount != 100 {
+		t.Errorf("the host holds %+v", got)
+	}
+	w.want(cancel, "costs-cancel", edits{of: "costs-cancelled"}, 200, "ACKNOWLEDGED")
+	w.verdict("costs-cancel", "SUCCESS")
+	w.clock.Advance(23 * time.Hour)
+	w.want(verify, "costs-probe", nil, 200, "SUCCESS")
+	if got := w.state("costs-left"); got != "VERIFY_HELD" {
+		t.Errorf("an hour before its end it is %s", got)
+	}
+	w.clock.Advance(time.Hour)
+	w.until("the other is given back too", func() bool { return w.seen("0420", 100) == 3 })
+	for _, id := range []string{"costs-left", "costs-cancelled"} {
+		if got := w.told(id); got != "" {
+			t.Errorf("Google was told %s of %s, which it never asked about", got, id)
+		}
+	}
+	w.want(cancel, "costs-late", edits{of: "costs-left"}, 200, "ACKNOWLEDGED")
+	w.verdict("costs-late", "SUCCESS")
+}
+
+// TestPaymentToken: a network token is asked about like a card, with its cryptogram and its kind, and captured and refunded like one (Korea
+// §3.1).
+func TestPaymentToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	w.secrets[leakCrypt] = true
+	for i, kind := range []string{"", "tokenTypeDeviceToken", "tokenTypeMerchantToken", "tokenTypeUnsupported", "tokenTypeNotApplicable"} {
+		id, amount, token := fmt.Sprint("token-", i), int64(50_401+i), tokenForm()
+		if kind != "" {
+			token[kind] = map[string]any{}
+		}
+		w.sold(id, amount, edits{"accountDetails": map[string]any{"paymentToken": token}})
+		w.repay(id+"-refund", id, amount, 200, "ACKNOWLEDGED")
+		w.verdict(id+"-refund", "SUCCESS")
+	}
+	const at = "accountDetails.paymentToken."
+	for name, c := range map[string]struct {
+		path   string
+		value  any
+		status int
+		word   string
+	}{
+		"two kinds":   {at + "tokenTypeDeviceToken", map[string]any{}, 400, invalid},
+		"no number":   {at + "paymentTokenAccountNumber", absent, 400, missing},
+		"letters":     {at + "paymentTokenAccountNumber", "55555555555544AB", 400, invalid},
+		"no name":     {at + "nameOnCard", absent, 400, missing},
+		"past":        {at + "expiryYear", "20", 200, "CARD_EXPIRED"},
+		"no such one": {at + "paymentTokenAccountNumber", "5555555555554445", 200, "CARD_NUMBER_INVALID"},
+	} {
+		token := edits{"accountDetails": map[string]any{"paymentToken": tokenForm()}} // anew: it is changed deep inside
+		body := w.request(reserve, token, edits{requestID: "token-" + strings.ReplaceAll(name, " ", "-"), "amount": won(50_500)})
+		change(body, strings.Split(c.path, "."), c.value)
+		if name == "two kinds" {
+			change(body, strings.Split(at+"tokenTypeMerchantToken", "."), map[string]any{})
+		}
+		list, err := w.send(1, reserve, body)
+		w.check(err)
+		if !list[0].is(c.status, c.word) {
+			t.Errorf("%s: got %d %s, want %d %s", name, list[0].status, list[0].body, c.status, c.word)
+		}
+	}
+}
+
+func tokenForm() map[string]any {
+	return map[string]any{
+		"nameOnCard": "SEO JIHUN", "paymentTokenAccountNumber": leakToken, "expiryMonth": "08", "expiryYear": "29", "cryptogram": leakCrypt,
+	}
+}

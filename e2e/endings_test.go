@@ -202,7 +202,7 @@ func TestVerdictThatGoogleDoesNotTake(t *testing.T) {
 	w.command(w.google.Load().Control(), "DELETE", "/faults", "", nil)
 	w.until("it is told", func() bool { w.clock.Advance(15 * time.Minute); return w.told("patient-cancel") != "" })
 	w.verdict("patient-cancel", "SUCCESS")
-	w.parked, w.open["unknown"] = 1, true
+	w.cases, w.parked, w.open["unknown"] = 1, 1, true
 }
 
 // TestCancelsWhileOneIsUnderWay: every cancel is told, also those that came while the host had not answered the first (Korea §4.3).

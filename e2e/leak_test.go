@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,13 +25,15 @@ const (
 	leakCAVV   = "AAABBWcSNIdjeUZThmNHAAAAAAA="
 	leakCrypt  = "AgAAAAAABk4DWZ4C28yUQAAAAAA="
 	leakNumber = "2208139938" // business registration
+	leakPaper  = "%PDF-1.7 a receipt of HONG GILDONG-7, signed on the third of May >>>???"
 )
 
 var leakBirths = []string{"1987-03-29", "19870329", "870329"}
 
 // leakSecrets are those values as the wire, the rail in both dialects, and a careless hand would write them (rails §1.5, §5 I7).
 var leakSecrets = []string{
-	leakPAN, leakOther, leakToken, leakName, leakCAVV, leakCrypt, leakNumber,
+	leakPAN, leakOther, leakToken, leakName, leakCAVV, leakCrypt, leakNumber, leakPaper, leakPaper[9:], "signed on the third of May",
+	base64.RawURLEncoding.EncodeToString([]byte(leakPaper)), base64.StdEncoding.EncodeToString([]byte(leakPaper)),
 	leakCI, strings.ReplaceAll(leakCI, "/", `\/`), url.QueryEscape(leakCI),
 	"1987-03-29", "19870329", "BD06870329", "BD006870329", "BN102208139938", "BN0102208139938", "PW0287", "PW00287", "CV047391", "CV0047391",
 	`"8765"`, `\"8765\"`, `"7391"`, `\"7391\"`, "4111 1111 1111 1111", "4111-1111-1111-1111",
@@ -44,7 +47,7 @@ func TestNothingLeaks(t *testing.T) {
 	for dialect, reversal := range dialects {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{dialect: dialect})
+			w := newWorld(t, options{dialect: dialect, files: true})
 			for _, s := range leakSecrets {
 				w.secrets[s] = true
 			}
@@ -56,20 +59,34 @@ func TestNothingLeaks(t *testing.T) {
 					"directoryServerTransactionId": "f38e6948-5388-41a6-bca4-b49723c19437", "cavv": leakCAVV,
 				},
 			}
+			flat := edits{ // the same holder, as a card check has it (Korea §11)
+				number: leakPAN, "card.nameOnCard": leakName, "card.cvn": "7391", "pin": "8765", "dateOfBirth": leakBirths[0], ci: leakCI,
+			}
+			paper := document + ".payload"
 			n := 0
-			try := func(e ...edits) (id string, a answer) {
+			send := func(method string, e ...edits) (id string, a answer) {
 				n++
 				id = fmt.Sprint("leak-", n)
-				body := w.request(reserve, append([]edits{full, {requestID: id, "amount": won(int64(70_000 + n))}}, e...)...)
-				list, err := w.send(1, reserve, body)
+				list, err := w.send(1, method, w.request(method, append([]edits{{requestID: id}}, e...)...))
 				w.check(err)
 				return id, list[0]
+			}
+			try := func(e ...edits) (id string, a answer) {
+				return send(reserve, append([]edits{full, {"amount": won(int64(70_001 + n))}}, e...)...)
 			}
 			ends := func(want int, e ...edits) string {
 				t.Helper()
 				id, a := try(e...)
 				if a.status != want {
 					t.Errorf("%s: got %d %s, want %d", id, a.status, a.body, want)
+				}
+				return id
+			}
+			hears := func(method string, want int, e ...edits) string {
+				t.Helper()
+				id, a := send(method, e...)
+				if a.status != want {
+					t.Errorf("%s %s: got %d %s, want %d", method, id, a.status, a.body, want)
 				}
 				return id
 			}
@@ -83,6 +100,66 @@ func TestNothingLeaks(t *testing.T) {
 			ends(200, edits{options_ + "dateOfBirth": absent, options_ + "businessIdentifier": leakNumber})
 			for _, code := range []string{"05", "14", "51", "55", "82"} {
 				ends(200, edits{pan: numbered(code)})
+			}
+			ends(200, edits{"accountDetails": map[string]any{"paymentToken": map[string]any{
+				"nameOnCard": leakName, "paymentTokenAccountNumber": leakToken, "cryptogram": leakCrypt, "expiryMonth": "08", "expiryYear": "29",
+				"tokenTypeDeviceToken": map[string]any{},
+			}}})
+			// Card checks, refunds, a chargeback and its defence.
+			for _, method := range []string{verify, inspect} {
+				hears(method, 200, flat)
+				hears(method, 200, flat, edits{number: numbered("55")})
+				hears(method, 200, flat, edits{number: numbered("82"), "dateOfBirth": absent, "businessIdentifier": leakNumber})
+				hears(method, 200, flat, edits{number: leakPAN[:15] + "2"})
+				hears(method, 503, flat, edits{number: "9999990000009015"})
+				for _, e := range []edits{
+					{number: leakPAN + "x"},
+					{number: 4111111111111111},
+					{"card": leakPAN},
+					{"card.cvn": "7391x"},
+					{"pin": "8765x"},
+					{"pin": map[string]any{leakPAN: "8765"}},
+					{"dateOfBirth": leakPAN},
+					{ci: leakCI + leakCI},
+					{"businessIdentifier": leakNumber + "0"},
+					{"card." + leakPAN: leakPAN, number: absent},
+					{"accountDetails": map[string]any{leakPAN: leakPAN}},
+					{"merchantCategoryCode": leakPAN},
+				} {
+					hears(method, 400, flat, e)
+				}
+				w.want(method, captured, flat, 412, violation)
+			}
+			w.verdict("leak-capture", "SUCCESS")
+			part := func(amount int64) edits { return edits{paid: "leak-capture", back: won(amount)} }
+			w.rule(`{"action": "silent", "match": {"mti": "0200", "amount": 102}, "times": 1}`)
+			w.rule(`{"action": "decline", "code": "05", "match": {"mti": "0200", "amount": 103}}`)
+			refunds := []string{hears(refund, 200, part(101)), hears(refund, 200, part(102)), hears(refund, 200, part(103))}
+			for _, e := range []edits{
+				{back: leakPAN}, {back: leakPAN + "x"}, {paid: 4111111111111111}, {leakPAN: leakPAN, back: "1"}, {paid: absent, "pan": leakPAN},
+			} {
+				hears(refund, 400, part(1), e)
+			}
+			hears(refund, 404, part(1), edits{paid: leakPAN})
+			hears(defend, 200, edits{paid: "leak-capture", paper: base64.RawURLEncoding.EncodeToString([]byte(leakPaper))})
+			w.quarrel("chargeback", w.reference(captured), `, "amount": 60000`)
+			for _, code := range []*base64.Encoding{base64.RawURLEncoding, base64.StdEncoding} {
+				id := hears(defend, 200, edits{paid: "leak-capture", paper: code.EncodeToString([]byte(leakPaper))})
+				if got := w.ask(defend, id, edits{paid: "leak-capture", paper: code.EncodeToString([]byte(leakPaper))}); got.word != "SUCCESS" {
+					t.Errorf("the evidence was not taken: %s", got.body)
+				}
+			}
+			hears(defend, 200, edits{paid: leakPAN, paper: base64.RawURLEncoding.EncodeToString([]byte(leakPaper))})
+			hears(defend, 200, edits{paid: "leak-capture", paper: leakPaper})
+			for _, e := range []edits{
+				{paper: []any{leakPaper}},
+				{document: leakPaper},
+				{document + ".mimeType": []any{leakPaper}},
+				{paid: []any{leakPAN}},
+				{paid: absent, paper: leakPaper},
+				{"mrnPaymentDetails": map[string]any{"merchantId": leakPaper}, paper: leakPaper},
+			} {
+				hears(defend, 400, edits{paid: "leak-capture"}, e)
 			}
 			// What is undecided, and its reversals.
 			for _, rule := range []string{
@@ -131,7 +208,10 @@ func TestNothingLeaks(t *testing.T) {
 				{"transactionDescription": map[string]any{leakPAN: leakPAN}},
 				{"accountDetails." + leakPAN: leakPAN, "accountDetails.card": absent},
 				{"accountDetails": map[string]any{"paymentToken": map[string]any{
-					"nameOnCard": leakName, "paymentTokenAccountNumber": leakToken, "cryptogram": leakCrypt, "expiryMonth": "08", "expiryYear": "29",
+					"nameOnCard": leakName, "paymentTokenAccountNumber": leakToken + "x", "cryptogram": leakCrypt, "expiryMonth": "08", "expiryYear": "29",
+				}}},
+				{"accountDetails": map[string]any{"paymentToken": map[string]any{
+					"nameOnCard": leakName, "paymentTokenAccountNumber": leakToken, "cryptogram": []any{leakCrypt},
 				}}},
 				{"requestHeader.requestTimestamp": leakPAN + "999"},
 				{"requestHeader.protocolVersion": map[string]any{"major": leakPAN}},
@@ -162,7 +242,7 @@ func TestNothingLeaks(t *testing.T) {
 			w.post("/v1/echo?pan="+leakPAN, must(w.box.Seal([]byte(strings.Replace(good, `"amount"`, `"clientMessage"`, 1)))))
 			w.echo(leakPAN + leakCI)
 			w.spoil(good)
-			for _, path := range []string{"/livez", "/readyz", "/metrics?" + leakPAN, "/" + leakPAN} {
+			for _, path := range []string{"/livez", "/readyz", "/metrics?" + leakPAN, "/" + leakPAN, "/cases?all=1", "/evidence?id=" + leakPAN} {
 				resp, err := http.Get("http://" + w.platform.AdminAddr + path)
 				w.check(err)
 				_, err = io.Copy(w.said, resp.Body)
@@ -172,8 +252,9 @@ func TestNothingLeaks(t *testing.T) {
 
 			w.until("everything is told", func() bool {
 				w.clock.Advance(time.Second)
-				return w.told("leak-capture") != "" && w.told("leak-cancel") != ""
+				return w.told("leak-cancel") != "" && !slices.ContainsFunc(refunds, func(id string) bool { return w.told(id) == "" })
 			})
+			w.deliver() // and nothing of it comes back in a file
 			w.carried(reversal)
 			if lines := bytes.Count(w.log.text(), []byte("\n")); lines < n {
 				t.Errorf("%d requests left %d lines in the log: is it on?", n, lines)
@@ -225,7 +306,7 @@ func (w *world) carried(reversal string) {
 		if m.Direction != "seen" {
 			continue
 		}
-		for _, tag := range []string{"PW", "CV", "BD", "BN", "CN", "CA"} {
+		for _, tag := range []string{"PW", "CV", "BD", "BN", "CN", "CA", "CG"} {
 			switch found := slices.Contains(m.Tags, tag); {
 			case found && m.MTI == "0100":
 				with[tag]++
@@ -235,7 +316,7 @@ func (w *world) carried(reversal string) {
 		}
 		after[m.MTI]++
 	}
-	if len(with) != 6 || after["0220"] == 0 || after[reversal] == 0 {
+	if len(with) != 7 || after["0220"] == 0 || after["0200"] == 0 || after[reversal] == 0 {
 		w.t.Errorf("the requests carried %v, then came %v: the secrets were not all sent, or nothing followed", with, after)
 	}
 }

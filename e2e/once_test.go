@@ -65,6 +65,91 @@ func TestAnsweredOnce(t *testing.T) {
 	}
 }
 
+// TestLaterMethodsAnswerOnce is the same for refunds, card checks and defences: copies that are under way together, repeats, repeats after
+// a restart, other content. Nothing happens twice: one order, one check, one document.
+func TestLaterMethodsAnswerOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{files: true, authorise: "4s"})
+	rrn := w.sold("once", 50_101, nil)
+	w.quarrel("chargeback", rrn, `, "amount": 30000`)
+	w.rule(`{"action": "late", "delay_ms": 100, "match": {"mti": "0100"}, "times": 3}`) // so that all copies have arrived
+	asks := []struct {
+		method, id string
+		e          edits
+		word       string
+	}{
+		{verify, "once-verify", nil, "SUCCESS"},
+		{inspect, "once-inspect", nil, "SUCCESS"},
+		{verify, "once-declined", edits{"card.expiryYear": "20"}, "CARD_EXPIRED"},
+		{refund, "once-refund", edits{paid: "once-capture", back: won(10_101)}, "ACKNOWLEDGED"},
+		{refund, "once-charged", edits{paid: "once-capture", back: won(20_101)}, "ACKNOWLEDGED"},
+		{defend, "once-defence", edits{paid: "once-capture"}, "SUCCESS"},
+		{defend, "once-nothing", edits{paid: "nobody"}, "CAPTURE_REQUEST_ID_NOT_FOUND"},
+		{cancel, "once-cancel", edits{of: "once-verify"}, "ACKNOWLEDGED"},
+	}
+	answers := map[string]answer{}
+	for _, a := range asks {
+		same := map[answer]bool{}
+		for _, got := range w.copies(6, a.method, a.id, a.e) {
+			same[got], answers[a.id] = true, got
+		}
+		if len(same) != 1 || !answers[a.id].is(200, a.word) {
+			t.Errorf("%s: the copies heard %v", a.id, same)
+		}
+	}
+	w.verdict("once-refund", "SUCCESS")
+	w.verdict("once-charged", "CHARGEBACK_IN_PLACE")
+	w.verdict("once-cancel", "SUCCESS")
+	for _, when := range []string{"at once", "after a restart"} {
+		for _, a := range asks {
+			if got := w.ask(a.method, a.id, a.e); got != answers[a.id] {
+				t.Errorf("%s %s: got %d %s, want %s", a.id, when, got.status, got.body, answers[a.id].body)
+			}
+			if got := w.ask(a.method, a.id, a.e.and(edits{"novel": 1})); !got.is(412, violation) {
+				t.Errorf("%s with a member more %s: got %d %s", a.id, when, got.status, got.body)
+			}
+			for _, other := range []string{reserve, refund, verify, inspect, defend} {
+				if other == a.method {
+					continue
+				}
+				if got := w.ask(other, a.id, nil); !got.is(412, violation) {
+					t.Errorf("%s sent to %s %s: got %d %s", a.id, other, when, got.status, got.body)
+				}
+			}
+		}
+		for id, e := range map[string]edits{
+			"once-refund": {paid: "once-capture", back: won(10_102)}, "once-charged": {paid: "once-other", back: won(20_101)},
+		} {
+			w.want(refund, id, e, 412, violation)
+		}
+		w.want(verify, "once-verify", edits{number: numbered("51")}, 412, violation)
+		w.want(inspect, "once-inspect", edits{"pin": "48"}, 412, violation)
+		w.want(defend, "once-defence", edits{paid: "once-capture", document + ".payload": "JVBERi0xLjcKJcK1wrYKCh"}, 412, violation)
+		w.restart()
+	}
+	if orders, checks := w.seen("0200", 10_101), w.seen("0100", 0); orders != 1 || checks != 2 {
+		t.Errorf("the host saw %d orders to pay and %d checks, want 1 and 2", orders, checks)
+	}
+	documents := 0
+	w.query("SELECT id FROM evidence", func([]any) { documents++ })
+	if documents != 1 {
+		t.Errorf("%d documents were kept", documents)
+	}
+	// The last won is there once: of five refunds at once that each want it, one is taken (Korea §4.4).
+	w.sold("last", 50_102, nil)
+	var come [5]<-chan []answer
+	for i := range come {
+		come[i] = w.meanwhile(1, refund, fmt.Sprint("last-", i), edits{paid: "last-capture", back: won(50_102)})
+	}
+	heard := map[int]int{}
+	for _, c := range come {
+		heard[(<-c)[0].status]++
+	}
+	if heard[200] != 1 || heard[400] != 4 {
+		t.Errorf("five refunds of the whole heard %v", heard)
+	}
+}
+
 // TestTwentyAtOnce: one of twenty copies works and the others wait for it, also where nothing comes of it (X4, design §3.2).
 func TestTwentyAtOnce(t *testing.T) {
 	t.Parallel()

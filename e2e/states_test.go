@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// TestCaptureAndCancelInEveryState is the grid of Korea Cards v1 §9.1: what a capture and a cancel with new ids hear in each state that a
-// reservation can be in. Each is asked twice: an answer stays, a refusal is judged again.
-func TestCaptureAndCancelInEveryState(t *testing.T) {
+// TestEveryMethodInEveryState is the grid of Korea Cards v1 §9.1, with the first rows of §9.2 and §9.5: what a capture, a cancel, a
+// refund and a defence with new ids hear in each state that a reservation can be in. Each is asked twice: an answer stays, a refusal is
+// judged again.
+func TestEveryMethodInEveryState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
 	host := func(format string, args ...any) { w.rule(fmt.Sprintf(format, args...)) }
@@ -18,77 +19,112 @@ func TestCaptureAndCancelInEveryState(t *testing.T) {
 		status int
 		word   string
 	}
-	undecided, refused, taken := said{503, ""}, said{400, "PRECONDITION_VIOLATION"}, said{200, "ACKNOWLEDGED"}
+	undecided, refused, taken, stranger := said{503, ""}, said{400, precondition}, said{200, "ACKNOWLEDGED"}, said{404, identifier}
+	const nothing, noCapture = "CHARGEBACK_NOT_DEFENDABLE", "CAPTURE_REQUEST_ID_NOT_FOUND" // of a defence, which is always a 200 (§4.6)
 	for i, row := range []struct {
-		state           string
-		lead            func(id string, amount int64, e edits) // there
-		capture, cancel said
-		told            string // of the capture, if it is taken
+		name, state             string
+		lead                    func(id string, amount int64, e edits) // there
+		capture, cancel, refund said
+		defence                 string
+		told                    string // of the capture, if it is taken
 	}{
-		{"PENDING", func(id string, amount int64, e edits) {
+		{"never asked for", "", func(string, int64, edits) {}, stranger, stranger, stranger, noCapture, ""},
+		{"pending", "PENDING", func(id string, amount int64, e edits) {
 			host(silent, amount)
 			come := w.meanwhile(1, reserve, id, e)
 			t.Cleanup(func() { <-come })
 			w.until("the host has the request", func() bool { return w.seen("0100", amount) == 1 })
-		}, undecided, undecided, ""},
-		{"REVERSING", func(id string, amount int64, e edits) {
+		}, undecided, undecided, stranger, noCapture, ""},
+		{"reversing", "REVERSING", func(id string, amount int64, e edits) {
 			host(silent, amount)
 			host(deaf, "0420", amount)
 			w.want(reserve, id, e, 503, "")
 			w.want(reserve, id, e, 503, "") // nothing new starts meanwhile
-		}, undecided, undecided, ""},
-		{"NOT_HELD", func(id string, amount int64, e edits) {
+		}, undecided, undecided, stranger, noCapture, ""},
+		{"not held", "NOT_HELD", func(id string, amount int64, e edits) {
 			host(silent, amount)
 			w.want(reserve, id, e, 503, "")
 			w.until("the reversal is answered", func() bool { return w.state(id) == "NOT_HELD" })
-		}, refused, taken, ""},
-		{"DECLINED", func(id string, amount int64, e edits) {
-			e[pan] = numbered("51")
-			w.want(reserve, id, e, 200, "INSUFFICIENT_FUNDS")
-		}, refused, taken, ""},
-		{"CAPTURE_PENDING", func(id string, amount int64, e edits) {
+		}, refused, taken, stranger, noCapture, ""},
+		{"declined", "DECLINED", func(id string, amount int64, e edits) {
+			w.want(reserve, id, e.and(edits{pan: numbered("51")}), 200, "INSUFFICIENT_FUNDS")
+		}, refused, taken, stranger, noCapture, ""},
+		{"capture pending", "CAPTURE_PENDING", func(id string, amount int64, e edits) {
 			w.want(reserve, id, e, 200, "SUCCESS")
 			host(deaf, "0220", amount)
 			w.want(capture, id+"-first", edits{of: id, "amount": won(amount)}, 200, "ACKNOWLEDGED")
-		}, refused, refused, ""},
-		{"CAPTURED", func(id string, amount int64, e edits) {
+		}, refused, refused, refused, nothing, ""},
+		{"captured", "CAPTURED", func(id string, amount int64, e edits) {
 			w.want(reserve, id, e, 200, "SUCCESS")
 			w.want(capture, id+"-first", edits{of: id, "amount": won(amount)}, 200, "ACKNOWLEDGED")
 			w.verdict(id+"-first", "SUCCESS")
-		}, refused, refused, ""},
-		{"CAPTURE_FAILED", func(id string, amount int64, e edits) {
-			e[pan] = "9999990000009148" // approved, then revoked
-			w.want(reserve, id, e, 200, "SUCCESS")
+		}, refused, refused, taken, nothing, ""},
+		{"capture failed: revoked", "CAPTURE_FAILED", func(id string, amount int64, e edits) {
+			w.want(reserve, id, e.and(edits{pan: "9999990000009148"}), 200, "SUCCESS") // approved, then revoked
 			w.want(capture, id+"-first", edits{of: id, "amount": won(amount)}, 200, "ACKNOWLEDGED")
 			w.verdict(id+"-first", "REVOCATION_OF_AUTHORIZATION")
-		}, refused, taken, ""},
-		{"CANCEL_PENDING", func(id string, amount int64, e edits) {
+		}, refused, taken, refused, nothing, ""},
+		{"cancel pending", "CANCEL_PENDING", func(id string, amount int64, e edits) {
 			w.want(reserve, id, e, 200, "SUCCESS")
 			host(deaf, "0420", amount)
 			w.want(cancel, id+"-first", edits{of: id}, 200, "ACKNOWLEDGED")
-		}, refused, taken, ""},
-		{"CANCELLED", func(id string, amount int64, e edits) {
+		}, refused, taken, stranger, noCapture, ""},
+		{"cancelled", "CANCELLED", func(id string, amount int64, e edits) {
 			w.want(reserve, id, e, 200, "SUCCESS")
 			w.want(cancel, id+"-first", edits{of: id}, 200, "ACKNOWLEDGED")
 			w.verdict(id+"-first", "SUCCESS")
-		}, refused, taken, ""},
-		{"EXPIRED", func(id string, amount int64, e edits) {
-			e[pan] = "9999990000009122" // its hold ends after ten minutes
-			w.want(reserve, id, e, 200, "SUCCESS")
+		}, refused, taken, stranger, noCapture, ""},
+		{"expired", "EXPIRED", func(id string, amount int64, e edits) {
+			w.want(reserve, id, e.and(edits{pan: "9999990000009122"}), 200, "SUCCESS") // its hold ends after ten minutes
 			w.clock.Advance(10 * time.Minute)
 			w.until("the hold has ended", func() bool { return w.state(id) == "EXPIRED" })
-		}, taken, taken, "RESERVATION_EXPIRED"},
+		}, taken, taken, stranger, noCapture, "RESERVATION_EXPIRED"},
+		{"capture failed: expired", "CAPTURE_FAILED", func(id string, amount int64, e edits) {
+			w.want(reserve, id, e.and(edits{pan: "9999990000009122"}), 200, "SUCCESS")
+			w.clock.Advance(10 * time.Minute)
+			w.want(capture, id+"-first", edits{of: id, "amount": won(amount)}, 200, "ACKNOWLEDGED")
+			w.verdict(id+"-first", "RESERVATION_EXPIRED")
+		}, refused, taken, refused, nothing, ""},
+
+		{"a card check, held", "VERIFY_HELD", func(id string, _ int64, _ edits) {
+			w.want(verify, id, nil, 200, "SUCCESS")
+		}, refused, taken, stranger, noCapture, ""},
+		{"a card check, declined", "DECLINED", func(id string, _ int64, _ edits) {
+			w.want(verify, id, edits{number: "9999990000000055"}, 200, "DO_NOT_HONOR")
+		}, refused, taken, stranger, noCapture, ""},
+		{"a card check, not held", "NOT_HELD", func(id string, _ int64, _ edits) {
+			w.want(verify, id, edits{number: "9999990000009015"}, 503, "") // silent
+			w.until("it is given back", func() bool { w.clock.Advance(time.Second); return w.state(id) == "NOT_HELD" })
+		}, refused, taken, stranger, noCapture, ""},
+		{"a card check, cancelled", "CANCELLED", func(id string, _ int64, _ edits) {
+			w.want(verify, id, nil, 200, "SUCCESS")
+			w.want(cancel, id+"-first", edits{of: id}, 200, "ACKNOWLEDGED")
+			w.verdict(id+"-first", "SUCCESS")
+		}, refused, taken, stranger, noCapture, ""},
+		{"a card check that nobody cancelled", "EXPIRED", func(id string, _ int64, _ edits) {
+			w.want(verify, id, nil, 200, "SUCCESS")
+			w.clock.Advance(24 * time.Hour)
+			w.until("it is let go", func() bool { return w.state(id) == "EXPIRED" })
+		}, refused, taken, stranger, noCapture, ""},
+		{"a check that holds nothing", "VERIFIED", func(id string, _ int64, _ edits) {
+			w.want(inspect, id, nil, 200, "SUCCESS")
+		}, stranger, stranger, stranger, noCapture, ""},
+		{"a check that holds nothing, declined", "DECLINED", func(id string, _ int64, _ edits) {
+			w.want(inspect, id, edits{number: "9999990000000055"}, 200, "DO_NOT_HONOR")
+		}, stranger, stranger, stranger, noCapture, ""},
 	} {
-		t.Run(row.state, func(t *testing.T) {
+		t.Run(row.name, func(t *testing.T) {
 			outer := w
 			w = w.in(t)
 			defer func() { w = outer }()
-			id, amount := row.state, int64(40_001+i)
+			id, amount := fmt.Sprint("state-", i), int64(40_001+i)
 			row.lead(id, amount, edits{"amount": won(amount)})
 			if got := w.state(id); got != row.state {
 				t.Fatalf("the reservation is %s", got)
 			}
 			for range 2 {
+				w.want(refund, id+"-refund", edits{paid: id + "-first", back: won(1)}, row.refund.status, row.refund.word)
+				w.want(defend, id+"-defence", edits{paid: id + "-first"}, 200, row.defence)
 				w.want(capture, id+"-capture", edits{of: id, "amount": won(amount)}, row.capture.status, row.capture.word)
 			}
 			for range 2 {
@@ -97,6 +133,9 @@ func TestCaptureAndCancelInEveryState(t *testing.T) {
 			w.obey()
 			if row.capture == taken {
 				w.verdict(id+"-capture", row.told)
+			}
+			if row.refund == taken {
+				w.verdict(id+"-refund", "SUCCESS")
 			}
 			if row.cancel == taken {
 				w.until("the cancel is told", func() bool { w.clock.Advance(100 * time.Millisecond); return w.told(id+"-cancel") != "" })

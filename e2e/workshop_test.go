@@ -10,11 +10,14 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +33,14 @@ import (
 
 var workshopDir string
 
+// atOnce is how many tests run at once: most of their time they wait for a time-out, or for the second that HTTP/2 takes to say goodbye.
+const atOnce = 5
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(atOnce, runtime.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
 	var err error
 	if workshopDir, err = os.MkdirTemp("", "naru-e2e-*"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

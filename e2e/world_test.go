@@ -58,6 +58,7 @@ profile = "profile.toml"
 addresses = [%q]
 institution = "12345678901"
 city = "SEOUL"
+%s
 [[account]]
 id = "` + first + `"
 apis = ["korea-cards-v1"]
@@ -66,6 +67,7 @@ acquirer = "host"
 terminals = ["PI000001"]
 merchant = "PIMERCHANT00001"
 mcc = "5816"
+%s
 [[account]]
 id = "` + second + `"
 apis = ["korea-cards-v1"]
@@ -92,6 +94,17 @@ merchant = "CLOSED000000001"
 mcc = "5816"
 `
 
+	// What the acquirer tells of a day, and what it takes by file, lies in two folders (rails §4).
+	exchange = `
+[acquirer.files]
+acquirer = "ACQ0001"
+inbox = "` + inbox + `"
+outbox = "` + outbox + `"
+scan = "50ms"
+capture_every = "1m"
+`
+	inbox, outbox = "to-us", "from-us"
+
 	// Nothing here waits for the clock on the wall longer than it must.
 	haste = `
 [timeouts]
@@ -108,11 +121,14 @@ reconnect_max = "100ms"
 
 // options are what a world has of its own.
 type options struct {
-	dialect    string       // pi87-default where empty
-	authorise  string       // how long a request waits for the host; 1s where empty
-	gsp        string       // more of the configuration
-	googleKeys string       // Google's keys as we have them; all of the workshop where empty
-	before     func(*world) // done when the host is there and the integrator is not
+	dialect    string            // pi87-default where empty
+	authorise  string            // how long a request waits for the host; 1s where empty
+	gsp        string            // more of the configuration
+	account    string            // and of the first account
+	files      bool              // the acquirer gives us files, and takes ours
+	replace    map[string]string // in the dialect
+	googleKeys string            // Google's keys as we have them; all of the workshop where empty
+	before     func(*world)      // done when the host is there and the integrator is not
 }
 
 // world is one integrator and its peers.
@@ -135,10 +151,13 @@ type world struct {
 	log  *record   // what the integrator logs
 	said *record   // every answer, decrypted, and the metrics
 
+	serial *atomic.Int64 // of requests that have no name of their own
+
 	secrets map[string]bool // what was sent and must be written nowhere
 	cases   int64           // what is left for an operator when the test ends
 	parked  int64
 	open    map[string]bool // reservations that such a case leaves in dispute
+	strange map[string]bool // the acquirer's records that fit nothing, by event id
 }
 
 // record is a buffer that many may write to.
@@ -163,7 +182,7 @@ func newWorld(t *testing.T, o options) *world {
 	t.Helper()
 	w := &world{
 		t: t, dir: t.TempDir(), options: o, clock: &clock.Movable{}, google: &atomic.Pointer[google.Google]{}, log: &record{}, said: &record{},
-		secrets: map[string]bool{}, open: map[string]bool{},
+		serial: &atomic.Int64{}, secrets: map[string]bool{}, open: map[string]bool{}, strange: map[string]bool{},
 	}
 	for _, s := range always {
 		w.secrets[s] = true
@@ -178,12 +197,20 @@ func newWorld(t *testing.T, o options) *world {
 		w.options.googleKeys = shop().file("google-keys")
 	}
 	shipped := must(os.ReadFile("../rail/iso8583/profiles/" + w.options.dialect + ".toml"))
-	w.write("profile.toml", shortened(string(shipped))+fmt.Sprintf(haste, w.options.authorise))
+	text := shortened(string(shipped))
+	for from, to := range w.options.replace {
+		text = strings.ReplaceAll(text, from, to)
+	}
+	w.write("profile.toml", text+fmt.Sprintf(haste, w.options.authorise))
 
 	var err error
-	w.host, err = sim.Start(context.Background(), sim.Config{
-		Profile: must(iso8583.LoadProfile(w.file("profile.toml"))), Address: "127.0.0.1:0", Seed: 1, Now: w.clock.Now,
-	})
+	host := sim.Config{Profile: must(iso8583.LoadProfile(w.file("profile.toml"))), Address: "127.0.0.1:0", Seed: 1, Now: w.clock.Now}
+	if w.options.files { // it is morning: no day ends, and no file is made, but where a test says so
+		host.Deliver, host.Collect = w.file(inbox), w.file(outbox)
+		now := w.clock.Now().In(time.FixedZone("KST", 9*60*60))
+		w.clock.Advance(time.Date(now.Year(), now.Month(), now.Day()+1, 10, 0, 0, 0, now.Location()).Sub(now))
+	}
+	w.host, err = sim.Start(context.Background(), host)
 	w.check(err)
 	t.Cleanup(func() { w.check(w.host.Close()) })
 	w.control = w.host.Control()
@@ -215,9 +242,12 @@ func newWorld(t *testing.T, o options) *world {
 func (w *world) start() {
 	w.t.Helper()
 	s := shop()
-	cert := s.file("server.pem") // its own authority, and Google's
+	cert, files := s.file("server.pem"), "" // its own authority, and Google's
+	if w.options.files {
+		files = exchange
+	}
 	w.write("naru.toml", fmt.Sprintf(settings, s.file("kek"), cert, s.file("server.key"), s.file("own-keys"), w.options.googleKeys,
-		w.where, cert, w.options.gsp, w.host.Addr()))
+		w.where, cert, w.options.gsp, w.host.Addr(), files, w.options.account))
 	config, err := platform.Load(w.file("naru.toml"))
 	w.check(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -230,6 +260,9 @@ func (w *world) start() {
 	})
 	w.check(err)
 	w.google.Store(g)
+	if w.options.before == nil {
+		w.ready()
+	}
 }
 
 // end stops the integrator as an operator does, calls under way included.
@@ -304,16 +337,35 @@ const (
 	reserve = "reserveFunds"
 	capture = "asynchronousCaptureFundsReservation"
 	cancel  = "asynchronousCancelFundsReservation"
+	refund  = "asynchronousRefund"
+	verify  = "verifyCardWithMinimumReservation"
+	inspect = "verifyCardWithZeroAmount"
+	defend  = "defendChargeback"
 	api     = "/v1/payment-integrator-korea-cards-api/"
 
 	pan       = "accountDetails.card.accountNumber"
+	number    = "card.accountNumber" // of a card check
 	options_  = "additionalTransactionProcessingOptions."
 	requestID = "requestHeader.requestId"
 	account   = "paymentIntegratorAccountId"
 	of        = "reservationRequestId"
+	paid      = "captureRequestId"
+	back      = "refundAmount"
+	document  = "defenseMaterialDocument"
 )
 
-// examples are the sheet's own (Korea Cards v1 §4.1-4.3), with the holder's data of the card that knows them.
+// path is where a method stands; two have no part in the common prefix (Korea §1.2).
+func path(method string) string {
+	switch method {
+	case "echo":
+		return "/v1/echo"
+	case defend:
+		return "/v1/payment-integrator-dispute-api/" + defend
+	}
+	return api + method
+}
+
+// examples are the sheet's own (Korea Cards v1 §4), with the holder's data of the card that knows them.
 var examples = map[string]string{
 	"echo": `{"clientMessage": "annyeong"}`,
 	reserve: `{
@@ -326,6 +378,16 @@ var examples = map[string]string{
 			"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}}`,
 	capture: `{"reservationRequestId": "", "amount": "12900000000"}`,
 	cancel:  `{"reservationRequestId": ""}`,
+	refund:  `{"captureRequestId": "", "refundAmount": "4000000000"}`,
+	verify: `{
+		"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"},
+		"currencyCode": "KRW", "transactionDescription": "GOOGLE*Card check", "merchantCategoryCode": "5815",
+		"pin": "47", "dateOfBirth": "1991-04-17",
+		"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}`,
+	inspect: `{
+		"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"},
+		"merchantCategoryCodeNotPresent": {}, "pin": "47", "dateOfBirth": "1991-04-17"}`,
+	defend: `{"captureRequestId": "", "defenseMaterialDocument": {"mimeType": "APPLICATION_PDF", "payload": "JVBERi0xLjcKJcK1wrYKCg"}}`,
 }
 
 // request is a method's example with changes. What must not be written down anywhere is noted.
@@ -341,12 +403,28 @@ func (w *world) request(method string, changes ...edits) map[string]any {
 			change(body, strings.Split(path, "."), value)
 		}
 	}
-	details, _ := body["accountDetails"].(map[string]any)
-	card, _ := details["card"].(map[string]any)
-	if number, ok := card["accountNumber"].(string); ok && len(number) >= 13 {
-		w.secrets[number] = true
+	for _, at := range numbers {
+		var here any = body
+		for _, name := range strings.Split(at, ".") {
+			inside, _ := here.(map[string]any)
+			here = inside[name]
+		}
+		if found, ok := here.(string); ok && len(found) >= 13 {
+			w.secrets[found] = true
+		}
 	}
 	return body
+}
+
+// numbers is where a request may have a card number.
+var numbers = []string{pan, number, "accountDetails.paymentToken.paymentTokenAccountNumber"}
+
+// and is more changes on top.
+func (e edits) and(more edits) edits {
+	sum := edits{}
+	maps.Copy(sum, e)
+	maps.Copy(sum, more)
+	return sum
 }
 
 func change(at map[string]any, path []string, value any) {
@@ -448,7 +526,7 @@ func (w *world) decided(method, id string, e edits, status int, word string) {
 	}
 }
 
-// told is what Google knows of a capture or a cancel.
+// told is what Google knows of a capture, a cancel or a refund.
 func (w *world) told(id string) (result string) {
 	_, verdicts := w.google.Load().Record()
 	for _, v := range verdicts {
@@ -480,6 +558,22 @@ func (w *world) command(c http.Handler, method, path, in string, out any) {
 	}
 }
 
+// received is what Google was sent under a method.
+func (w *world) received(method string) (bodies []map[string]any) {
+	w.t.Helper()
+	var list []struct {
+		Method string
+		Body   map[string]any
+	}
+	w.command(w.google.Load().Control(), "GET", "/received", "", &list)
+	for _, m := range list {
+		if m.Method == method {
+			bodies = append(bodies, m.Body)
+		}
+	}
+	return bodies
+}
+
 // rule tells the host to misbehave; fault tells Google.
 func (w *world) rule(text string) {
 	w.t.Helper()
@@ -498,6 +592,7 @@ type hostHold struct {
 	State    string `json:"state"`
 	Amount   int64  `json:"amount"`
 	Captured int64  `json:"captured"`
+	Refunded int64  `json:"refunded"`
 }
 
 func (w *world) hostHolds() (list []hostHold) {

@@ -1,11 +1,13 @@
-// Package stories plays payments as their parties see them, from files that read as what happened: testdata/script/*.txtar, one spec section each.
-// Every story runs against the whole integrator with its peers on real sockets; afterwards the three records are compared, the database is
-// checked, and everything that was written is searched for card data.
+// Package stories plays payments as their parties see them, from files that read as what happened: testdata/*/*.txtar, one spec section
+// each. Every story runs against the whole integrator with its peers on real sockets; afterwards the three records are compared, the
+// database is checked, and everything that was written is searched for card data.
 package stories
 
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // the driver of the look at erased cards
 
 	"naru/fsck"
 	"naru/sandbox"
@@ -38,14 +41,24 @@ reconnect_min = "50ms"
 reconnect_max = "200ms"
 `
 
+// plays are the stories of a folder in a dialect. Those of file need a host that books by file; those of long let years pass, and every day
+// of them is settled.
+var plays = []struct{ dialect, folder string }{
+	{"pi87-default", "script"}, {"pi87-alt", "script"}, {"pi87-file", "file"}, {"pi87-default", "long"},
+}
+
 func TestStories(t *testing.T) {
-	for _, dialect := range []string{"pi87-default", "pi87-alt"} {
-		t.Run(dialect, func(t *testing.T) { play(t, dialect) })
+	for _, p := range plays {
+		t.Run(p.folder+"/"+p.dialect, func(t *testing.T) {
+			t.Parallel()
+			play(t, p.dialect, p.folder)
+		})
 	}
 }
 
-// play runs every story in one sandbox, one after the other: their payments share the books, the queues and the clock.
-func play(t *testing.T, dialect string) {
+// play runs every story of a folder in one sandbox, one after the other: their payments share the books, the queues and the clock. It
+// begins in the morning, so that no day ends but where a story says so.
+func play(t *testing.T, dialect, folder string) {
 	dir := t.TempDir()
 	profile := filepath.Join(dir, "profile.toml")
 	shipped, err := os.ReadFile("../rail/iso8583/profiles/" + dialect + ".toml")
@@ -61,18 +74,27 @@ func play(t *testing.T, dialect string) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	w := &world{control: s.Contract.Control.Base, told: map[string]string{}}
-	files, err := filepath.Glob("testdata/script/*.txtar")
+	w := &world{
+		control: s.Contract.Control.Base, admin: s.Contract.Admin.Base, data: data, told: map[string]string{}, mark: map[string]int64{},
+	}
+	files, err := filepath.Glob("testdata/" + folder + "/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories: %v", err)
 	}
+	if err := w.move("10:00"); err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range files { // one after the other: some break the line, move the clock, or put Google down
+		if t.Failed() {
+			return // what one has left broken says nothing about the next
+		}
 		t.Run("story", func(t *testing.T) {
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, RequireUniqueNames: true,
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"google": w.google, "until": w.until, "verdict": w.verdict, "acquirer": w.acquirer, "clock": w.clock, "fault": w.fault,
-					"ledger": w.ledger,
+					"ledger": w.ledger, "received": w.received, "uploaded": w.uploaded, "cases": w.cases, "close": w.closeCases, "card": w.card,
+					"line": w.line,
 				},
 			})
 		})
@@ -148,22 +170,31 @@ func withTimes(shipped, name string) string {
 // secrets are what the stories send and nobody may ever write down.
 func secrets() (list [][]byte) {
 	for _, s := range []string{
-		"9999990000000006", "9999990000000055", "9999990000000519", "9999990000009015", "9999990000009023", "9999990000009031", "9999990000009049",
-		"9999990000009056", "9999990000009064", "9999990000009072", "9999990000009080", "9999990000009106", "9999990000009114", "9999990000009122",
-		"9999990000009130", "9999990000009148", "9999990000009155", "9999990000009163", "9999990000009171", "9999990000009189", "9999990000009197",
-		"9999990000009205", "9999990000009213", "9999990000009239", "9999990000000683", "9999990000000857", "9999990000000949", "4242424242424242",
+		"4111111111111111", "4242424242424242", "9999990000000006", "9999990000000055", "9999990000000519", "9999990000000683",
+		"9999990000000857", "9999990000000949", "9999990000009015", "9999990000009023", "9999990000009031", "9999990000009049",
+		"9999990000009056", "9999990000009064", "9999990000009072", "9999990000009080", "9999990000009106", "9999990000009114",
+		"9999990000009122", "9999990000009130", "9999990000009148", "9999990000009155", "9999990000009163", "9999990000009171",
+		"9999990000009189", "9999990000009197", "9999990000009205", "9999990000009213", "9999990000009239", "9999990000009304",
+		"9999990000009312", "9999990000009320", "9999990000009338", "9999990000009346", "9999990000009353", "9999990000009361",
+		"9999990000009403",
 		"5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g==", "1991-04-17", "BD06910417",
-		"PW0247", "PW0293", "CV03737", "PW00247", "CV003737", `"pin"`, `"cvn"`, "SEO JIHUN",
+		"PW0247", "PW0293", "CV03737", "PW00247", "CV003737", `"pin"`, `"cvn"`, "SEO JIHUN", paper,
+		base64.RawURLEncoding.EncodeToString([]byte(paper)),
 	} {
 		list = append(list, []byte(s))
 	}
 	return list
 }
 
+// paper is the evidence of every defence.
+const paper = "%PDF-1.7 what the holder of the card has signed"
+
 // world is what the commands of a story act on. Google's requests are named by short ids, unique over all stories.
 type world struct {
-	control string
-	told    map[string]string // the first 200 of each request: every later one must be the same (gsp-core §4.1)
+	control, admin string
+	data           string            // the sandbox's folder
+	told           map[string]string // the first 200 of each request: every later one must be the same (gsp-core §4.1)
+	mark           map[string]int64  // the balances when a story last looked
 }
 
 // patience bounds waits for what other processes' queues will do; reaching it is a failure, never a pass.
@@ -174,9 +205,9 @@ type answer struct {
 	Body   json.RawMessage `json:"body"`
 }
 
-// google METHOD ID STATUS [WORD] [KEY=VALUE...]: Google sends a request. WORD stands in the answer as result or error code. Keys change the sheet's
-// example: pan, won, of (the reservation), piaid, pin, birth, business, expiry (MMYY), cvn; copies sends that many at once, clock moves
-// business time before it.
+// google METHOD ID STATUS [WORD] [KEY=VALUE...]: Google sends a request. WORD stands in the answer as result or error code. Keys change the
+// sheet's example: pan, won, of (the reservation or the capture), piaid, pin, birth, business, expiry (MMYY), cvn, paper (the document);
+// copies sends that many at once, clock moves business time before it.
 func (w *world) google(ts *testscript.TestScript, neg bool, args []string) {
 	if got, ok := w.send(ts, args); !ok {
 		ts.Fatalf("%s %s: got %s", args[0], args[1], got)
@@ -202,17 +233,30 @@ func (w *world) wait(ts *testscript.TestScript, look func() (string, bool)) {
 	}
 }
 
-// requests are the sheet's examples (Korea Cards v1 §4.1-4.3).
+// requests are the sheet's examples (Korea Cards v1 §4).
 var requests = map[string]string{
 	"reserveFunds": `{"paymentIntegratorAccountId": "NaruPG_KRW",
 		"accountDetails": {"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"}},
 		"currencyCode": "KRW", "amount": "12900000000", "transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816",
 		"additionalTransactionProcessingOptions": {"userSelectedProcessingNetworkTypeNotApplicable": {},
-			"electronicCommerceIndicatorNotApplicable": {}, "threeDSecureNotAppplicable": {}, "storedCredentialTransactionInformationNotApplicable": {},
+			"electronicCommerceIndicatorNotApplicable": {}, "threeDSecureNotAppplicable": {},
+			"storedCredentialTransactionInformationNotApplicable": {},
 			"pin": "47", "dateOfBirth": "1991-04-17",
 			"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}}`,
 	"asynchronousCaptureFundsReservation": `{"paymentIntegratorAccountId": "NaruPG_KRW", "reservationRequestId": "", "amount": "12900000000"}`,
 	"asynchronousCancelFundsReservation":  `{"paymentIntegratorAccountId": "NaruPG_KRW", "reservationRequestId": ""}`,
+	"asynchronousRefund": `{"paymentIntegratorAccountId": "NaruPG_KRW", "captureRequestId": "",
+		"refundAmount": "4000000000"}`,
+	"verifyCardWithMinimumReservation": `{"paymentIntegratorAccountId": "NaruPG_KRW",
+		"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"},
+		"currencyCode": "KRW", "transactionDescription": "GOOGLE*Card check", "merchantCategoryCode": "5815",
+		"pin": "47", "dateOfBirth": "1991-04-17",
+		"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}`,
+	"verifyCardWithZeroAmount": `{"paymentIntegratorAccountId": "NaruPG_KRW",
+		"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"},
+		"merchantCategoryCodeNotPresent": {}, "pin": "47", "dateOfBirth": "1991-04-17"}`,
+	"defendChargeback": `{"paymentIntegratorAccountId": "NaruPG_KRW", "captureRequestId": "",
+		"defenseMaterialDocument": {"mimeType": "APPLICATION_PDF", "payload": ""}}`,
 }
 
 func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
@@ -223,29 +267,46 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 	var body map[string]any
 	ts.Check(json.Unmarshal([]byte(requests[method]), &body))
 	body["requestHeader"] = map[string]any{"requestId": id}
-	details, _ := body["accountDetails"].(map[string]any)
-	card, _ := details["card"].(map[string]any)
-	options, _ := body["additionalTransactionProcessingOptions"].(map[string]any)
+	card, holder, named, sum := body["card"], any(body), "captureRequestId", "amount" // a card check has the holder at the top (Korea §11)
+	if details, ok := body["accountDetails"].(map[string]any); ok {
+		card, holder = details["card"], body["additionalTransactionProcessingOptions"]
+	}
+	if _, ok := body["reservationRequestId"]; ok {
+		named = "reservationRequestId"
+	}
+	if _, ok := body["refundAmount"]; ok {
+		sum = "refundAmount"
+	}
+	document, _ := body["defenseMaterialDocument"].(map[string]any)
+	if document != nil {
+		document["payload"] = base64.RawURLEncoding.EncodeToString([]byte(paper))
+	}
 	copies, word := 1, ""
 	for _, a := range args[3:] {
 		key, value, _ := strings.Cut(a, "=")
 		switch key {
 		case "pan":
-			card["accountNumber"] = value
+			set(card, "accountNumber", value)
 		case "cvn":
-			card["cvn"] = value
+			set(card, "cvn", value)
 		case "expiry":
-			card["expiryMonth"], card["expiryYear"] = value[:2], value[2:]
+			set(card, "expiryMonth", value[:2])
+			set(card, "expiryYear", value[2:])
 		case "won":
-			body["amount"] = value + "000000"
+			body[sum] = value + "000000"
 		case "of":
-			body["reservationRequestId"] = value
+			body[named] = value
 		case "piaid":
 			body["paymentIntegratorAccountId"] = value
 		case "pin":
-			options["pin"] = value
+			set(holder, "pin", value)
 		case "birth":
-			options["dateOfBirth"] = value
+			set(holder, "dateOfBirth", value)
+		case "business":
+			delete(holder.(map[string]any), "dateOfBirth")
+			set(holder, "businessIdentifier", value)
+		case "paper":
+			document["payload"] = base64.RawURLEncoding.EncodeToString([]byte(value))
 		case "clock": // business time moves before each asking
 			w.clock(ts, false, []string{value})
 		case "copies":
@@ -285,23 +346,40 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 	return "", true
 }
 
-// verdict METHOD ID RESULT: Google has been told, under one request id of ours and with one result.
+func set(object any, name, value string) { object.(map[string]any)[name] = value }
+
+// message is what Google was sent.
+type message struct {
+	Method string         `json:"method"`
+	Body   map[string]any `json:"body"`
+}
+
+func (m message) id() string {
+	header, _ := m.Body["requestHeader"].(map[string]any)
+	return fmt.Sprint(header["requestId"])
+}
+
+// verdict METHOD ID RESULT [clock=1s]: Google has been told, under one request id of ours and with one result. clock moves business time
+// before each look.
 func (w *world) verdict(ts *testscript.TestScript, neg bool, args []string) {
+	step := ""
+	if last, ok := strings.CutPrefix(args[len(args)-1], "clock="); ok {
+		args, step = args[:len(args)-1], last
+	}
 	look := func() (string, bool) {
-		var list []struct {
-			Method string         `json:"method"`
-			Body   map[string]any `json:"body"`
+		if step != "" {
+			w.clock(ts, false, []string{step})
 		}
+		var list []message
 		w.call(ts, http.MethodGet, "/google/received", nil, &list)
 		ids, results := map[string]bool{}, map[string]bool{}
 		for _, m := range list {
 			if m.Method != args[0] {
 				continue
 			}
-			for _, subject := range []string{"captureFundsReservation", "cancelFundsReservation"} {
+			for _, subject := range []string{"captureFundsReservation", "cancelFundsReservation", "refund"} {
 				if m.Body[subject+"RequestId"] == args[1] {
-					header, _ := m.Body["requestHeader"].(map[string]any)
-					ids[fmt.Sprint(header["requestId"])], results[fmt.Sprint(m.Body[subject+"Result"])] = true, true
+					ids[m.id()], results[fmt.Sprint(m.Body[subject+"Result"])] = true, true
 				}
 			}
 		}
@@ -319,8 +397,133 @@ func (w *world) verdict(ts *testscript.TestScript, neg bool, args []string) {
 	w.wait(ts, look)
 }
 
-// acquirer rule FILE | clear | holds AMOUNT STATE... | count MTI AMOUNT N | signoff | drop: what the host does, and what it knows of an amount.
-// Amounts name payments: each is used by one story only.
+// received METHOD [times=N] [PATH=VALUE...]: Google was sent a message with these members, or with times exactly so many under different
+// request ids. A path goes through lists: captureEvents.captureRequestId=x is any of them.
+func (w *world) received(ts *testscript.TestScript, neg bool, args []string) {
+	look := func() (string, bool) {
+		var list []message
+		w.call(ts, http.MethodGet, "/google/received", nil, &list)
+		ids, times, last := map[string]bool{}, "", map[string]any{}
+		for _, m := range list {
+			fits := m.Method == args[0]
+			if fits {
+				last = m.Body
+			}
+			for _, a := range args[1:] {
+				path, value, _ := strings.Cut(a, "=")
+				if path == "times" {
+					times = value
+				} else if fits {
+					fits = holds(m.Body, strings.Split(path, "."), value)
+				}
+			}
+			if fits {
+				ids[m.id()] = true
+			}
+		}
+		got := fmt.Sprintf("%d such messages; the last of the method is %v", len(ids), last)
+		return got, times == "" && len(ids) > 0 || times == strconv.Itoa(len(ids))
+	}
+	if neg {
+		if got, there := look(); there {
+			ts.Fatalf("%s", got)
+		}
+		return
+	}
+	w.wait(ts, look)
+}
+
+// holds reports whether something in v at the path is the value.
+func holds(v any, path []string, value string) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return holds(one, path, value) })
+	case map[string]any:
+		return len(path) > 0 && holds(v[path[0]], path[1:], value)
+	}
+	return len(path) == 0 && fmt.Sprint(v) == value
+}
+
+// uploaded PIAID: Google has a settlement file of the account that settles something and has no fault.
+func (w *world) uploaded(ts *testscript.TestScript, neg bool, args []string) {
+	w.wait(ts, func() (string, bool) {
+		var list []struct {
+			PIAID    string   `json:"piaid"`
+			Items    int      `json:"items"`
+			Problems []string `json:"problems"`
+		}
+		w.call(ts, http.MethodGet, "/google/files", nil, &list)
+		for _, f := range list {
+			if f.PIAID == args[0] && f.Items > 0 && f.Problems == nil {
+				return "", true
+			}
+		}
+		return fmt.Sprint(list), false
+	})
+}
+
+// open is the cases that wait for a person, by kind.
+func (w *world) open(ts *testscript.TestScript) (ids map[string][]string, kinds []string) {
+	var list []struct{ ID, Kind string }
+	w.ask(ts, http.MethodGet, w.admin+"/cases", nil, &list)
+	ids = map[string][]string{}
+	for _, c := range list {
+		ids[c.Kind], kinds = append(ids[c.Kind], c.ID), append(kinds, c.Kind)
+	}
+	slices.Sort(kinds)
+	return ids, kinds
+}
+
+// cases [KIND...]: these cases wait for a person, and no others.
+func (w *world) cases(ts *testscript.TestScript, neg bool, args []string) {
+	w.wait(ts, func() (string, bool) {
+		_, kinds := w.open(ts)
+		return fmt.Sprint(kinds), slices.Equal(kinds, slices.Sorted(slices.Values(args)))
+	})
+}
+
+// close KIND: a person has seen to them.
+func (w *world) closeCases(ts *testscript.TestScript, neg bool, args []string) {
+	ids, _ := w.open(ts)
+	for _, id := range ids[args[0]] {
+		w.ask(ts, http.MethodPost, w.admin+"/cases/close", map[string]string{"id": id, "note": "seen to in a story"}, nil)
+	}
+}
+
+// card ID kept | erased: the card of a reservation is in the database, or is not any more.
+func (w *world) card(ts *testscript.TestScript, neg bool, args []string) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.data, "naru.db")+"?mode=ro&_pragma=busy_timeout(5000)")
+	ts.Check(err)
+	defer db.Close()
+	w.wait(ts, func() (string, bool) {
+		kept := false
+		ts.Check(db.QueryRow("SELECT card IS NOT NULL FROM reservation WHERE request_id = $1", args[0]).Scan(&kept))
+		return fmt.Sprint("the card is kept: ", kept), kept == (args[1] == "kept")
+	})
+}
+
+// line down | up: the acquirer takes no connection any more, or obeys again; it lasts until the integrator has noticed.
+func (w *world) line(ts *testscript.TestScript, neg bool, args []string) {
+	if args[0] == "down" {
+		w.call(ts, http.MethodPost, "/acquirer/scenarios", map[string]any{"action": "refuse-connection"}, nil)
+		w.call(ts, http.MethodPost, "/acquirer/actions/drop", map[string]any{}, nil)
+	} else {
+		w.call(ts, http.MethodDelete, "/acquirer/scenarios", nil, nil)
+	}
+	w.wait(ts, func() (string, bool) {
+		resp, err := http.Get(w.admin + "/metrics")
+		ts.Check(err)
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		ts.Check(err)
+		down := bytes.Contains(text, []byte("naru_rail_connections{acquirer=\"simulator\"} 0\n"))
+		return fmt.Sprint("the line is down: ", down), down == (args[0] == "down")
+	})
+}
+
+// acquirer rule FILE | clear | holds AMOUNT STATE... | booked AMOUNT KIND... | count MTI AMOUNT N | ACTION [AMOUNT] [KEY=VALUE...]: what
+// the host does, and what it knows of an amount. An action about a booking finds it by its amount; one that makes files waits until they
+// are taken. Amounts name payments: each is used by one story only.
 func (w *world) acquirer(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "rule":
@@ -346,6 +549,17 @@ func (w *world) acquirer(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			return fmt.Sprint(states), slices.Equal(states, args[2:])
 		})
+	case "booked":
+		w.wait(ts, func() (string, bool) {
+			var kinds []string
+			for _, b := range w.bookings(ts, args[1]) {
+				if b.Undone {
+					b.Kind += ":undone"
+				}
+				kinds = append(kinds, b.Kind)
+			}
+			return fmt.Sprint(kinds), slices.Equal(kinds, args[2:])
+		})
 	case "count":
 		var list []map[string]any
 		w.call(ts, http.MethodGet, "/acquirer/transactions", nil, &list)
@@ -360,13 +574,74 @@ func (w *world) acquirer(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("the acquirer saw %d messages %s of %s", n, args[1], args[2])
 		}
 	default:
-		w.call(ts, http.MethodPost, "/acquirer/actions/"+args[0], map[string]any{}, nil)
+		said := map[string]any{}
+		for _, a := range args[1:] {
+			key, value, named := strings.Cut(a, "=")
+			switch {
+			case !named:
+				for _, b := range w.bookings(ts, a) {
+					if (b.Kind == "refund") == (args[0] == "bounce-refund") {
+						said["rrn"] = b.RRN
+					}
+				}
+			case slices.Contains([]string{"amount", "stage"}, key):
+				said[key], _ = strconv.ParseInt(value, 10, 64)
+			case value == "true":
+				said[key] = true
+			default:
+				said[key] = value
+			}
+		}
+		if args[0] == "collect" { // there must be something
+			w.wait(ts, func() (string, bool) { return "no capture file", len(w.files(ts, "from-naru", "PICAP_*.csv")) > 0 })
+		}
+		w.call(ts, http.MethodPost, "/acquirer/actions/"+args[0], said, nil)
+		if slices.Contains([]string{"settle", "dispute-file", "redeliver", "cutover", "collect"}, args[0]) {
+			w.wait(ts, func() (string, bool) {
+				left := w.files(ts, "to-naru", "*.csv")
+				return fmt.Sprint("not taken: ", left), len(left) == 0
+			})
+		}
 	}
 }
 
-// clock +30s: business time moves.
-func (w *world) clock(ts *testscript.TestScript, neg bool, args []string) {
-	w.call(ts, http.MethodPost, "/clock", map[string]any{"advance": strings.TrimPrefix(args[0], "+")}, nil)
+func (w *world) files(ts *testscript.TestScript, folder, pattern string) []string {
+	found, err := filepath.Glob(filepath.Join(w.data, "acquirer", folder, pattern))
+	ts.Check(err)
+	return found
+}
+
+// booking is money that moved at the acquirer.
+type booking struct {
+	Kind, RRN string
+	Amount    int64
+	Undone    bool
+}
+
+func (w *world) bookings(ts *testscript.TestScript, amount string) []booking {
+	var list []booking
+	w.call(ts, http.MethodGet, "/acquirer/bookings", nil, &list)
+	return slices.DeleteFunc(list, func(b booking) bool { return strconv.FormatInt(b.Amount, 10) != amount })
+}
+
+// clock +30s, or 00:30: business time moves, by so much or to that time of the day in Seoul when it comes next.
+func (w *world) clock(ts *testscript.TestScript, neg bool, args []string) { ts.Check(w.move(args[0])) }
+
+func (w *world) move(to string) error {
+	if day, err := time.Parse("15:04", to); err == nil {
+		var at struct{ Now time.Time }
+		if err := call(http.MethodGet, w.control+"/clock", nil, &at); err != nil {
+			return err
+		}
+		seoul := time.FixedZone("KST", 9*60*60)
+		now := at.Now.In(seoul)
+		next := time.Date(now.Year(), now.Month(), now.Day(), day.Hour(), day.Minute(), 0, 0, seoul)
+		if !next.After(now) {
+			next = next.AddDate(0, 0, 1)
+		}
+		to = next.Sub(now).String()
+	}
+	return call(http.MethodPost, w.control+"/clock", map[string]any{"advance": strings.TrimPrefix(to, "+")}, nil)
 }
 
 // fault METHOD ACTION TIMES, or fault none: how Google misbehaves when it is called.
@@ -379,41 +654,65 @@ func (w *world) fault(ts *testscript.TestScript, neg bool, args []string) {
 	w.call(ts, http.MethodPost, "/google/faults", map[string]any{"method": args[0], "action": args[1], "times": times}, nil)
 }
 
-// ledger ACCOUNT BALANCE: debits less credits, once the queues have done their work.
+// ledger mark, or ledger ACCOUNT CHANGE: debits less credits since the mark, once the queues have done their work.
 func (w *world) ledger(ts *testscript.TestScript, neg bool, args []string) {
-	w.wait(ts, func() (string, bool) {
+	balances := func() map[string]int64 {
 		var list []struct {
 			Account string
 			Balance int64
 		}
 		w.call(ts, http.MethodGet, "/ledger", nil, &list)
+		at := map[string]int64{}
 		for _, b := range list {
-			if b.Account == args[0] {
-				return fmt.Sprint(b.Balance), strconv.FormatInt(b.Balance, 10) == args[1]
-			}
+			at[b.Account] = b.Balance
 		}
-		return "no such account", args[1] == "0"
+		return at
+	}
+	if args[0] == "mark" {
+		w.mark = balances()
+		return
+	}
+	w.wait(ts, func() (string, bool) {
+		moved := strconv.FormatInt(balances()[args[0]]-w.mark[args[0]], 10)
+		return moved, moved == args[1]
 	})
 }
 
 func (w *world) call(ts *testscript.TestScript, verb, path string, in, out any) {
+	w.ask(ts, verb, w.control+path, in, out)
+}
+
+func (w *world) ask(ts *testscript.TestScript, verb, url string, in, out any) {
+	ts.Check(call(verb, url, in, out))
+}
+
+func call(verb, url string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		text, err := json.Marshal(in)
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequest(verb, w.control+path, body)
-	ts.Check(err)
+	req, err := http.NewRequest(verb, url, body)
+	if err != nil {
+		return err
+	}
 	resp, err := http.DefaultClient.Do(req)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	if resp.StatusCode != http.StatusOK {
-		ts.Fatalf("%s %s: %d %s", verb, path, resp.StatusCode, text)
+		return fmt.Errorf("%s %s: %d %s", verb, url, resp.StatusCode, text)
 	}
 	if out != nil {
-		ts.Check(json.Unmarshal(text, out))
+		return json.Unmarshal(text, out)
 	}
+	return nil
 }

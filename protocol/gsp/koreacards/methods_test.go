@@ -126,7 +126,7 @@ func serve(t *testing.T, v *verbs) (base string) {
 	now := func() time.Time { return korea.now }
 	server := gsp.NewServer(gsp.Config{
 		Box: plainBox{}, Idempotency: everyTime{}, Accounts: accounts{}, Now: now, Business: now, Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { return "e-1" },
+		NewID: func() string { return "e-1" }, Deadline: time.Minute, // the largest documents under the race detector
 	})
 	server.Serve(s.API())
 	listener := httptest.NewServer(server)
