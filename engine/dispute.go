@@ -72,8 +72,8 @@ func (e *Engine) raise(tx Tx, p taken, t telling, actor string, now time.Time) (
 	}
 	d.Told = noticeID(kind, d.ID)
 	after := noticeID(CaptureResult, p.capture.ID)
-	for _, o := range p.disputes { // an earlier stage of the same case ends with the new one
-		if o.Case != d.Case {
+	for _, o := range p.disputes { // an earlier stage of the same case ends with the new one; an inquiry may have no case number
+		if o.Case != d.Case && !(o.Stage == payment.Inquiry && (o.Case == "" || d.Case == "")) {
 			continue
 		}
 		after = o.Told

@@ -66,6 +66,7 @@ var (
 func TestEveryMoveOfADispute(t *testing.T) {
 	steps := map[string]func(*world){
 		"inq":    func(w *world) { w.inq() },
+		"ask":    func(w *world) { w.clears(w.record(0, "INQ", 3000, inquiry, ofCase(""))) },
 		"chb":    func(w *world) { w.chb() },
 		"cb2":    func(w *world) { w.cb2() },
 		"cbr":    func(w *world) { w.cbr() },
@@ -87,6 +88,7 @@ func TestEveryMoveOfADispute(t *testing.T) {
 		"inq chb":             {"INQUIRY_CLOSED CB1_OPEN", disputed, []string{toldOfInq, toldOfCB1}, 0},
 		"inq defend chb":      {"INQUIRY_CLOSED CB1_OPEN", disputed, []string{toldOfInq, toldOfCB1}, 0},
 		"inq clock chb":       {"INQUIRY_CLOSED CB1_OPEN", disputed, []string{toldOfInq, toldOfCB1}, 0},
+		"ask chb":             {"INQUIRY_CLOSED CB1_OPEN", disputed, []string{strings.TrimSuffix(toldOfInq, " K1"), toldOfCB1}, 0}, // a retrieval without a case
 		"chb":                 {"CB1_OPEN", disputed, []string{toldOfCB1}, 0},
 		"chb fraud":           {"CB1_OPEN", disputed, []string{toldOfCB1, "fraud c VISA"}, 0},
 		"chb defend":          {"CB1_DEFENDED", disputed, []string{toldOfCB1}, 0},

@@ -204,7 +204,8 @@ type happening struct {
 func (e evidence) events() map[event]happening {
 	all, size := map[event]happening{}, map[name]int64{}
 	for _, x := range e.google.exchanges {
-		if n := (name{x.Account, x.RequestID}); x.Method == captureOf || x.Method == refundOf {
+		refused := x.Status >= 400 && x.Status < 500 // such as other content under the same id: it never happened
+		if n := (name{x.Account, x.RequestID}); !refused && (x.Method == captureOf || x.Method == refundOf) {
 			size[n] = cmp.Or(x.AmountMicros, size[n])
 		}
 	}
