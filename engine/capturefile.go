@@ -60,7 +60,8 @@ const maxLines = 10_000
 // Batch makes capture files for the links that want them. It runs until ctx ends.
 func (e *Engine) Batch(ctx context.Context) error {
 	for {
-		next := e.clock.Now().Add(24 * time.Hour)
+		began := e.clock.Now() // what comes while files are made waits an hour at most, not two
+		next := began.Add(day)
 		for name, l := range e.links {
 			if l.Files == nil || !l.Rail.CapturesByFile() {
 				continue
@@ -68,7 +69,7 @@ func (e *Engine) Batch(ctx context.Context) error {
 			if err := e.MakeCaptureFiles(ctx, name); err != nil && ctx.Err() == nil {
 				e.log.Error("a capture file cannot be made; it is tried again", "acquirer", name, "error", err)
 			}
-			if at := e.clock.Now().Add(l.FileEvery); at.Before(next) {
+			if at := began.Add(l.FileEvery); at.Before(next) {
 				next = at
 			}
 		}

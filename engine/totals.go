@@ -81,9 +81,11 @@ const daysBack = 7
 
 // Totals compares the totals of every business day with the networks. It runs until ctx ends.
 func (e *Engine) Totals(ctx context.Context) error {
+	var looked time.Time // a day that ends while we look is not overlooked
 	loop := queue.Loop[Reconciliation]{
 		Name: "totals",
 		Due: func(ctx context.Context, now time.Time, limit int) (due []Reconciliation, err error) {
+			looked = now
 			for name, l := range e.links {
 				if !l.Totals {
 					continue
@@ -108,7 +110,7 @@ func (e *Engine) Totals(ctx context.Context) error {
 				if !l.Totals {
 					continue
 				}
-				_, end, perr := settlement.Period(settlement.DayOf(e.clock.Now().Add(-totalsGrace), l.Zone), l.Zone)
+				_, end, perr := settlement.Period(settlement.DayOf(looked.Add(-totalsGrace), l.Zone), l.Zone)
 				if end = end.Add(totalsGrace); perr == nil && (!some || end.Before(at)) {
 					at, some = end, true
 				}
