@@ -23,6 +23,10 @@ check: ## quick: format, vet, all tests with a short kill test and model; run it
 	$(MAKE) --no-print-directory format-check vet
 	NARU_KILLTEST=quick NARU_MODEL=60 $(GO) test -timeout 5m ./...
 
+proofs: ## the property model and the kill test, saying how much they played
+	@out=$$(mktemp); $(GO) test -count=1 -v ./engine ./killtest -run 'AnyHistory|KilledAnywhere' >$$out; failed=$$?; \
+		grep -E '^(---|ok|FAIL|    [a-z_]+.go)' $$out; rm $$out; exit $$failed
+
 need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL)
 	@./.ci/need gpg:gnupg openssl:openssl
 
@@ -54,4 +58,4 @@ fuzz: ## fuzz each target for a short while
 bench: build ## measure this build; see docs/performance.md
 	bin/naru bench gsp
 
-.PHONY: help build sandbox test check need race vet lint format format-check generate fresh fuzz bench
+.PHONY: help build sandbox test proofs check need race vet lint format format-check generate fresh fuzz bench
