@@ -142,7 +142,7 @@ var refundCards = map[string]string{
 // can tell what it means for a refund stays with an operator, and Google hears nothing.
 func TestRefundCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newWorld(t, options{authorise: "4s"})
 	w.sold("coded", 900_000, nil)
 	amount := int64(1_300)
 	ask := func(code string) (id string) {
@@ -201,7 +201,7 @@ func TestRefundCodes(t *testing.T) {
 // TestRefundCodesWithoutKoreaEvidence: where the account's profile does not list a word, one with Korea evidence stands in (Korea §5.3).
 func TestRefundCodesWithoutKoreaEvidence(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{files: true, account: "[account.korea_cards]\nrefund_codes = [\"CARD_CANCELLED\"]"})
+	w := newWorld(t, options{files: true, authorise: "4s", account: "[account.korea_cards]\nrefund_codes = [\"CARD_CANCELLED\"]"})
 	rrn := w.sold("plain", 50_301, nil)
 	for i, c := range []struct{ code, told string }{
 		{"57", "REFUND_WINDOW_EXCEEDED"},
@@ -227,7 +227,7 @@ func TestRefundCodesWithoutKoreaEvidence(t *testing.T) {
 // reason to decline, approves what asks for no money. A decline holds nothing and is final; what is no 200 is not.
 func TestVerificationCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newWorld(t, options{authorise: "4s"})
 	for _, row := range codes {
 		code := strings.Fields(row.codes)[0]
 		status, word := row.status, row.word
@@ -277,7 +277,7 @@ func TestVerificationOfTheHolder(t *testing.T) {
 [account.korea_cards]
 verify_plain_codes = true
 emit = ["CVN_MISMATCH", "CARD_EXPIRATION_DATE_INVALID"]`
-	full, degraded := newWorld(t, options{}), newWorld(t, options{account: plain})
+	full, degraded := newWorld(t, options{authorise: "4s"}), newWorld(t, options{authorise: "4s", account: plain})
 	const declined = "ISSUER_DECLINED"
 	company := func(number string) edits {
 		return edits{"pin": "93", "dateOfBirth": absent, "businessIdentifier": number}

@@ -123,7 +123,7 @@ var ofCards = map[string]edits{
 // wrong, every violation of §4.4 to §4.8 that is refused. What is answered with 200 stands in the tests of states and codes.
 func TestErrorMatrixOfTheLaterMethods(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newWorld(t, options{gsp: `deadline = "30s"`}) // documents of 16 MiB on a busy machine
 	w.sold("sold", 21_001, nil)
 	w.sold("others", 21_002, edits{account: second})
 	w.want(reserve, "held", edits{"amount": won(21_003)}, 200, "SUCCESS")
