@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
@@ -232,76 +234,111 @@ type record struct {
 
 // takers is what each type of record does (rails §4.3). The word that each returns says why the record fits nothing; then nothing was written.
 var takers = map[string]func(*Engine, Tx, record) (string, error){
-	"CAP": (*Engine).takeCapture,
+	"CAP": ofPayment((*Engine).takeCapture),
 	"REF": (*Engine).takeRefund,
 	"RRF": (*Engine).takeReturn,
 	"RSV": (*Engine).takeReservation,
-	"INQ": (*Engine).takeDispute,
-	"CHB": (*Engine).takeDispute,
-	"CBR": (*Engine).takeWin,
-	"FRD": (*Engine).takeFraud,
+	"INQ": ofPayment((*Engine).takeDispute),
+	"CHB": ofPayment((*Engine).takeDispute),
+	"CBR": ofPayment((*Engine).takeWin),
+	"FRD": ofPayment((*Engine).takeFraud),
 	"ARN": (*Engine).takeARN,
-	"REJ": (*Engine).takeReject,
+	"REJ": ofPayment((*Engine).takeReject),
 	"FEE": (*Engine).takeFee,
 	"ADJ": (*Engine).takeAdjustment,
 	"PAY": (*Engine).takePayment,
 }
 
-// paid finds the payment that a record speaks of: by reference number and approval code, by ARN, by our own reference, by the network's
-// identifier and the amount, in this order (rails §4.3); last by the earlier record that it names.
-func (e *Engine) paid(tx Tx, r record) (p taken, found bool, err error) {
-	x, found, err := e.match(tx, r)
-	if err != nil || !found {
-		return p, false, err
+// ofPayment takes a record that speaks of a captured payment.
+func ofPayment(do func(*Engine, Tx, record, taken) (string, error)) func(*Engine, Tx, record) (string, error) {
+	return func(e *Engine, tx Tx, r record) (string, error) {
+		p, ok, err := e.paid(tx, r)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			return unknownPayment, nil
+		}
+		return do(e, tx, r, p)
 	}
-	r.done.Payment = x.Reservation // should the record be an exception all the same, its case names the payment
-	p, err = e.take(tx, x)
-	return p, err == nil, err
 }
 
-func (e *Engine) match(tx Tx, r record) (Capture, bool, error) {
-	if r.RRN != "" {
-		list, err := tx.CapturesByRRN(r.RRN)
+// paid finds the payment that a record speaks of: by reference number and approval code, by ARN, by our own reference, by the network's
+// identifier and the amount, in this order (rails §4.3); last by the earlier record that it names. Whatever found it, it is a payment of the
+// file's merchant that went over the file's link: a file speaks of nobody else's.
+func (e *Engine) paid(tx Tx, r record) (p taken, found bool, err error) {
+	for _, look := range []func(*Engine, Tx, record) ([]Capture, error){
+		(*Engine).byRRN, (*Engine).byARN, (*Engine).byReference, (*Engine).byNetworkID, (*Engine).byOriginal,
+	} {
+		list, err := look(e, tx, r)
+		if err == nil {
+			list, err = e.ofFile(tx, list, r.file)
+		}
 		if err != nil {
-			return Capture{}, false, err
+			return p, false, err
 		}
-		list = keep(list, func(x Capture) bool { return approvalFits(x.Approval, r.Approval) && e.serves(x.Account, r.file) })
-		if list, err = e.overLink(tx, list, r.file.Acquirer); err != nil {
-			return Capture{}, false, err
+		if len(list) != 1 {
+			continue
 		}
-		if len(list) == 1 {
-			return list[0], true, nil
-		}
+		r.done.Payment = list[0].Reservation // should the record be an exception all the same, its case names the payment
+		p, err = e.take(tx, list[0])
+		return p, err == nil, err
 	}
-	if r.ARN != "" {
-		if x, ok, err := tx.CaptureByARN(r.ARN); err != nil || ok {
-			return x, ok, err
-		}
+	return p, false, nil
+}
+
+func (e *Engine) byRRN(tx Tx, r record) ([]Capture, error) {
+	if r.RRN == "" {
+		return nil, nil
 	}
-	if r.Reference != "" {
-		if x, ok, err := tx.Capture(r.Reference); err != nil || ok && x.State == payment.CaptureSuccess {
-			return x, ok, err
-		}
+	list, err := tx.CapturesByRRN(r.RRN)
+	return keep(list, func(x Capture) bool { return approvalFits(x.Approval, r.Approval) }), err
+}
+
+func (e *Engine) byARN(tx Tx, r record) ([]Capture, error) {
+	if r.ARN == "" {
+		return nil, nil
 	}
-	if r.NetworkID != "" {
-		list, err := tx.CapturesByNetworkID(r.NetworkID)
-		if err != nil {
-			return Capture{}, false, err
-		}
-		list = keep(list, func(x Capture) bool { return x.Amount == r.Txn })
-		if len(list) == 1 {
-			return list[0], true, nil
-		}
+	return single(tx.CaptureByARN(r.ARN))
+}
+
+func (e *Engine) byReference(tx Tx, r record) ([]Capture, error) {
+	if r.Reference == "" {
+		return nil, nil
 	}
-	if r.Original != "" {
-		old, ok, err := tx.AcquirerEvent(r.file.Acquirer, r.Original)
-		if err != nil || !ok || old.Payment == "" {
-			return Capture{}, false, err
-		}
-		x, ok, err := tx.Capture(old.Payment)
-		return x, ok && x.State == payment.CaptureSuccess, err
+	return single(tx.Capture(r.Reference))
+}
+
+func (e *Engine) byNetworkID(tx Tx, r record) ([]Capture, error) {
+	if r.NetworkID == "" {
+		return nil, nil
 	}
-	return Capture{}, false, nil
+	list, err := tx.CapturesByNetworkID(r.NetworkID)
+	return keep(list, func(x Capture) bool { return x.Amount == r.Txn }), err
+}
+
+func (e *Engine) byOriginal(tx Tx, r record) ([]Capture, error) {
+	if r.Original == "" {
+		return nil, nil
+	}
+	old, ok, err := tx.AcquirerEvent(r.file.Acquirer, r.Original)
+	if err != nil || !ok || old.Payment == "" {
+		return nil, err
+	}
+	return single(tx.Capture(old.Payment))
+}
+
+func single(x Capture, ok bool, err error) ([]Capture, error) {
+	if err != nil || !ok {
+		return nil, err
+	}
+	return []Capture{x}, nil
+}
+
+// ofFile keeps the captures that succeeded and that a file may speak of.
+func (e *Engine) ofFile(tx Tx, list []Capture, f ClearingFile) ([]Capture, error) {
+	list = keep(list, func(x Capture) bool { return x.State == payment.CaptureSuccess && e.serves(x.Account, f) })
+	return e.overLink(tx, list, f.Acquirer)
 }
 
 // overLink keeps the captures that went over a link: networks do not share their reference numbers.
@@ -343,11 +380,13 @@ func (e *Engine) serves(account string, f ClearingFile) bool {
 	return !ok || a.Acquirer == f.Acquirer && strings.TrimSpace(a.Merchant) == f.Merchant
 }
 
-// book writes what the acquirer keeps, and what else the record moves, into the journal of the payment.
-func (e *Engine) book(tx Tx, p *payment.Reservation, r record, moved ...ledger.Posting) error {
+func captureObject(x Capture) string { return "capture/" + x.ID }
+
+// book writes what the acquirer keeps, and what else the record moves, into the journal of the payment, and what of ours the record was about.
+func (e *Engine) book(tx Tx, p *payment.Reservation, r record, object string, moved ...ledger.Posting) error {
 	moved = append(ledger.Cleared(p.Account, r.Fees, r.Tax), moved...)
 	c := change{actor: "acquirer", at: r.now, detail: "file=" + r.file.Name + " line=" + fmt.Sprint(r.Line)}
-	r.done.Payment, r.done.Account = p.ID, p.Account
+	r.done.Payment, r.done.Object, r.done.Account = p.ID, object, p.Account
 	_, err := e.note(tx, p, "acquirer/"+r.ID, "clear", r.Type, moved, c)
 	return err
 }
@@ -366,22 +405,16 @@ const (
 )
 
 // takeCapture: the acquirer settles a capture.
-func (e *Engine) takeCapture(tx Tx, r record) (string, error) {
-	p, ok, err := e.paid(tx, r)
+func (e *Engine) takeCapture(tx Tx, r record, p taken) (string, error) {
 	switch {
-	case err != nil:
-		return "", err
-	case !ok:
-		return unknownPayment, nil
 	case p.capture.Clearing != NotCleared:
 		return "the capture is " + string(p.capture.Clearing) + " already", nil
 	case p.capture.Amount != r.Txn, p.capture.Amount.Currency() == r.file.Currency && p.capture.Amount != r.Gross:
 		return amountDiffers, nil
 	}
-	if err := e.book(tx, &p.r, r); err != nil {
+	if err := e.book(tx, &p.r, r, captureObject(p.capture)); err != nil {
 		return "", err
 	}
-	r.done.Object = "capture/" + p.capture.ID
 	p.capture.Clearing = ClearedCapture
 	return e.captureARN(tx, p, r)
 }
@@ -396,7 +429,7 @@ func (e *Engine) captureARN(tx Tx, p taken, r record) (string, error) {
 		}
 		if taken {
 			news = false
-			if err := e.openNow(tx, arnTaken(r, p.r.ID, "capture/"+other.ID)); err != nil {
+			if err := e.openNow(tx, arnTaken(r, p.r.ID, captureObject(other))); err != nil {
 				return "", err
 			}
 		}
@@ -442,7 +475,7 @@ func (e *Engine) refunded(tx Tx, r record) (f payment.Refund, found bool, err er
 		}
 	}
 	if r.ARN != "" {
-		if f, ok, err := tx.RefundByARN(r.ARN); err != nil || ok {
+		if f, ok, err := tx.RefundByARN(r.ARN); err != nil || ok && e.serves(f.Account, r.file) {
 			return f, ok, err
 		}
 	}
@@ -452,7 +485,8 @@ func (e *Engine) refunded(tx Tx, r record) (f payment.Refund, found bool, err er
 			return f, false, err
 		}
 		if id, is := strings.CutPrefix(old.Object, "refund/"); is {
-			return tx.Refund(id)
+			f, ok, err := tx.Refund(id)
+			return f, ok && e.serves(f.Account, r.file), err
 		}
 	}
 	return f, false, nil
@@ -485,10 +519,9 @@ func (e *Engine) takeRefund(tx Tx, r record) (string, error) {
 	if _, told, err := tx.AcquirerEventOf(refundObject(f), r.Type); err != nil || told {
 		return "the refund is settled already", err
 	}
-	if err := e.book(tx, &p, r); err != nil {
+	if err := e.book(tx, &p, r, refundObject(f)); err != nil {
 		return "", err
 	}
-	r.done.Object = refundObject(f)
 	return e.refundARN(tx, f, r)
 }
 
@@ -528,8 +561,7 @@ func (e *Engine) takeReturn(tx Tx, r record) (string, error) {
 	case r.Gross.Currency() != f.Amount.Currency() || r.Gross.Exceeds(f.Amount) || !r.Gross.IsPositive():
 		return amountDiffers, nil
 	}
-	r.done.Object = refundObject(f)
-	if err := e.book(tx, &p, r); err != nil {
+	if err := e.book(tx, &p, r, refundObject(f)); err != nil {
 		return "", err
 	}
 	c := change{actor: "acquirer", at: r.now, detail: "event=" + r.ID + " amount=" + r.Gross.String()}
@@ -553,18 +585,12 @@ func (e *Engine) takeReservation(tx Tx, r record) (string, error) {
 	case !ok || !e.serves(p.Account, r.file):
 		return unknownPayment, nil
 	}
-	r.done.Object = "reservation/" + p.ID
-	return "", e.book(tx, &p, r)
+	return "", e.book(tx, &p, r, "reservation/"+p.ID)
 }
 
 // takeDispute: an inquiry, or a chargeback.
-func (e *Engine) takeDispute(tx Tx, r record) (string, error) {
-	p, ok, err := e.paid(tx, r)
+func (e *Engine) takeDispute(tx Tx, r record, p taken) (string, error) {
 	switch {
-	case err != nil:
-		return "", err
-	case !ok:
-		return unknownPayment, nil
 	case r.Txn.Currency() != p.capture.Amount.Currency():
 		return "currency differs", nil
 	}
@@ -581,22 +607,14 @@ func (e *Engine) takeDispute(tx Tx, r record) (string, error) {
 	if p, err = e.take(tx, p.capture); err != nil { // its journal has grown
 		return "", err
 	}
-	if err := e.book(tx, &p.r, r); err != nil {
+	if err := e.book(tx, &p.r, r, disputeObject(d)); err != nil {
 		return "", err
 	}
-	r.done.Object = disputeObject(d)
 	return "", nil
 }
 
 // takeWin: a chargeback was won, wholly or in part.
-func (e *Engine) takeWin(tx Tx, r record) (string, error) {
-	p, ok, err := e.paid(tx, r)
-	switch {
-	case err != nil:
-		return "", err
-	case !ok:
-		return unknownPayment, nil
-	}
+func (e *Engine) takeWin(tx Tx, r record, p taken) (string, error) {
 	d, ok, err := e.charged(tx, p, r)
 	switch {
 	case err != nil:
@@ -613,8 +631,7 @@ func (e *Engine) takeWin(tx Tx, r record) (string, error) {
 	if p, err = e.take(tx, p.capture); err != nil {
 		return "", err
 	}
-	r.done.Object = disputeObject(d)
-	return "", e.book(tx, &p.r, r)
+	return "", e.book(tx, &p.r, r, disputeObject(d))
 }
 
 // charged finds the chargeback that a reversal names: by the record that raised it, by its case, or the newest that stands.
@@ -634,21 +651,13 @@ func (e *Engine) charged(tx Tx, p taken, r record) (d payment.Dispute, found boo
 }
 
 // takeFraud: somebody suspects fraud. No money moves.
-func (e *Engine) takeFraud(tx Tx, r record) (string, error) {
-	p, ok, err := e.paid(tx, r)
-	switch {
-	case err != nil:
-		return "", err
-	case !ok:
-		return unknownPayment, nil
-	}
-	if err := e.book(tx, &p.r, r); err != nil {
+func (e *Engine) takeFraud(tx Tx, r record, p taken) (string, error) {
+	if err := e.book(tx, &p.r, r, captureObject(p.capture)); err != nil {
 		return "", err
 	}
-	r.done.Object = "capture/" + p.capture.ID
-	id := r.file.Acquirer + "/" + r.ID
+	id := r.file.Acquirer + "/" + r.ID // anything may stand in it: the notice has a name made from it that fits every wire
 	return "", tx.InsertNotice(Notice{
-		ID: noticeID(FraudReported, newID()), Kind: FraudReported, Account: p.r.Account, Subject: id, Code: r.code(),
+		ID: noticeID(FraudReported, uuid.NewSHA1(uuid.NameSpaceOID, []byte(id)).String()), Kind: FraudReported, Account: p.r.Account, Subject: id, Code: r.code(),
 		After: noticeID(CaptureResult, p.capture.ID), CreatedAt: r.now,
 		Facts: Facts{Capture: p.capture.RequestID, Reason: string(r.Reason), Scope: r.Brand, AtMs: r.At.UnixMilli()},
 	})
@@ -665,42 +674,31 @@ func (e *Engine) takeARN(tx Tx, r record) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if err := e.book(tx, &p, r); err != nil {
+		if err := e.book(tx, &p, r, refundObject(f)); err != nil {
 			return "", err
 		}
-		r.done.Object = refundObject(f)
 		return e.refundARN(tx, f, r)
 	}
-	p, ok, err := e.paid(tx, r)
-	switch {
-	case err != nil:
-		return "", err
-	case !ok:
-		return unknownPayment, nil
-	}
-	if err := e.book(tx, &p.r, r); err != nil {
+	return ofPayment((*Engine).takeCaptureARN)(e, tx, r)
+}
+
+func (e *Engine) takeCaptureARN(tx Tx, r record, p taken) (string, error) {
+	if err := e.book(tx, &p.r, r, captureObject(p.capture)); err != nil {
 		return "", err
 	}
-	r.done.Object = "capture/" + p.capture.ID
 	return e.captureARN(tx, p, r)
 }
 
 // takeReject: the acquirer refuses in clearing what it had accepted. We said that the money moves, so Google stays credited and the loss is
 // ours until a person has it back (rails §4.3).
-func (e *Engine) takeReject(tx Tx, r record) (string, error) {
-	p, ok, err := e.paid(tx, r)
+func (e *Engine) takeReject(tx Tx, r record, p taken) (string, error) {
 	switch {
-	case err != nil:
-		return "", err
-	case !ok:
-		return unknownPayment, nil
 	case p.capture.Clearing == RejectedCapture:
 		return "the capture is rejected already", nil
 	}
-	if err := e.book(tx, &p.r, r, ledger.Rejected(p.r.Account, p.capture.Amount)); err != nil {
+	if err := e.book(tx, &p.r, r, captureObject(p.capture), ledger.Rejected(p.r.Account, p.capture.Amount)); err != nil {
 		return "", err
 	}
-	r.done.Object = "capture/" + p.capture.ID
 	p.capture.Clearing = RejectedCapture
 	if err := tx.UpdateClearing(p.capture); err != nil {
 		return "", err

@@ -213,8 +213,19 @@ func TestRecordsThatFitNothing(t *testing.T) {
 			nil, func(w *world) engine.ClearingRecord { return w.record(0, "CAP", 10000, foreign) }, "unknown rrn",
 		},
 		"of another merchant": {nil, func(w *world) engine.ClearingRecord { return w.record(3, "CAP", 77) }, "unknown rrn"},
-		"of a hold":           {nil, func(w *world) engine.ClearingRecord { return w.record(1, "CAP", 500) }, "unknown rrn"},
-		"amount":              {nil, func(w *world) engine.ClearingRecord { return w.record(0, "CAP", 9999) }, "amount differs"},
+		"of another merchant, by our reference": {
+			nil, func(w *world) engine.ClearingRecord { return w.record(-1, "CAP", 77, w.referenceAtP2) }, "unknown rrn",
+		},
+		"dispute of another merchant, by our reference": {
+			nil, func(w *world) engine.ClearingRecord { return w.record(-1, "CHB", -77, first, w.referenceAtP2) }, "unknown rrn",
+		},
+		"of another merchant, by the network's name": {
+			nil, func(w *world) engine.ClearingRecord {
+				return w.record(-1, "CAP", 77, func(r *engine.ClearingRecord) { r.NetworkID = "N" + w.bank.holds[3].trace.RRN })
+			}, "unknown rrn",
+		},
+		"of a hold": {nil, func(w *world) engine.ClearingRecord { return w.record(1, "CAP", 500) }, "unknown rrn"},
+		"amount":    {nil, func(w *world) engine.ClearingRecord { return w.record(0, "CAP", 9999) }, "amount differs"},
 		"amount in won": {
 			nil, func(w *world) engine.ClearingRecord { return w.record(0, "CAP", 9999, txn(10000)) }, "amount differs",
 		},
@@ -373,6 +384,14 @@ func (w *world) atP2(minor int64) {
 		})
 	})
 	w.forward()
+}
+
+func (w *world) referenceAtP2(r *engine.ClearingRecord) {
+	w.look(func(v engine.Reader) error {
+		p, _, err := v.ReservationByRequest(engine.Key{Account: "P2", RequestID: "q2"})
+		r.Reference = p.ID
+		return err
+	})
 }
 
 // Rails §4.3: how a record finds its capture, in this order.
