@@ -32,7 +32,7 @@ func (e *Engine) CloseCase(ctx context.Context, id, note string) error {
 }
 
 // ResumeCase sends again what a case is about, a message to the network or a notification, and closes the case. What was decided meanwhile is
-// not sent again.
+// not sent again. An order to pay is a request, and goes out once: it is undone and ordered anew, as after a crash.
 func (e *Engine) ResumeCase(ctx context.Context, id, note string) error {
 	if note == "" {
 		return fault.New(fault.Invalid, "say in a note why it is sent again")
@@ -80,9 +80,6 @@ func (e *Engine) resumeAdvice(tx Tx, id string) error {
 	a.State, a.DueAt = next, e.clock.Now()
 	if a.File != "" { // it went by file: into the next one
 		a.State, a.File, a.Line = payment.AdviceBatched, "", 0
-	}
-	if a.Kind == payment.RefundOrder && a.State == payment.AdviceQueued {
-		a.Sends = 0 // it was refused, not lost: this is a new request under the same trace
 	}
 	if err := tx.UpdateAdvice(a); err != nil {
 		return fmt.Errorf("resuming advice %s: %w", id, err)

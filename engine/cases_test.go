@@ -94,6 +94,53 @@ func TestAdviceIsSentAgain(t *testing.T) {
 	}
 }
 
+// An order to pay goes out once. What a person sends again is undone first, for the network may have kept it after all, and ordered anew.
+func TestRefusedRefundIsOrderedAnew(t *testing.T) {
+	for name, first := range map[string]reply{
+		"not booked": nonsense,
+		"booked all the same": func(a *acquirer, o payment.AdviceOrder, repeat bool) payment.AdviceReply {
+			honest(a, o, repeat)
+			return payment.AdviceReply{Verdict: payment.AdviceRefused, Code: "30"}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.taken("q", "c", 10000)
+			w.yes(w.refund("f", "c", 4000))
+			w.replies(first)
+			w.forward()
+			w.wants("advice-refused")
+			list, err := w.ListCases(context.Background(), true, 9)
+			w.must(err)
+			w.must(w.ResumeCase(context.Background(), list[0].ID, "they have mended it"))
+			w.forward()
+			for range 3 {
+				w.later(time.Minute)
+			}
+			w.owes("capture-result c SUCCESS 00", "refund-result f SUCCESS 00")
+			sent := map[payment.Trace]bool{}
+			for _, o := range w.bank.told {
+				if o.Kind == payment.RefundOrder {
+					if sent[o.Trace] {
+						t.Error("one order to pay was sent twice")
+					}
+					sent[o.Trace] = true
+				}
+			}
+			booked := 0
+			for _, p := range w.bank.paid {
+				if p.state == "booked" {
+					booked++
+				}
+			}
+			if booked != 1 || len(w.bank.wrong) != 0 {
+				t.Errorf("paid %d times, %v", booked, w.bank.wrong)
+			}
+			w.wants()
+		})
+	}
+}
+
 func TestResumingNothing(t *testing.T) {
 	w, c := stopped(t)
 	open := func(id, subject string) {
