@@ -134,7 +134,9 @@ func (e *Engine) reconcile(ctx context.Context, c Reconciliation) error {
 		if waits, err = v.OpenBefore(c.Acquirer, c.CreatedAt); err != nil {
 			return err
 		}
-		c.Ours, err = v.DayTotals(c.Acquirer, c.Day, c.Currency)
+		if c.Tries == 0 { // a repeat is the same message, whatever was booked meanwhile
+			c.Ours, err = v.DayTotals(c.Acquirer, c.Day, c.Currency)
+		}
 		return err
 	})
 	if err == nil && waits > 0 && now.Before(c.CreatedAt.Add(patience)) {

@@ -153,6 +153,22 @@ func TestSilenceAboutTotals(t *testing.T) {
 	}
 }
 
+// What is booked on a day between two tellings of its totals does not change the message: the network knows it by its name (rails §1.12).
+func TestTotalsStayWhatTheyWere(t *testing.T) {
+	w := someDay(t)
+	w.bank.totals = []func(*acquirer, payment.DayTotals) payment.TotalsReply{noTotals}
+	w.clock.Advance(endOfDay)
+	w.totals()
+	w.clock.Advance(-time.Hour) // answers that come late name the day that is over
+	w.taken("late", "c9", 70)
+	w.clock.Advance(2 * time.Hour)
+	w.totals()
+	if len(w.bank.compared) != 2 || w.bank.compared[1].DayTotals != someTotals || !w.bank.compared[1].repeat {
+		t.Errorf("%+v", w.bank.compared)
+	}
+	w.wants("totals-differ")
+}
+
 // What the network said cannot be written down: it is asked again, with the message it knows.
 func TestStoreThatFailsInComparing(t *testing.T) {
 	w := someDay(t)
