@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -24,8 +25,9 @@ type caseJSON struct {
 	Note     string     `json:"note,omitempty"`
 }
 
-// cases is what operators do about what only a person can resolve, until there is a console. The listener is the operators' own (loopback
-// unless told otherwise); what a page in a browser sends, which says where it comes from, is refused.
+// cases is what operators do about what only a person can resolve, until there is a console. Whoever reaches it may do everything, so it answers
+// programs of this machine alone, also where the listener is open to others for its figures, and no page in a browser, whether it says where it
+// comes from or came by a name that only pretends to be this machine.
 //
 //	GET  /cases?all=1                          the open ones, or all
 //	POST /cases/close   {"id", "note"}         seen to
@@ -36,7 +38,12 @@ type caseJSON struct {
 func (p *Platform) cases(mux *http.ServeMux) {
 	handle := func(pattern string, h http.HandlerFunc) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if site := r.Header.Get("Sec-Fetch-Site"); len(r.Header["Origin"]) > 0 || site != "" && site != "none" {
+			site := r.Header.Get("Sec-Fetch-Site")
+			switch {
+			case !Loopback(r.RemoteAddr) || !Loopback(r.Host):
+				say(w, http.StatusForbidden, map[string]string{"error": "this is for programs of the same machine"})
+				return
+			case len(r.Header["Origin"]) > 0 || site != "" && site != "none":
 				say(w, http.StatusForbidden, map[string]string{"error": "this listener does not talk to web pages"})
 				return
 			}
@@ -131,4 +138,13 @@ func say(w http.ResponseWriter, status int, what any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(what)
+}
+
+// Loopback reports whether a host, with or without a port, is this machine as it calls itself.
+func Loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

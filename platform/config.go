@@ -85,7 +85,7 @@ type Drop struct {
 	Timeout iso8583.Duration `toml:"timeout"`  // for one file; 1m
 }
 
-// Admin is the operators' listener: /livez, /readyz, /metrics.
+// Admin is the operators' listener: /livez, /readyz, /metrics, and for programs of the same machine alone what naru cases does.
 type Admin struct {
 	Listen string `toml:"listen"` // host:port; loopback unless remote is true
 	Remote bool   `toml:"remote"`
@@ -236,10 +236,8 @@ func (c Config) check() error {
 	needed("store.kek", c.Store.KEK)
 	address("gsp.listen", c.GSP.Listen)
 	address("admin.listen", c.Admin.Listen)
-	if host, _, err := net.SplitHostPort(c.Admin.Listen); err == nil && !c.Admin.Remote {
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			refuse("admin.listen = %q is not on loopback; set admin.remote = true if that is meant", c.Admin.Listen)
-		}
+	if _, _, err := net.SplitHostPort(c.Admin.Listen); err == nil && !c.Admin.Remote && !Loopback(c.Admin.Listen) {
+		refuse("admin.listen = %q is not on loopback; set admin.remote = true if that is meant", c.Admin.Listen)
 	}
 	for key, value := range map[string]string{
 		"gsp.cert": c.GSP.Cert, "gsp.key": c.GSP.Key, "gsp.own_keys": c.GSP.OwnKeys, "gsp.google_keys": c.GSP.GoogleKeys,

@@ -3,13 +3,13 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"naru/core/ledger"
+	"naru/platform"
 )
 
 // control is where a person or a test moves the sandbox: time, Google, the acquirer, and a look at the books. It is for programs on this
@@ -22,20 +22,12 @@ func (s *Sandbox) control() http.Handler {
 	mux.Handle("/google/", http.StripPrefix("/google", s.google.Control()))
 	mux.Handle("/acquirer/", http.StripPrefix("/acquirer", s.acquirer.Control()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if len(r.Header["Origin"]) > 0 || !loopback(r.Host) {
+		if len(r.Header["Origin"]) > 0 || !platform.Loopback(r.Host) {
 			respond(w, http.StatusForbidden, problem{"the control port does not talk to web pages"})
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
-}
-
-func loopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (s *Sandbox) showClock(w http.ResponseWriter) {
