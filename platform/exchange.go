@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"naru/core/money"
-	"naru/core/payment"
 	"naru/core/settlement"
 	"naru/drop"
 	"naru/engine"
@@ -72,17 +71,35 @@ func (x *exchange) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var names []string
 	for _, e := range entries {
 		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ".csv") {
-			if err := x.take(context.WithoutCancel(ctx), e.Name()); err != nil {
-				return fmt.Errorf("%s: %w", e.Name(), err)
-			}
-		}
-		if ctx.Err() != nil {
-			return nil
+			names = append(names, e.Name())
 		}
 	}
-	return nil
+	return inOrder(names, func(name string) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return x.take(context.WithoutCancel(ctx), name)
+	})
+}
+
+// inOrder takes files one after the other. One that cannot be taken now holds up its merchant's later ones, and nobody else's.
+func inOrder(names []string, take func(string) error) error {
+	var problems []error
+	waits := map[string]bool{}
+	for _, name := range names {
+		merchant := merchantOf(name)
+		if waits[merchant] {
+			continue
+		}
+		if err := take(name); err != nil {
+			waits[merchant] = true
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // take takes one file into account and puts it away. Until it is put away it will be taken again: taking twice changes nothing.
@@ -227,14 +244,6 @@ func dashed(day string) string {
 		return ""
 	}
 	return day[:4] + "-" + day[4:6] + "-" + day[6:]
-}
-
-// disputed hands chargebacks that a host tells on line to the engine.
-func disputed(e **engine.Engine, acquirer string) func(context.Context, payment.ChargebackAdvice) bool {
-	return func(ctx context.Context, a payment.ChargebackAdvice) bool {
-		a.Acquirer = acquirer
-		return *e != nil && (*e).ChargedBack(ctx, a)
-	}
 }
 
 // settlements lets the protocol read what it must tell of a settlement.

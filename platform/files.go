@@ -7,7 +7,6 @@ import (
 	"iter"
 	"log/slog"
 	"os"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -106,5 +105,5 @@ func (c Config) drop(d Drop) (drop.Place, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gsp.settlements.host_key: %w", err)
 	}
-	return drop.SFTP{Address: d.SFTP, User: d.User, Key: key, Host: host, Dir: d.Dir, Timeout: max(d.Timeout.Duration, time.Minute)}, nil
+	return drop.SFTP{Address: d.SFTP, User: d.User, Key: key, Host: host, Dir: d.Dir, Timeout: d.Timeout.Duration}, nil
 }

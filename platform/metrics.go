@@ -92,7 +92,10 @@ func (b backlog) Collect(ch chan<- prometheus.Metric) {
 		}
 		return b.now().Sub(t).Seconds()
 	}
-	for what, n := range map[string]int64{"advice": at.Advices, "notice": at.Notices, "parked-notice": at.Parked, "case": at.Cases} {
+	for what, n := range map[string]int64{
+		"advice": at.Advices, "notice": at.Notices, "parked-notice": at.Parked, "case": at.Cases,
+		"batched-advice": at.Batched, "day-totals": at.Reconciliations,
+	} {
 		ch <- prometheus.MustNewConstMetric(owed, prometheus.GaugeValue, float64(n), what)
 	}
 	ch <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age(at.OldestAdvice), "advice")

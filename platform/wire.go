@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"naru/clock"
+	"naru/core/payment"
 	"naru/crash"
 	"naru/drop"
 	"naru/engine"
@@ -100,8 +101,11 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		}
 		link, err := iso8583.NewAcquirer(iso8583.LinkConfig{
 			Profile: profile, Now: w.Clock.Now, Jitter: rand.Float64, Log: w.Log.With("acquirer", a.Name), Counters: counters, Zone: zone,
-			Cutover:  func(day string) { p.Engine.DayEnded(a.Name, day) },
-			Disputed: disputed(&p.Engine, a.Name),
+			Cutover: func(day string) { p.Engine.DayEnded(a.Name, day) },
+			Disputed: func(ctx context.Context, told payment.ChargebackAdvice) bool {
+				told.Acquirer = a.Name
+				return p.Engine.ChargedBack(ctx, told)
+			},
 			Late: func(m *iso8583.Message) { // what it approved is being reversed already (rails §1.11 T1)
 				w.Log.Warn("an answer came that nobody waits for", "acquirer", a.Name, "message", m)
 			},
