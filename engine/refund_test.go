@@ -463,6 +463,9 @@ func TestRefundThatOnlyAPersonCanResolve(t *testing.T) {
 			w.must(err)
 			w.must(w.ResumeCase(context.Background(), list[0].ID, "the acquirer has mended it"))
 			w.forward()
+			for range 3 { // it is undone, which takes a minute where the network knows of nothing, and ordered anew
+				w.later(time.Minute)
+			}
 			w.wants()
 			w.is("q", payment.Captured, nothing, true)
 			w.owes("capture-result c SUCCESS 00", "refund-result f SUCCESS 00")
