@@ -19,6 +19,9 @@ const (
 	ReserveAccepted  Point = "reserve-accepted"  // the attempt is on disk, nothing has left
 	ReserveSent      Point = "reserve-sent"      // the network answered, we have not written it down
 	ReserveSettled   Point = "reserve-settled"   // the result is on disk, the caller has not heard it
+	SaleAccepted     Point = "sale-accepted"     // the attempt of a sale is on disk, nothing has left
+	SaleSent         Point = "sale-sent"         // the network answered a sale, we have not written it down
+	SaleSettled      Point = "sale-settled"      // the sale's result is on disk, the caller has not heard it
 	CaptureAccepted  Point = "capture-accepted"  // the capture is on disk, the caller has not heard it
 	CancelAccepted   Point = "cancel-accepted"   // the cancel is on disk, the caller has not heard it
 	RefundAccepted   Point = "refund-accepted"   // the refund is on disk, the caller has not heard it
@@ -44,8 +47,8 @@ const (
 
 // Points is every point there is.
 var Points = []Point{
-	ReserveAccepted, ReserveSent, ReserveSettled, CaptureAccepted, CancelAccepted, RefundAccepted, DefenceTaken, ChargebackTaken, RecordTaken,
-	FileTaken, SettlementClosed, CardErased, AdviceClaimed, AdviceAnswered, AdviceSettled,
+	ReserveAccepted, ReserveSent, ReserveSettled, SaleAccepted, SaleSent, SaleSettled, CaptureAccepted, CancelAccepted, RefundAccepted,
+	DefenceTaken, ChargebackTaken, RecordTaken, FileTaken, SettlementClosed, CardErased, AdviceClaimed, AdviceAnswered, AdviceSettled,
 	NoticeClaimed, NoticeAnswered, NoticeSettled, RecoveryPrepared, RecoveryDone, ExpiryApplied, CommitBefore, CommitAfter, CheckpointSigned,
 }
 

@@ -16,15 +16,16 @@ import (
 // acquirer is a card network written by hand: it keeps its own books, and does to every message what the test says. It counts a message by
 // its own identity (rails §1.9), as a host does, and trusts nothing of what we remember.
 type acquirer struct {
-	mu       sync.Mutex
-	now      func() time.Time
-	auth     []func(*acquirer, payment.AuthOrder) payment.Outcome             // for the next authorisations; approved where empty
-	reply    []func(*acquirer, payment.AdviceOrder, bool) payment.AdviceReply // for the next advices; treated honestly where empty
-	totals   []func(*acquirer, payment.DayTotals) payment.TotalsReply         // for the next comparisons; compared honestly where empty
-	releases bool
-	byFile   bool  // takes captures and refunds by file
-	least    int64 // what a card check holds; nothing where 0
-	tooBig   error
+	mu        sync.Mutex
+	now       func() time.Time
+	auth      []func(*acquirer, payment.AuthOrder) payment.Outcome             // for the next authorisations; approved where empty
+	reply     []func(*acquirer, payment.AdviceOrder, bool) payment.AdviceReply // for the next advices; treated honestly where empty
+	totals    []func(*acquirer, payment.DayTotals) payment.TotalsReply         // for the next comparisons; compared honestly where empty
+	releases  bool
+	sellsOnly bool
+	byFile    bool  // takes captures and refunds by file
+	least     int64 // what a card check holds; nothing where 0
+	tooBig    error
 
 	holds    []*hold
 	paid     []*paid
@@ -37,19 +38,31 @@ type acquirer struct {
 	wrong    []string // what nobody may ask of a network
 }
 
-// hold is what the acquirer knows of one authorisation it approved.
+// hold is what the acquirer knows of one authorisation it approved. A sale is one that is captured with its answer (rails §1.10).
 type hold struct {
 	trace    payment.Trace
 	order    payment.AuthOrder
 	amount   int64
-	state    string // held, captured, released, or late: on its way to the host
+	state    string // held, captured, released, undone, or late: on its way to the host
 	captured int64
 	times    int // captures
 	until    time.Time
 	at       time.Time
 
-	completion payment.Trace // of the capture that was booked
+	completion payment.Trace // of the capture that was booked: of a sale its own
 	day        string        // on which it was booked
+	undone     string        // and, of a sale, on which it was undone
+}
+
+func (h *hold) sale() bool { return h.order.Purpose == payment.ToSell }
+
+// arrive is what an approved request comes to at the host.
+func (h *hold) arrive(today string) {
+	h.state = "held"
+	if h.sale() {
+		h.state, h.captured, h.completion, h.day = "captured", h.amount, h.trace, today
+		h.times++
+	}
 }
 
 // paid is what the acquirer knows of one refund it was asked for.
@@ -91,6 +104,8 @@ func (a *acquirer) Check(payment.AuthOrder) error { return a.tooBig }
 func (a *acquirer) ReleasesRest() bool { return a.releases }
 
 func (a *acquirer) CapturesByFile() bool { return a.byFile }
+
+func (a *acquirer) SellsOnly() bool { return a.sellsOnly }
 
 func (a *acquirer) VerifyWith(c money.Currency) money.Amount { return money.New(a.least, c) }
 
@@ -142,26 +157,34 @@ func (a *acquirer) Advise(_ context.Context, o payment.AdviceOrder, repeat bool)
 	return what(a, o, repeat)
 }
 
-// hold makes one in the acquirer's own books. A question about a card holds nothing.
-func (a *acquirer) hold(o payment.AuthOrder, amount int64, state string, until time.Time) {
+// hold makes one in the acquirer's own books, or books a sale. A question about a card holds nothing.
+func (a *acquirer) hold(o payment.AuthOrder, amount int64, until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if amount == 0 {
 		return
 	}
-	a.holds = append(a.holds, &hold{trace: o.Trace, order: o, amount: amount, state: state, until: until, at: a.now()})
+	if a.sellsOnly && o.Purpose != payment.ToSell {
+		a.wrong = append(a.wrong, "a hold, and it knows none")
+	}
+	h := &hold{trace: o.Trace, order: o, amount: amount, until: until, at: a.now()}
+	h.arrive(a.today())
+	a.holds = append(a.holds, h)
 }
 
 // The answers to an authorisation.
 
 func approve(a *acquirer, o payment.AuthOrder) payment.Outcome {
-	a.hold(o, o.Amount.Minor(), "held", time.Time{})
-	return payment.Outcome{Verdict: payment.Approved, Code: "00", Approval: "A" + o.Trace.STAN, NetworkID: "N" + o.Trace.RRN}
+	a.hold(o, o.Amount.Minor(), time.Time{})
+	return payment.Outcome{
+		Verdict: payment.Approved, Code: "00", Approval: "A" + o.Trace.STAN, NetworkID: "N" + o.Trace.RRN, LinkID: "L" + o.Trace.RRN,
+		Day: a.today(),
+	}
 }
 
 func approveUntil(until time.Time) func(*acquirer, payment.AuthOrder) payment.Outcome {
 	return func(a *acquirer, o payment.AuthOrder) payment.Outcome {
-		a.hold(o, o.Amount.Minor(), "held", until)
+		a.hold(o, o.Amount.Minor(), until)
 		return payment.Outcome{Verdict: payment.Approved, Code: "00", HostUntil: until}
 	}
 }
@@ -170,9 +193,9 @@ func decline(*acquirer, payment.AuthOrder) payment.Outcome {
 	return payment.Outcome{Verdict: payment.Refused, Code: "51", Decline: payment.InsufficientFunds}
 }
 
-// partial holds a part; the engine has to give it back (rails §1.10, DE39 10).
+// partial holds or takes a part; the engine has to give it back (rails §1.10, DE39 10).
 func partial(a *acquirer, o payment.AuthOrder) payment.Outcome {
-	a.hold(o, 1, "held", time.Time{})
+	a.hold(o, 1, time.Time{})
 	return payment.Outcome{Verdict: payment.Refused, Code: "10", Decline: payment.IssuerDeclined, Undo: payment.UndoPartial}
 }
 
@@ -184,9 +207,9 @@ func issuerDown(*acquirer, payment.AuthOrder) payment.Outcome {
 	return payment.Outcome{Verdict: payment.NothingHeld, Code: "91", Fault: fault.Unavailable}
 }
 
-// lostAnswer holds, and nobody hears of it.
+// lostAnswer holds, or takes, and nobody hears of it.
 func lostAnswer(a *acquirer, o payment.AuthOrder) payment.Outcome {
-	a.hold(o, o.Amount.Minor(), "held", time.Time{})
+	a.hold(o, o.Amount.Minor(), time.Time{})
 	return payment.Outcome{}
 }
 
@@ -194,7 +217,11 @@ func lostRequest(*acquirer, payment.AuthOrder) payment.Outcome { return payment.
 
 // lateRequest reaches the host half a minute from now: a reversal may overtake it (rails §1.11 T11).
 func lateRequest(a *acquirer, o payment.AuthOrder) payment.Outcome {
-	a.hold(o, o.Amount.Minor(), "late", time.Time{})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !o.Amount.IsZero() {
+		a.holds = append(a.holds, &hold{trace: o.Trace, order: o, amount: o.Amount.Minor(), state: "late", at: a.now()})
+	}
 	return payment.Outcome{Verdict: payment.Unclear, Undo: payment.UndoSilence}
 }
 
@@ -212,7 +239,7 @@ func honest(a *acquirer, o payment.AdviceOrder, repeat bool) payment.AdviceReply
 	switch {
 	case o.Kind == payment.RefundOrder:
 		r = a.pay(o, repeat, "booked")
-	case o.Refund:
+	case o.About == payment.OfRefund:
 		for _, p := range a.paid {
 			if p.trace == o.Original && p.state == "booked" {
 				p.state, p.undone, r.Verdict, r.Code = "undone", a.today(), payment.AdviceAccepted, "00"
@@ -236,7 +263,7 @@ func (a *acquirer) arrivals() {
 	for _, h := range a.holds {
 		switch {
 		case h.state == "late" && a.now().Sub(h.at) >= 30*time.Second:
-			h.state = "held"
+			h.arrive(a.today())
 		case h.state == "held" && !h.alive(a.now()):
 			h.state = "released"
 		}
@@ -252,6 +279,14 @@ func (a *acquirer) arrivals() {
 func (a *acquirer) about(h *hold, o payment.AdviceOrder, r payment.AdviceReply) payment.AdviceReply {
 	if o.Kind == payment.Completion && h.state == "captured" {
 		h.times++ // another message captures again: a host may refuse it, we must not send it
+	}
+	if (o.About == payment.OfSale) != h.sale() {
+		a.wrong = append(a.wrong, fmt.Sprintf("a %s that names its original wrongly", o.Kind))
+		return r
+	}
+	if h.sale() && h.state == "captured" && o.Kind == payment.Reversal { // it counts the day's debit, and the debit that it undid
+		h.state, h.captured, h.times, h.undone = "undone", 0, 0, a.today()
+		r.Verdict, r.Code = payment.AdviceAccepted, "00"
 	}
 	if h.state != "held" {
 		return r
@@ -277,6 +312,9 @@ func (a *acquirer) pay(o payment.AdviceOrder, repeat bool, state string) payment
 	for _, h := range a.holds {
 		if h.captured == 0 || h.completion != o.Original && !(a.byFile && h.trace.RRN == o.HeldRRN) {
 			continue
+		}
+		if !a.byFile && (o.About == payment.OfSale) != h.sale() { // a file's record names neither message
+			a.wrong = append(a.wrong, "a refund that names its original wrongly")
 		}
 		left := h.captured
 		for _, p := range a.paid {
@@ -359,7 +397,7 @@ func lateOrder(a *acquirer, o payment.AdviceOrder, repeat bool) payment.AdviceRe
 func compare(a *acquirer, t payment.DayTotals) payment.TotalsReply {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if own := a.day(t.Day); own != t {
+	if own := a.day(t.Day, t.Currency); own != t {
 		return payment.TotalsReply{Verdict: payment.TotalsBreak, Code: "95", Host: own}
 	}
 	return payment.TotalsReply{Verdict: payment.TotalsAgreed, Code: "00"}
@@ -367,16 +405,29 @@ func compare(a *acquirer, t payment.DayTotals) payment.TotalsReply {
 
 func noTotals(*acquirer, payment.DayTotals) payment.TotalsReply { return payment.TotalsReply{} }
 
-// day is what it booked on one of its days, in won.
-func (a *acquirer) day(day string) payment.DayTotals {
-	t := payment.DayTotals{Day: day, Currency: krw}
+// day is what it booked on one of its days, in one currency.
+func (a *acquirer) day(day string, in money.Currency) payment.DayTotals {
+	t := payment.DayTotals{Day: day, Currency: in}
 	for _, h := range a.holds {
-		if h.captured != 0 && h.day == day {
+		if h.order.Amount.Currency() != in {
+			continue
+		}
+		if h.day == day {
 			t.Debits++
 			t.DebitSum += h.captured
+			if h.state == "undone" {
+				t.DebitSum += h.amount
+			}
+		}
+		if h.undone == day {
+			t.DebitsReversed++
+			t.DebitReverseSum += h.amount
 		}
 	}
 	for _, p := range a.paid {
+		if p.hold.order.Amount.Currency() != in {
+			continue
+		}
 		if p.day == day {
 			t.Credits++
 			t.CreditSum += p.amount

@@ -34,7 +34,7 @@ func (e *Engine) Capture(ctx context.Context, t Turn, ask CaptureAsk) ([]byte, e
 			return err
 		}
 		if r.Purpose != payment.ToPay {
-			return fault.New(fault.Precondition, "the reservation is a card check and cannot be captured")
+			return fault.New(fault.Precondition, "what was asked for was no reservation of a payment and cannot be captured")
 		}
 		if r.State != payment.Reserved && r.State != payment.Expired {
 			return fault.New(fault.Precondition, "the reservation cannot be captured: it is %s", r.State)
@@ -162,6 +162,29 @@ func (e *Engine) finishCapture(tx Tx, r payment.Reservation, x Capture, ev payme
 		ID: noticeID(CaptureResult, x.ID), Kind: CaptureResult, Account: x.Account, Subject: x.RequestID, Result: string(x.State), Code: code,
 		CreatedAt: c.at,
 	})
+}
+
+// sell writes what a sale came to: the money, and a capture that is done. Nobody is told of a verdict, because the answer is it.
+func (e *Engine) sell(tx Tx, r payment.Reservation, a payment.Attempt, x Capture, c change) error {
+	r.Captured, r.CardUntil = r.Amount, e.cardUntil(r.Account, c.at)
+	r, err := e.step(tx, r, payment.Sell, c)
+	if err != nil {
+		return err
+	}
+	x.Reservation, x.Amount, x.State, x.At, x.DoneAt = r.ID, r.Amount, payment.CaptureSuccess, c.at, c.at
+	x.RRN, x.NetworkID, x.Approval = a.Trace.RRN, r.NetworkID, r.Approval
+	if err := tx.InsertCapture(x); err != nil {
+		return err
+	}
+	return e.item(tx, r, settlement.Capture, x.RequestID, x.ID, "", x.Amount, c.at)
+}
+
+// verdict is the notice that told the counterparty that this payment was taken: others come after it. A sale was answered, and has none.
+func (p taken) verdict() string {
+	if p.r.Purpose == payment.ToSell {
+		return ""
+	}
+	return noticeID(CaptureResult, p.capture.ID)
 }
 
 // noticeID derives a notice's id from the business event: whoever stumbles upon the event again finds the same id.

@@ -234,7 +234,7 @@ func (e *Engine) TakeAnswer(ctx context.Context, answer CaptureAnswer) error {
 		if a.State == payment.AdviceBatched {
 			reply := l.Rail.Judge(a.Kind, line.Code)
 			reply.Day = line.Day
-			if err := e.hear(ctx, answer.Acquirer, a, false, reply); err != nil {
+			if err := e.hear(ctx, answer.Acquirer, a, payment.OfHold, reply); err != nil {
 				return err
 			}
 		} // else it was heard, and the process may have died before it kept the reference number

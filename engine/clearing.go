@@ -450,7 +450,7 @@ func (e *Engine) captureARN(tx Tx, p taken, r record) (string, error) {
 	}
 	return "", tx.InsertNotice(Notice{
 		ID: noticeID(CaptureARN, p.capture.ID), Kind: CaptureARN, Account: p.r.Account, Subject: p.capture.RequestID,
-		After: noticeID(CaptureResult, p.capture.ID), Facts: Facts{Capture: p.capture.RequestID, ARN: r.ARN}, CreatedAt: r.now,
+		After: p.verdict(), Facts: Facts{Capture: p.capture.RequestID, ARN: r.ARN}, CreatedAt: r.now,
 	})
 }
 
@@ -658,7 +658,7 @@ func (e *Engine) takeFraud(tx Tx, r record, p taken) (string, error) {
 	id := r.file.Acquirer + "/" + r.ID // anything may stand in it: the notice has a name made from it that fits every wire
 	return "", tx.InsertNotice(Notice{
 		ID: noticeID(FraudReported, uuid.NewSHA1(uuid.NameSpaceOID, []byte(id)).String()), Kind: FraudReported, Account: p.r.Account, Subject: id, Code: r.code(),
-		After: noticeID(CaptureResult, p.capture.ID), CreatedAt: r.now,
+		After: p.verdict(), CreatedAt: r.now,
 		Facts: Facts{Capture: p.capture.RequestID, Reason: string(r.Reason), Scope: r.Brand, AtMs: r.At.UnixMilli()},
 	})
 }
@@ -729,7 +729,7 @@ func (e *Engine) takeFee(tx Tx, r record) (string, error) {
 		return noAccount, nil
 	}
 	j, err := e.enterBook(tx, account, r)
-	if err != nil || !e.accounts[account].Terms.PassFeesOn {
+	if err != nil || !e.accounts[account].terms(r.Fees.Currency()).PassFeesOn {
 		return "", err
 	}
 	none := money.New(0, r.Fees.Currency())
@@ -750,7 +750,7 @@ func (e *Engine) takeAdjustment(tx Tx, r record) (string, error) {
 		ID: "acquirer-adjustment/" + r.file.Acquirer + "/" + r.ID, Kind: "acquirer-adjustment", At: r.now,
 		Detail: fmt.Sprintf("file=%s line=%d amount=%s", r.file.Name, r.Line, r.Gross),
 	})
-	if err != nil || !e.accounts[account].Terms.PassAdjustsOn {
+	if err != nil || !e.accounts[account].terms(r.Gross.Currency()).PassAdjustsOn {
 		return "", err
 	}
 	return "", e.adjust(tx, j, settlement.MiscAdjusting, account, r, r.Gross, money.New(0, r.Gross.Currency()))
@@ -784,10 +784,20 @@ func (e *Engine) missing(ctx context.Context, f ClearingFile) error {
 	if f.Kind != SettlementFileKind {
 		return nil
 	}
+	spoken := map[money.Currency]bool{f.Currency: true} // a file speaks of its own currency, and of those that it converts
+	for _, r := range f.Records {
+		if c := r.Txn.Currency(); c != (money.Currency{}) {
+			spoken[c] = true
+		}
+	}
 	return e.store.Update(ctx, func(tx Tx) error {
-		list, err := tx.Uncleared(f.Acquirer, f.Merchant, f.Day, 1000)
-		if err != nil {
-			return err
+		var list []Capture
+		for c := range spoken {
+			some, err := tx.Uncleared(f.Acquirer, f.Merchant, f.Day, c.Code(), 1000)
+			if err != nil {
+				return err
+			}
+			list = append(list, some...)
 		}
 		for _, x := range list {
 			err := e.openNow(tx, Case{

@@ -71,7 +71,7 @@ func (e *Engine) raise(tx Tx, p taken, t telling, actor string, now time.Time) (
 		kind = InquiryRaised
 	}
 	d.Told = noticeID(kind, d.ID)
-	after := noticeID(CaptureResult, p.capture.ID)
+	after := p.verdict()
 	for _, o := range p.disputes { // an earlier stage of the same case ends with the new one; an inquiry may have no case number
 		if o.Case != d.Case && !(o.Stage == payment.Inquiry && (o.Case == "" || d.Case == "")) {
 			continue

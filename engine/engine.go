@@ -131,8 +131,8 @@ func New(c Config) (*Engine, error) {
 		}
 		a.RefundWindow, a.DisputeWindow = cmp.Or(a.RefundWindow, 365*day), cmp.Or(a.DisputeWindow, 540*day)
 		a.VerifyHold, a.DisputeWait, a.PartSize = cmp.Or(a.VerifyHold, day), cmp.Or(a.DisputeWait, 75*day), cmp.Or(a.PartSize, 1000)
-		if err := a.Terms.Check(); err != nil {
-			return nil, fmt.Errorf("account %s: terms: %w", a.ID, err)
+		if err := a.Check(); err != nil {
+			return nil, fmt.Errorf("account %s: %w", a.ID, err)
 		}
 		e.accounts[a.ID] = a
 	}

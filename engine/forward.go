@@ -65,11 +65,11 @@ func (e *Engine) forward(ctx context.Context, a payment.Advice) error {
 		reply = link.Rail.Advise(ctx, order, a.Sends > 1)
 	}
 	e.crash(crash.AdviceAnswered)
-	return e.hear(ctx, acquirer, a, order.Refund, reply)
+	return e.hear(ctx, acquirer, a, order.About, reply)
 }
 
 // hear writes down what the network answered to an advice, over the line or in a file.
-func (e *Engine) hear(ctx context.Context, acquirer string, a payment.Advice, refund bool, reply payment.AdviceReply) error {
+func (e *Engine) hear(ctx context.Context, acquirer string, a payment.Advice, about payment.Origin, reply payment.AdviceReply) error {
 	link, now := e.links[acquirer], e.clock.Now()
 	if reply.Alert != "" {
 		e.meter.Unmapped(acquirer, reply.Code)
@@ -77,7 +77,7 @@ func (e *Engine) hear(ctx context.Context, acquirer string, a payment.Advice, re
 	}
 	var spare payment.Trace // of what the answer may make us send
 	var err error
-	if collided := reply.Verdict == payment.AdviceCollided && !a.Renewed; collided || refund || ends[a.Kind][reply.Verdict] == undo {
+	if collided := reply.Verdict == payment.AdviceCollided && !a.Renewed; collided || about == payment.OfRefund || ends[a.Kind][reply.Verdict] == undo {
 		if _, spare, err = e.trace(ctx, acquirer, now); err != nil {
 			e.log.Error("an advice's answer cannot be acted upon; it is sent again", "advice", a.ID, "error", err)
 			return err
@@ -137,12 +137,15 @@ func (e *Engine) order(ctx context.Context, a payment.Advice) (o payment.AdviceO
 			Advice: a, Original: t.Trace, Whole: r.Amount, Terminal: t.Terminal, Merchant: t.Merchant, Local: local,
 			MCC: r.MCC, Approval: r.Approval,
 		}
+		if r.Purpose == payment.ToSell {
+			o.About = payment.OfSale
+		}
 		if a.Kind == payment.RefundOrder {
 			if err := e.refundOrder(v, r, &o); err != nil {
 				return err
 			}
-		} else if o.Refund = t.Refund != ""; o.Refund {
-			o.Whole, o.Approval = a.Amount, ""
+		} else if t.Refund != "" {
+			o.About, o.Whole, o.Approval = payment.OfRefund, a.Amount, ""
 		}
 		o.PAN, o.Expiry, err = e.openCard(r.ID, r.Card)
 		return err
@@ -156,12 +159,15 @@ func (e *Engine) refundOrder(v Reader, r payment.Reservation, o *payment.AdviceO
 	if err != nil {
 		return err
 	}
-	completion, _, err := v.AdviceOf(r.AttemptID, payment.Completion)
-	if err != nil {
+	o.Captured, o.HeldRRN, o.Text, o.Whole, o.Approval = x.DoneAt, x.RRN, "REFUND", o.Amount, ""
+	if o.About == payment.OfSale {
+		sale, _, err := v.Attempt(r.AttemptID)
+		o.Original = sale.Trace
 		return err
 	}
-	o.Original, o.Captured, o.HeldRRN, o.Text, o.Whole, o.Approval = completion.Trace, x.DoneAt, x.RRN, "REFUND", o.Amount, ""
-	return nil
+	completion, _, err := v.AdviceOf(r.AttemptID, payment.Completion)
+	o.Original = completion.Trace
+	return err
 }
 
 // An end is what the network's reply does to an advice.
@@ -270,7 +276,7 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 		if t.Refund != "" {
 			return nil, e.refundUndone(tx, l, a, reply, what, spare, now)
 		}
-		return nil, e.reversed(tx, r, t, c)
+		return nil, e.reversed(tx, r, t, cmp.Or(reply.Day, e.dayOf(r.Account, now)), what, c)
 	}
 	return nil, nil
 }
@@ -323,8 +329,11 @@ func (e *Engine) completed(tx Tx, r payment.Reservation, a payment.Advice, what 
 	return e.finishCapture(tx, r, x, outcome.reservation, c, a.Code)
 }
 
-// reversed is the end of a reversal: the network confirmed that nothing is held.
-func (e *Engine) reversed(tx Tx, r payment.Reservation, t payment.Attempt, c change) (err error) {
+// reversed is the end of a reversal: the network confirmed that nothing is held, or taken, any more.
+func (e *Engine) reversed(tx Tx, r payment.Reservation, t payment.Attempt, day string, what end, c change) (err error) {
+	if r.Purpose == payment.ToSell && r.State == payment.Reversing && what == done { // it had been booked, and the network counts both
+		t.UndoneDay = day
+	}
 	if err := e.attempt(tx, t, payment.AttemptUndone, c.at); err != nil {
 		return err
 	}

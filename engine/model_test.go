@@ -29,7 +29,7 @@ import (
 type model struct {
 	*world
 	reserves, captures, cancels, refunds, defences map[string]*asked // by requestId
-	bills                                          map[string]*bill  // captured payments, by the capture's requestId
+	bills                                          map[string]*bill  // captured payments and sales, by the capture's requestId
 	order                                          []string          // the refunds, oldest first
 	said                                           map[string]int    // what must be told now, in words
 	verdicts                                       map[string]string // of captures and cancels
@@ -219,6 +219,11 @@ func (m *model) opening(t *rapid.T) {
 		m.reserves[r].answer = m.approved(m.ask(context.Background(), r, 300))
 		m.captures[c].answer = m.yes(m.capture(c, r, m.captures[c].won))
 	}
+	if rapid.Bool().Draw(t, "a sale") {
+		m.reserves["s0"] = &asked{of: "s0", won: 250}
+		got, err := m.ask(context.Background(), "s0", 250)
+		m.decided(t, "s0", m.reserves["s0"], got, err)
+	}
 	m.forward()
 	if m.byFile {
 		m.batch()
@@ -229,7 +234,8 @@ func (m *model) opening(t *rapid.T) {
 	m.listen(t)
 }
 
-var reservations = []string{"r0", "r1", "r2", "r3", "r0", "r1", "v0", "z0"} // payments, and both kinds of card check
+// reservations are payments, both kinds of card check, and sales.
+var reservations = []string{"r0", "r1", "r2", "r3", "r0", "r1", "v0", "z0", "s0", "s1", "s0"}
 
 func (m *model) ask(ctx context.Context, id string, won int64) (string, error) {
 	o := order(won)
@@ -240,13 +246,15 @@ func (m *model) ask(ctx context.Context, id string, won int64) (string, error) {
 	case 'z':
 		o = order(0)
 		o.Purpose = payment.ToCheck
+	case 's':
+		o.Purpose = payment.ToSell
 	}
 	return m.reserveAs(ctx, id, engine.ReserveAsk{Order: o, Encode: said})
 }
 
 func (m *model) reserveAny(t *rapid.T) {
 	id, won := rapid.SampledFrom(reservations).Draw(t, "id"), rapid.Int64Range(1, 3).Draw(t, "won")*100
-	if id[0] != 'r' {
+	if id[0] == 'v' || id[0] == 'z' {
 		won = 0
 	}
 	q := m.reserves[id]
@@ -262,7 +270,7 @@ func (m *model) reserveAny(t *rapid.T) {
 	q.won = won // without an answer the terms may change
 	m.auth(rapid.SampledFrom(authMoods).Draw(t, "mood"))
 	m.disk(t)
-	m.dies(t, func() {
+	ask := func() {
 		ctx, cancel := context.WithCancel(context.Background()) // its deadline comes as soon as it has to wait for somebody
 		defer cancel()
 		m.clock.sleep = cancel
@@ -271,10 +279,26 @@ func (m *model) reserveAny(t *rapid.T) {
 			q.won = before
 			return
 		}
-		m.told(t, id, q, got, err)
-	}, crash.ReserveAccepted, crash.ReserveSent, crash.ReserveSettled)
+		m.decided(t, id, q, got, err)
+	}
+	points := []crash.Point{crash.ReserveAccepted, crash.ReserveSent, crash.ReserveSettled}
+	if id[0] == 's' {
+		points = []crash.Point{crash.SaleAccepted, crash.SaleSent, crash.SaleSettled}
+	}
+	if died := m.dies(t, ask, points...); died && id[0] == 's' {
+		ask() // nothing else tells of a sale: the caller asks until it hears
+	}
 	m.auth()
 	m.clock.sleep = nil
+}
+
+// decided hears an answer. That of a sale is its verdict: the money is taken, and is to be settled (Card FOP v1 §4.4).
+func (m *model) decided(t *rapid.T, id string, q *asked, got string, err error) {
+	m.told(t, id, q, got, err)
+	if id[0] == 's' && strings.HasPrefix(q.answer, "YES") && m.bills[id] == nil {
+		m.bills[id] = &bill{reservation: id, amount: q.won, at: m.clock.Now()}
+		m.settles(q.won, bp(q.won, 333)+7)
+	}
 }
 
 // requested finds what the caller asked under a name, or asks it now.
@@ -291,7 +315,7 @@ func (m *model) captureAny(t *rapid.T) {
 	q := requested(m.captures, id, func() *asked { return &asked{of: of, won: won} })
 	_, err := m.asks(t, id, q, func() (string, error) { return m.capture(id, q.of, q.won) }, crash.CaptureAccepted)
 	if err == nil && q.of[0] != 'r' {
-		t.Fatalf("%s captures the card check %s", id, q.of)
+		t.Fatalf("%s captures %s, which is no hold of a payment", id, q.of)
 	} else if kind, _ := fault.Of(err); q.of[0] == 'z' && kind != fault.Unknown {
 		t.Fatalf("%s: a zero check can be named: %v", id, err)
 	}
@@ -326,7 +350,13 @@ func (b *bill) standing() (sum int64) {
 	return sum
 }
 
-var captureNames = []string{"c0", "c1", "c2", "c3"}
+var captureNames = []string{"c0", "c1", "c2", "c3", "s0", "s1"}
+
+// named reports whether the caller may speak of a capture: of one that was acknowledged, or of a sale that took the money.
+func (m *model) named(capture string) bool {
+	q := m.captures[capture]
+	return m.bills[capture] != nil || q != nil && q.answer != ""
+}
 
 func (m *model) refundAny(t *rapid.T) {
 	id, of := rapid.SampledFrom([]string{"f0", "f1", "f2", "f3", "f4", "f5"}).Draw(t, "id"), rapid.SampledFrom(captureNames).Draw(t, "of")
@@ -337,9 +367,9 @@ func (m *model) refundAny(t *rapid.T) {
 	}
 	var want fault.Kind
 	b, must := m.bills[q.of], ""
-	switch c := m.captures[q.of]; {
+	switch {
 	case q.answer != "":
-	case c == nil || c.answer == "":
+	case !m.named(q.of):
 		want = fault.Unknown
 	case b == nil || q.won > m.left(q.of):
 		want = fault.Precondition
@@ -369,9 +399,9 @@ func (m *model) defendAny(t *rapid.T) {
 	}
 	q = &asked{of: of, arn: document}
 	m.defences[id] = q
-	want, c := engine.DefenceOfNothing, m.captures[of]
+	want := engine.DefenceOfNothing
 	switch b := m.bills[of]; {
-	case c == nil || c.answer == "":
+	case !m.named(of):
 		want = engine.DefenceOfUnknownCapture
 	case document == "":
 		want = engine.DefenceUnreadable
@@ -1028,7 +1058,7 @@ func (m *model) checkHold(t *rapid.T, id string, q *asked) {
 	if !known && q.answer != "" {
 		t.Fatalf("%s was answered and is not known", id)
 	}
-	var open, captured, times int64
+	var open, captured, times int64 // of a sale that was undone nothing is left
 	for _, h := range m.bank.holds {
 		if h.order.Reference == r.ID && known {
 			if h.state == "late" {
@@ -1057,6 +1087,9 @@ func (m *model) checkHold(t *rapid.T, id string, q *asked) {
 	}
 	if strings.HasPrefix(q.answer, "NO") && open+captured != 0 {
 		t.Fatalf("%s was refused, yet %d is held and %d captured", id, open, captured)
+	}
+	if bill := m.bills[id]; id[0] == 's' && ((r.State == payment.Captured) != yes || (bill != nil) != yes || yes && captured != q.won) {
+		t.Fatalf("%s is %s, answered %q: the acquirer took %d", id, r.State, q.answer, captured)
 	}
 	if times > 1 || captured != 0 && (r.State != payment.Captured || r.Captured.Minor() != captured) {
 		t.Fatalf("%s is %s: captured %d times, %d in all", id, r.State, times, captured)
@@ -1171,6 +1204,47 @@ func (m *model) checkBooks(t *rapid.T) {
 	if sum != 0 {
 		t.Fatalf("the books are %d off", sum)
 	}
+	m.checkTotals(t)
+}
+
+// checkTotals compares what both sides count of all the network's days. What was undone is counted on the day of its undoing, so only the
+// days together agree (rails §1.16). A part that was taken we cannot know; where there was one, what is left of the debits agrees.
+func (m *model) checkTotals(t *rapid.T) {
+	days := map[string]bool{}
+	var ours, theirs payment.DayTotals
+	parts := false
+	for _, h := range m.bank.holds {
+		days[h.day], days[h.undone] = true, true
+		parts = parts || h.sale() && h.amount != h.order.Amount.Minor()
+	}
+	for _, p := range m.bank.paid {
+		days[p.day], days[p.undone] = true, true
+	}
+	delete(days, "")
+	for day := range days {
+		sum(&theirs, m.bank.day(day, krw))
+		m.look(func(v engine.Reader) error {
+			d, err := v.DayTotals("bc", day, "KRW")
+			sum(&ours, d)
+			return err
+		})
+	}
+	for _, d := range []*payment.DayTotals{&ours, &theirs} {
+		if parts {
+			d.Debits, d.DebitSum, d.DebitsReversed, d.DebitReverseSum = d.Debits-d.DebitsReversed, d.DebitSum-d.DebitReverseSum, 0, 0
+		}
+	}
+	if ours != theirs {
+		t.Fatalf("we count %+v, the network %+v", ours, theirs)
+	}
+}
+
+// sum adds a day to others.
+func sum(all *payment.DayTotals, d payment.DayTotals) {
+	all.Debits, all.DebitSum = all.Debits+d.Debits, all.DebitSum+d.DebitSum
+	all.Credits, all.CreditSum = all.Credits+d.Credits, all.CreditSum+d.CreditSum
+	all.DebitsReversed, all.DebitReverseSum = all.DebitsReversed+d.DebitsReversed, all.DebitReverseSum+d.DebitReverseSum
+	all.CreditsReversed, all.CreditRevSum = all.CreditsReversed+d.CreditsReversed, all.CreditRevSum+d.CreditRevSum
 }
 
 // repeat asks everything again: what was answered is answered the same, and what never was gets its answer now.
@@ -1182,7 +1256,7 @@ func (m *model) repeat(t *rapid.T) {
 		if err != nil {
 			t.Fatalf("%s is never answered: %v", id, err)
 		}
-		m.told(t, id, q, got, err)
+		m.decided(t, id, q, got, err)
 	}
 	m.auth()
 	for _, verb := range []struct {
@@ -1317,6 +1391,16 @@ func histories(t *testing.T) (sequences int, total map[string]int) {
 		m.drain(rt)
 		m.check(rt)
 		total["captured payments"] += len(m.bills)
+		for _, id := range []string{"s0", "s1"} {
+			if m.bills[id] != nil {
+				total["sales"]++
+			}
+		}
+		for _, h := range m.bank.holds {
+			if h.undone != "" {
+				total["undone sales"]++
+			}
+		}
 		total["refunds"] += len(m.order)
 	})
 	return sequences, total

@@ -25,6 +25,8 @@ type CardRail interface {
 	Advise(ctx context.Context, a payment.AdviceOrder, repeat bool) payment.AdviceReply
 	// VerifyWith is what a card check asks for: nothing where the network can check without money, else the least it takes (rails §1.3).
 	VerifyWith(money.Currency) money.Amount
+	// SellsOnly reports whether the network knows no holds: money is taken in one message, or not at all (rails §1.3, capture_mode single).
+	SellsOnly() bool
 	// CapturesByFile reports whether captures and refunds go into a file instead of over the line (rails §4.2).
 	CapturesByFile() bool
 	// Judge says what a response code means for a capture or refund that went by file.
@@ -81,7 +83,7 @@ type Reader interface {
 	AcquirerEventOf(object, kind string) (AcquirerEvent, bool, error) // a record that was applied to an object of ours
 	AcquirerFile(acquirer, name string) (AcquirerFile, bool, error)
 	AcquirerFileBySeq(acquirer, merchant, kind, day string, seq int64) (AcquirerFile, bool, error) // a LOADED one
-	Uncleared(acquirer, merchant, day string, limit int) ([]Capture, error)                        // booked on that day, and no file has said so
+	Uncleared(acquirer, merchant, day, currency string, limit int) ([]Capture, error)              // booked on that day, and no file has said so
 	AccountBook(account string) (payment.Chain, error)                                             // zero where nothing was written yet
 	Settlement(id string) (settlement.Settlement, bool, error)
 	Settlements(account string, limit int) ([]settlement.Settlement, error) // newest first
@@ -91,7 +93,7 @@ type Reader interface {
 	Items(settlement string, offset, limit int64) ([]settlement.Item, error) // in the order (day, payment, event)
 	DayTotals(acquirer, day, currency string) (payment.DayTotals, error)     // of what is booked, from captures and refunds
 	DayCurrencies(acquirer, day string) ([]string, error)                    // with anything booked that day
-	OpenBefore(acquirer string, t time.Time) (int64, error)                  // queued advices created before
+	OpenBefore(acquirer string, t time.Time) (int64, error)                  // queued advices created before, and sales without an answer
 	DueReconciliations(now time.Time, limit int) ([]Reconciliation, error)
 	NextReconciliation() (time.Time, bool, error)
 	Reconciliation(acquirer, day, currency string) (Reconciliation, bool, error)

@@ -334,9 +334,9 @@ func TestUnclearRefundIsUndoneAndOrderedAnew(t *testing.T) {
 			for i, m := range w.bank.told {
 				said = append(said, string(m.Kind))
 				switch {
-				case m.Kind == payment.RefundOrder && (m.repeat || m.Refund):
-					t.Errorf("an order that says repeat %v, reversal %v", m.repeat, m.Refund)
-				case m.Kind == payment.Reversal && (!m.Refund || m.Reason != c.reason || m.Amount != won(12900) || m.Whole != won(12900) ||
+				case m.Kind == payment.RefundOrder && (m.repeat || m.About != payment.OfHold):
+					t.Errorf("an order that says repeat %v, about %v", m.repeat, m.About)
+				case m.Kind == payment.Reversal && (m.About != payment.OfRefund || m.Reason != c.reason || m.Amount != won(12900) || m.Whole != won(12900) ||
 					m.Trace.STAN == m.Original.STAN || m.Trace.RRN != m.Original.RRN || m.PAN.Reveal() != pan):
 					t.Errorf("the reversal says %+v", m)
 				case m.Kind == payment.Reversal && i > 0 && w.bank.told[i-1].Kind == payment.RefundOrder &&

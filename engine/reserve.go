@@ -13,7 +13,8 @@ import (
 	"naru/crash"
 )
 
-// Reserve asks the network to hold money on a card, and answers what it said, for ever.
+// Reserve asks the network to hold money on a card, to take it in one message (a sale), or only whether the card is good, and answers what it
+// said, for ever.
 //
 // What happens to the money when nobody answers: an attempt that was on disk and is not known to have failed is reversed, always; the caller
 // hears Unavailable, and a repeat makes a fresh attempt once the network has confirmed that nothing is held (design §3.1).
@@ -23,14 +24,21 @@ func (e *Engine) Reserve(ctx context.Context, t Turn, ask ReserveAsk) ([]byte, e
 	if err != nil || answer != nil {
 		return answer, err
 	}
-	e.crash(crash.ReserveAccepted)
+	points := crashes[order.Purpose == payment.ToSell]
+	e.crash(points.accepted)
 	out := e.links[a.Acquirer].Rail.Authorise(ctx, order) // the network, outside any transaction
-	e.crash(crash.ReserveSent)
+	e.crash(points.sent)
 	answer, err = e.settle(ctx, t, ask, r, a, out) // transaction 2: event, state, money, answer
 	if err == nil {
-		e.crash(crash.ReserveSettled)
+		e.crash(points.settled)
 	}
 	return answer, err
+}
+
+// crashes is where the process may die, of sales and of everything else.
+var crashes = map[bool]struct{ accepted, sent, settled crash.Point }{
+	false: {crash.ReserveAccepted, crash.ReserveSent, crash.ReserveSettled},
+	true:  {crash.SaleAccepted, crash.SaleSent, crash.SaleSettled},
 }
 
 // accept writes the intent before the network hears of it. Where the answer is known without the network, it writes and gives that instead.
@@ -46,15 +54,16 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 	}
 	o.Trace, o.Terminal = trace, account.Terminals[int(number%int64(len(account.Terminals)))]
 	o.Merchant, o.Local = account.Merchant, account.Location
-	if o.Purpose != payment.ToPay { // the caller names no amount: the network takes what it takes
-		o.Amount = e.links[account.Acquirer].Rail.VerifyWith(o.Amount.Currency())
+	rail := e.links[account.Acquirer].Rail
+	if !o.Purpose.Pays() { // the caller names no amount: the network takes what it takes
+		o.Amount = rail.VerifyWith(o.Amount.Currency())
 	}
 	if o.MCC == "" {
 		o.MCC = account.MCC
 	}
-	decided := ask.Decided
+	decided := cmp.Or(ask.Decided, foreseen(account, rail, o))
 	if decided == nil { // what cannot be sent is not stored
-		if err := e.links[account.Acquirer].Rail.Check(o); err != nil {
+		if err := rail.Check(o); err != nil {
 			return r, a, o, nil, err
 		}
 	}
@@ -101,6 +110,21 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 	return r, a, o, answer, nil
 }
 
+// foreseen is a refusal that needs no network: the contract's limits, and a hold where the network knows none.
+func foreseen(a Account, rail CardRail, o payment.AuthOrder) *payment.Outcome {
+	why := payment.Reason("")
+	if o.Purpose.Pays() {
+		why = a.refuses(o.Amount)
+	}
+	if why == "" && o.Purpose != payment.ToSell && o.Amount.IsPositive() && rail.SellsOnly() {
+		why = payment.NotAllowed
+	}
+	if why == "" {
+		return nil
+	}
+	return &payment.Outcome{Verdict: payment.Refused, Decline: why}
+}
+
 // ask writes a new reservation, or gives one that holds nothing a fresh attempt with the terms of this asking.
 func (e *Engine) ask(tx Tx, t Turn, r payment.Reservation, again bool, a payment.Attempt, o payment.AuthOrder, c change) (payment.Reservation, error) {
 	if !again {
@@ -108,7 +132,7 @@ func (e *Engine) ask(tx Tx, t Turn, r payment.Reservation, again bool, a payment
 		r.Captured = money.New(0, o.Amount.Currency())
 	}
 	r.Purpose, r.Amount, r.MCC, r.AttemptID = o.Purpose, o.Amount, o.MCC, a.ID
-	r.Approval, r.Code, r.NetworkID, r.HoldUntil, r.HostUntil = "", "", "", time.Time{}, time.Time{}
+	r.Approval, r.Code, r.NetworkID, r.LinkID, r.HoldUntil, r.HostUntil = "", "", "", "", time.Time{}, time.Time{}
 	if a.ID != "" {
 		sealed, err := e.vault.Seal(encodeCard(o.PAN, o.Expiry), cardPlace(r.ID))
 		if err != nil {
@@ -149,8 +173,13 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		e.log.Warn("the network's answer needs a look", "acquirer", a.Acquirer, "code", out.Code, "alert", out.Alert)
 	}
 	now := e.clock.Now()
-	r.Code, r.Approval, r.NetworkID, r.HostUntil, a.Code = out.Code, out.Approval, out.NetworkID, out.HostUntil, out.Code
-	if out.Verdict == payment.Approved {
+	r.Code, r.Approval, r.NetworkID, r.LinkID, r.HostUntil, a.Code = out.Code, out.Approval, out.NetworkID, out.LinkID, out.HostUntil, out.Code
+	result := ReserveResult{ReservationID: r.ID, Outcome: out, SellsOnly: e.links[a.Acquirer].Rail.SellsOnly()}
+	switch {
+	case out.Verdict != payment.Approved:
+	case r.Purpose == payment.ToSell:
+		r.HostUntil, result.CaptureID = time.Time{}, newID()
+	default:
 		r.HoldUntil = now.Add(e.maxHold)
 		if r.Purpose == payment.ToVerify { // where the caller never cancels it (Korea Cards v1 §4.5)
 			r.HoldUntil = now.Add(e.accounts[r.Account].VerifyHold)
@@ -158,11 +187,12 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		if !out.HostUntil.IsZero() && out.HostUntil.Before(r.HoldUntil) {
 			r.HoldUntil = out.HostUntil
 		}
+		result.HoldUntil = r.HoldUntil
 	}
 	var answer []byte
 	if settled[out.Verdict].final {
 		var err error
-		if answer, err = ask.Encode(ReserveResult{ReservationID: r.ID, Outcome: out, HoldUntil: r.HoldUntil}); err != nil {
+		if answer, err = ask.Encode(result); err != nil {
 			e.log.Error("the network's answer has no words in the caller's protocol", "reservation", r.ID, "code", out.Code, "error", err)
 			out = unspeakable(out, err)
 		}
@@ -196,7 +226,12 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		if err != nil {
 			return err
 		}
-		if _, err := e.step(tx, r, v.event, c); err != nil {
+		if v.event == payment.Sell {
+			err = e.sell(tx, r, a, Capture{ID: result.CaptureID, Key: t.request.Key, Day: cmp.Or(out.Day, e.dayOf(r.Account, now))}, c)
+		} else {
+			_, err = e.step(tx, r, v.event, c)
+		}
+		if err != nil {
 			return err
 		}
 		if !v.final { // errors are never stored: a repeat is judged afresh (gsp-core §4.1 I7)
@@ -215,7 +250,7 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		e.meter.Reversed(undo)
 		e.Advices.Ring()
 	}
-	if out.Verdict == payment.Approved {
+	if out.Verdict == payment.Approved && !r.HoldUntil.IsZero() {
 		e.ends(r.HoldUntil)
 	}
 	if v.final {
@@ -251,9 +286,12 @@ var settled = map[payment.Verdict]struct {
 // approved is what an approval makes of a reservation and its attempt: a card check may hold nothing.
 func approved(r payment.Reservation) (payment.Event, payment.AttemptEvent) {
 	ev := map[payment.Purpose]payment.Event{
-		payment.ToPay: payment.Approve, payment.ToVerify: payment.Verify, payment.ToCheck: payment.Pass,
+		payment.ToPay: payment.Approve, payment.ToSell: payment.Sell, payment.ToVerify: payment.Verify, payment.ToCheck: payment.Pass,
 	}[r.Purpose]
-	if r.Amount.IsZero() {
+	switch {
+	case r.Purpose == payment.ToSell:
+		return ev, payment.AttemptBook
+	case r.Amount.IsZero():
 		return ev, payment.AttemptPass
 	}
 	return ev, payment.AttemptApprove

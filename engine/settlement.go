@@ -17,14 +17,14 @@ func (e *Engine) item(tx Tx, r payment.Reservation, k settlement.Kind, subject, 
 		Payment: r.ID, EventN: r.Chain.Length, Account: r.Account, Kind: k, Day: e.dayOf(r.Account, at), Subject: subject, OwnID: ownID,
 		Link: link, Charge: charge, At: at,
 	}
-	i.Fee, i.VAT = e.accounts[r.Account].Terms.Price(k, charge)
+	i.Fee, i.VAT = e.accounts[r.Account].terms(charge.Currency()).Price(k, charge)
 	return tx.InsertItem(i)
 }
 
 // chargeHold notes the fee on a hold that never became a payment, and on a card check that reserves, where the contract knows one. A settlement
 // has no name for a check that leaves nothing (Korea Cards v1 §6.3).
 func (e *Engine) chargeHold(tx Tx, before, after payment.Reservation, ev payment.Event, j JournalEvent) error {
-	if e.accounts[after.Account].Terms.ReserveFixed == 0 {
+	if e.accounts[after.Account].terms(after.Amount.Currency()).ReserveFixed == 0 {
 		return nil
 	}
 	if ev != payment.Verify && !(after.Purpose == payment.ToPay && before.Held && !after.Held && ev != payment.Confirm) {

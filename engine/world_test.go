@@ -288,11 +288,15 @@ func said(r engine.ReserveResult) ([]byte, error) {
 	if r.Outcome.Verdict == payment.Refused {
 		return fmt.Appendf(nil, "NO %s %s", r.Outcome.Decline, r.ReservationID), nil
 	}
+	if r.CaptureID != "" {
+		return fmt.Appendf(nil, "YES %s %s %s", r.Outcome.Approval, r.ReservationID, r.CaptureID), nil
+	}
 	return fmt.Appendf(nil, "YES %s %s %s", r.Outcome.Approval, r.ReservationID, r.HoldUntil.Format(time.RFC3339)), nil
 }
 
 func (w *world) reserveAs(ctx context.Context, id string, ask engine.ReserveAsk) (string, error) {
-	got, err := w.Once(ctx, request(id, "reserveFunds", ask.Order.Amount.String()), func(ctx context.Context, t engine.Turn) ([]byte, error) {
+	method := cmp.Or(string(ask.Order.Purpose), "reserveFunds")
+	got, err := w.Once(ctx, request(id, method, ask.Order.Amount.String()), func(ctx context.Context, t engine.Turn) ([]byte, error) {
 		return w.Reserve(ctx, t, ask)
 	})
 	return string(got), err
@@ -300,6 +304,17 @@ func (w *world) reserveAs(ctx context.Context, id string, ask engine.ReserveAsk)
 
 func (w *world) reserve(id string, won int64) (string, error) {
 	return w.reserveAs(context.Background(), id, engine.ReserveAsk{Order: order(won), Encode: said})
+}
+
+// sale asks for money in one message (Card FOP v1 §4.4).
+func sale(m money.Amount) engine.ReserveAsk {
+	o := order(0)
+	o.Amount, o.Purpose = m, payment.ToSell
+	return engine.ReserveAsk{Order: o, Encode: said}
+}
+
+func (w *world) sell(id string, minor int64) (string, error) {
+	return w.reserveAs(context.Background(), id, sale(won(minor)))
 }
 
 func (w *world) capture(id, reservation string, won int64) (string, error) {

@@ -155,6 +155,7 @@ const (
 func (w *world) afterwards() {
 	const a, b = "PG_KRW", "PG2_KRW"
 	w.checks()
+	w.sales()
 	for _, name := range []string{"refunds", "lost-twice", "won", "inquired", "on-line", "withdrawn", "clash", "rejected", "silent-refund"} {
 		w.paid(a, name)
 	}
@@ -236,6 +237,7 @@ func (w *world) afterwards() {
 	}
 	w.drain(w.engine.Erase)
 	w.refund(b, "refund-too-late", "erased", 100)
+	w.refund("PG4", "refund-of-sale-too-late", "sold", 100)
 	w.paid(a, "newest")
 	w.rail.totals = payment.TotalsReply{}
 	w.clock.advance(day)
@@ -270,6 +272,43 @@ func (w *world) checks() {
 	w.clock.advance(2 * day)
 	w.drain(w.engine.Expire)
 	w.settle()
+}
+
+// sales are payments in one message, in two currencies, and what becomes of them.
+func (w *world) sales() {
+	const d, merchant = "PG4", "000000000000045"
+	w.must(true, w.sell(d, "sold", won(12_900), booked))
+	w.must(true, w.sell(d, "sold-disputed", won(12_900), booked))
+	w.must(true, w.sell(d, "sold-dollars", money.New(1_999, money.Of("USD")), booked))
+	w.must(true, w.sell(d, "sale-declined", won(12_900), refused))
+	w.must(true, w.sell(d, "sale-in-part", won(12_900), partial))
+	w.must(false, w.sell(d, "sale-not-held", won(12_900), silent))
+	w.must(false, w.sell(d, "sale-at-last", money.New(500, money.Of("USD")), silent))
+	w.must(false, w.sell(d, "sale-busy", won(12_900), busy))
+	w.must(false, w.sell(d, "sale-cancelled", won(12_900), silent))
+	w.settle()
+	w.must(true, w.sell(d, "sale-at-last", won(7_000), booked)) // with other terms
+	w.cancel(d, "capture-sale-cancelled", "cancel-sale")
+	w.cancel(d, "capture-sale-declined", "cancel-sale-declined")
+	w.must(true, w.sell(d, "sale-cancelled", won(12_900), booked)) // declines: it was cleaned up
+	accepted := payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00"}
+	w.refunded(d, "refund-of-sale", "sold", 4_000, accepted)
+	w.refunded(d, "refund-of-dollars", "sold-dollars", 999, accepted)
+	w.refunded(d, "refund-of-sale-repeated", "sold", 2_000, payment.AdviceReply{Verdict: payment.AdviceSilent})
+	w.clock.advance(time.Minute)
+	w.drain(w.engine.Forward)
+	sale := w.rrn(d, "capture-sold-disputed")
+	w.takeOf(merchant, dsp, nil, w.record("INQ", sale, 0, dispute("", "S1"), func(r *engine.ClearingRecord) { r.Txn = won(5_000) }))
+	w.defend(d, "defend-sale", "sold-disputed", "%PDF-1.7 of a sale")
+	w.takeOf(merchant, dsp, nil, w.record("CHB", sale, -5_000, dispute(payment.First, "S1")))
+	w.takeOf(merchant, dsp, nil, w.record("CHB", w.rrn(d, "capture-sale-at-last"), -7_000, dispute(payment.First, "S2")))
+	w.takeOf(
+		merchant, stl, nil,
+		w.record("CAP", w.rrn(d, "capture-sold"), 12_900, fees(-100, -10), arn(11)),
+		w.record("REF", w.refundRRN("refund-of-sale"), -4_000, arn(12)),
+		w.record("CBR", sale, 5_000, dispute("", "S1")),
+		w.record("FRD", sale, 0),
+	)
 }
 
 // files are captures and refunds that an acquirer takes by file.
@@ -331,4 +370,8 @@ func (w *world) underWay() {
 	w.refund(a, "refund-queued", "late", 1_000)
 	w.take(dsp, w.record("CHB", w.rrn(a, "late"), -2_000, dispute(payment.First, "C9")))
 	w.defend(a, "defend-4", "late", "%PDF-1.7 of what is not decided")
+	w.must(true, w.sell("PG4", "sold-late", won(12_900), booked))
+	w.refund("PG4", "refund-of-sale-queued", "sold-late", 1_000)
+	w.must(true, w.sell("PG4", "sold-newest", won(12_900), booked))
+	w.must(false, w.sell("PG4", "sale-reversing", won(12_900), silent))
 }

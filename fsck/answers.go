@@ -14,16 +14,17 @@ import (
 type method struct {
 	object  string // the table of what it makes; empty where it makes nothing that has its name
 	yes     string // result where it was done
-	id, end string // members that name the object and the end of the hold, where there are such
+	id, end string // members that name the object, of a sale its capture, and the end of the hold, where there are such
 	purpose payment.Purpose
 	words   []string // all its results, where it makes nothing that tells which
 }
 
-// methods are the wire words that answers are kept under (Korea Cards v1 §4).
+// methods are the wire words that answers are kept under (Korea Cards v1 §4, Card FOP v1 §4): where both know one, it is the same.
 var methods = map[string]method{
 	"reserveFunds": {
 		object: "reservation", yes: "SUCCESS", id: "paymentIntegratorFundsReservationId", end: "reservationExpirationTimestamp",
 	},
+	"capture":                             {object: "reservation", yes: "SUCCESS", id: "paymentIntegratorCaptureId", purpose: payment.ToSell},
 	"asynchronousCaptureFundsReservation": {object: "capture", yes: "ACKNOWLEDGED"},
 	"asynchronousCancelFundsReservation":  {object: "cancel", yes: "ACKNOWLEDGED"},
 	"asynchronousRefund":                  {object: "refund", yes: "ACKNOWLEDGED"},
@@ -37,7 +38,7 @@ var methods = map[string]method{
 const requests = `
 SELECT i.account, i.request_id, i.method, i.fingerprint, i.done, i.answer, i.created_us, (SELECT at_us FROM event ORDER BY id DESC LIMIT 1),
        r.id, r.state, r.purpose, r.hold_until_us,
-       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = '' AND e.event IN ('approve', 'verify', 'pass')),
+       EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = '' AND e.event IN ('approve', 'verify', 'pass', 'sell')),
        EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = '' AND e.event = 'decline'),
        c.id, x.id, f.id
   FROM idempotency AS i
@@ -50,7 +51,7 @@ SELECT i.account, i.request_id, i.method, i.fingerprint, i.done, i.answer, i.cre
 const unanswered = `
 SELECT 'reservation', r.id FROM reservation AS r
  WHERE (r.state = 'PENDING' OR EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = r.id AND e.object = ''
-                                                AND e.event IN ('approve', 'verify', 'pass', 'decline')))
+                                                AND e.event IN ('approve', 'verify', 'pass', 'sell', 'decline')))
    AND NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = r.account AND i.request_id = r.request_id)
  UNION ALL
 SELECT 'capture', c.id FROM capture AS c
@@ -77,10 +78,13 @@ func (x *run) answers() error {
 			return err
 		}
 		q.state, q.purpose = payment.State(state.String), payment.Purpose(purpose.String)
-		q.reservation, q.holdUntil = reservation.String, holdUntil
-		for table, id := range map[string]sql.NullString{"reservation": reservation, "capture": capture, "cancel": cancel, "refund": refund} {
-			if id.Valid {
-				q.objects = append(q.objects, table)
+		q.holdUntil = holdUntil
+		for _, o := range []struct {
+			table string
+			id    sql.NullString
+		}{{"reservation", reservation}, {"capture", capture}, {"cancel", cancel}, {"refund", refund}} {
+			if o.id.Valid {
+				q.objects, q.object = append(q.objects, o.table), o.id.String
 			}
 		}
 		x.did("answers")
@@ -105,7 +109,7 @@ type request struct {
 	done                bool
 	createdUS           int64
 	objects             []string // tables with a row of this key
-	reservation         string
+	object              string   // the last one's id: of a sale its capture
 	state               payment.State
 	purpose             payment.Purpose
 	holdUntil           sql.NullInt64
@@ -120,8 +124,12 @@ func (x *run) answer(q request, newestUS int64) {
 		bad("answers", "is of the method %q, which is not known here", q.method)
 		return
 	}
-	if strings.Join(q.objects, " ") != m.object || q.purpose != m.purpose {
-		bad("answers", "is a %s and made %q for %q, not %q for %q", q.method, q.objects, q.purpose, m.object, m.purpose)
+	makes := m.object
+	if m.purpose == payment.ToSell && q.approved {
+		makes = "reservation capture"
+	}
+	if strings.Join(q.objects, " ") != makes || q.purpose != m.purpose {
+		bad("answers", "is a %s and made %q for %q, not %q for %q", q.method, q.objects, q.purpose, makes, m.purpose)
 		return
 	}
 	if len(q.fingerprint) != 4+32 {
@@ -164,8 +172,8 @@ func (x *run) answer(q request, newestUS int64) {
 		bad("answers-open", "the answer is %s where approved=%t", result, yes)
 	}
 	if held && q.approved {
-		if id := text(says[m.id]); id != "" && id != q.reservation {
-			bad("answers-open", "the answer names %s and not %s", id, q.reservation)
+		if id := text(says[m.id]); id != "" && id != q.object {
+			bad("answers-open", "the answer names %s and not %s", id, q.object)
 		}
 		if end := text(says[m.end]); end != "" && end != fmt.Sprint(q.holdUntil.Int64/1000) {
 			bad("answers-open", "the answer says that the hold ends at %s ms, and it ends at %d us", end, q.holdUntil.Int64)

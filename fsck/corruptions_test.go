@@ -279,7 +279,7 @@ func TestCorruptionsOfWhatFollowsACaptureAreFound(t *testing.T) {
 		{"record deleted", "states", []string{"DELETE FROM acquirer_event WHERE type = 'REF'"}},
 		{"record that the journal does not know", "acquirer-records notices", []string{
 			"INSERT INTO acquirer_event SELECT acquirer, 'E9', type, 'other.csv', 3, digest, payment_id, outcome, object, reason, account," +
-				" currency, gross, fees, tax, at_us FROM acquirer_event WHERE type = 'FRD'",
+				" currency, gross, fees, tax, at_us FROM acquirer_event WHERE type = 'FRD' LIMIT 1",
 		}},
 		{"record of no payment", "acquirer-records", []string{
 			"INSERT INTO acquirer_event SELECT acquirer, 'E9', '0422', '', 0, digest, 'zzz', outcome, object, reason, account, currency," +
@@ -414,6 +414,146 @@ func TestCorruptionsOfWhatFollowsACaptureAreFound(t *testing.T) {
 		}},
 		{"card kept although the journal erased it", "cards cards-open", []string{
 			"UPDATE reservation SET card = (SELECT card FROM reservation WHERE request_id = 'late') WHERE request_id = 'erased'",
+		}},
+	})
+}
+
+// attemptOf changes the present attempt of a payment.
+func attemptOf(request, set string) string {
+	return "UPDATE attempt SET " + set + " WHERE id = (SELECT attempt_id FROM reservation WHERE request_id = '" + request + "')"
+}
+
+// adviceOf gives a payment a message that the network has answered.
+func adviceOf(request, kind string) string {
+	return "INSERT INTO advice SELECT 'other', id, attempt_id, '" + kind + "', 'DONE', '000000', 1, '', '', currency, amount, 1, 0, FALSE," +
+		" 1, 1, '00', '', 0 FROM reservation WHERE request_id = '" + request + "'"
+}
+
+func TestCorruptionsOfSalesAreFound(t *testing.T) {
+	path, kek := played(t)
+	const lax = "PRAGMA ignore_check_constraints = ON"
+	corrupted(t, path, kek, []corruption{
+		// what it is
+		{"sale becomes a hold", "answers attempts notices states", []string{
+			"UPDATE reservation SET purpose = '' WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"hold becomes a sale", "answers attempts constraints jobs notices states", []string{
+			lax, "UPDATE reservation SET purpose = 'SALE' WHERE request_id = 'captured'",
+		}},
+		{"refused hold becomes a sale", "answers", []string{"UPDATE reservation SET purpose = 'SALE' WHERE request_id = 'declined'"}},
+		{"sale of nothing", "constraints states", []string{
+			lax, "UPDATE reservation SET amount = 0 WHERE request_id = 'capture-sale-declined'",
+		}},
+		{"sale that holds until", "constraints", []string{
+			lax, "UPDATE reservation SET hold_until_us = 1 WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"sale that holds", "attempts cards constraints holds states", []string{
+			lax, "UPDATE reservation SET state = 'CANCEL_PENDING', held = TRUE WHERE request_id = 'capture-sale-not-held'",
+		}},
+		{"sale where no sale can be", "constraints states", []string{
+			lax, "UPDATE reservation SET state = 'EXPIRED' WHERE request_id = 'capture-sale-in-part'",
+		}},
+		{"sale that its events hold", "jobs journal-digests states", []string{
+			"UPDATE event SET event = 'approve', state = 'RESERVED' WHERE event = 'sell' AND payment_id = " + of("capture-sold-newest"),
+		}},
+		{"hold that its events sell", "jobs journal-digests states", []string{
+			"UPDATE event SET event = 'sell', state = 'CAPTURED' WHERE event = 'approve' AND payment_id = " + of("captured"),
+		}},
+		{"sale that its events do not reach", "attempts cards jobs states", []string{
+			"UPDATE reservation SET state = 'REVERSING', captured = 0 WHERE request_id = 'capture-sold-newest'",
+		}},
+
+		// its attempts
+		{"sale that the network did not book", "attempts", []string{attemptOf("capture-sold-newest", "state = 'VOID'")}},
+		{"sale that was completed", "advices attempts", []string{attemptOf("capture-sold-newest", "state = 'CAPTURED'")}},
+		{"hold that was booked", "advices attempts", []string{attemptOf("captured", "state = 'BOOKED'")}},
+		{"sale booked twice", "advices attempts", []string{
+			"UPDATE attempt SET state = 'BOOKED', undone_day = '' WHERE state = 'REVERSED' AND reservation_id = " + of("capture-sale-at-last"),
+		}},
+		{"hold that was booked and undone", "attempts", []string{attemptOf("cancelled", "undone_day = '20261122'")}},
+		{"sale that is taken, undone on a day", "constraints", []string{
+			lax, attemptOf("capture-sold-newest", "undone_day = '20261122'"),
+		}},
+		{"completion of a sale", "advices", []string{adviceOf("capture-sold-newest", "COMPLETION")}},
+		{"rest of a sale given back", "advices", []string{adviceOf("capture-sold-newest", "RELEASE_REST")}},
+		{"reversal of a sale that stands", "advices", []string{adviceOf("capture-sold-newest", "REVERSAL")}},
+		{"open reversal of a sale deleted", "advices", []string{
+			"DELETE FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("capture-sale-reversing"),
+		}},
+
+		// its capture
+		{"capture of a sale deleted", "answers jobs states", []string{
+			"DELETE FROM capture WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"capture of a sale under another request", "answers jobs", []string{
+			"UPDATE capture SET request_id = 'other' WHERE request_id = 'capture-sold-newest'",
+			"UPDATE settlement_item SET subject = 'other' WHERE subject = 'capture-sold-newest'",
+		}},
+		{"capture of a sale of another amount", "items jobs postings", []string{
+			"UPDATE capture SET amount = amount - 1 WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"sale of more than its capture", "constraints jobs", []string{
+			lax, "UPDATE reservation SET amount = amount + 1 WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"capture of a sale that was done later", "states", []string{
+			"UPDATE capture SET done_us = done_us + 1 WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"capture of a sale that was asked for before", "states", []string{
+			"UPDATE capture SET created_us = created_us - 1 WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"capture of a sale that is open", "jobs states", []string{
+			"UPDATE capture SET state = 'PENDING', done_us = NULL, day = '' WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"capture of a sale with another verdict", "jobs", []string{
+			"UPDATE capture SET state = 'REVOKED' WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"capture of a sale on no day", "jobs", []string{"UPDATE capture SET day = '' WHERE request_id = 'capture-sold-newest'"}},
+		{"capture of a sale with another reference", "jobs", []string{
+			"UPDATE capture SET rrn = 'other' WHERE request_id = 'capture-sold-newest'",
+		}},
+
+		// its money
+		{"sale booked with another amount", "balances postings", []string{
+			"UPDATE posting SET amount = amount + 1 WHERE " + event("capture-sold-newest", "sell"),
+		}},
+		{"sale with a hold in the books", "holds postings", []string{
+			"INSERT INTO posting SELECT payment_id, event_n, 7, owner, 'acquirer:held', 'google:held', currency, amount, at_us FROM posting" +
+				" WHERE " + event("capture-sold-newest", "sell"),
+			"INSERT INTO balance VALUES ('acquirer:held', 'PG4', 'KRW', 12900), ('google:held', 'PG4', 'KRW', -12900)",
+		}},
+		{"item of a sale missing", "items", []string{"DELETE FROM settlement_item WHERE " + event("capture-sold-newest", "sell")}},
+		{"item of a sale of another amount", "items", []string{
+			"UPDATE settlement_item SET charge = charge + 1 WHERE " + event("capture-sold-newest", "sell"),
+		}},
+		{"item of a sale in the settlement of another currency", "items settlements", []string{
+			"UPDATE settlement_item SET settlement_id = (SELECT o.settlement_id FROM settlement_item AS o WHERE o.subject = 'capture-sold')" +
+				" WHERE " + event("capture-sold-dollars", "sell"),
+		}},
+
+		// what was said of it
+		{"answer of a sale deleted", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'capture-sold-newest'"}},
+		{"answer of a hold to a sale", "answers", []string{
+			"UPDATE idempotency SET method = 'reserveFunds' WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"answer of a sale to a hold", "answers", []string{"UPDATE idempotency SET method = 'capture' WHERE request_id = 'captured'"}},
+		{"first call of a sale forgotten", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'capture-sale-pending'"}},
+		{"verdict on a sale that was answered", "notices", []string{
+			"INSERT INTO notice SELECT 'naru-capture-result-' || id, 'capture-result', account, request_id, state, '', '', 'QUEUED', 0, 1, 1," +
+				" NULL, '' FROM capture WHERE request_id = 'capture-sold-newest'",
+		}},
+		{"reference number of a sale behind something", "notices", []string{
+			"UPDATE notice SET after_id = 'naru-refund-result-' || " + refundOf("refund-of-sale") +
+				" WHERE kind = 'capture-arn' AND subject = 'capture-sold'",
+		}},
+		{"fraud about a sale behind something", "notices", []string{
+			"UPDATE notice SET after_id = 'naru-refund-result-' || " + refundOf("refund-of-sale") + " WHERE kind = 'fraud' AND account = 'PG4'",
+		}},
+		{"only chargeback about a sale behind something", "notices", []string{
+			"UPDATE notice SET after_id = 'naru-refund-result-' || " + refundOf("refund-of-sale") + " WHERE id = 'naru-chargeback-' || " +
+				stage("S2", "FIRST"),
+		}},
+		{"card of a sale kept although the journal erased it", "cards cards-open", []string{
+			"UPDATE reservation SET card = (SELECT card FROM reservation WHERE request_id = 'late') WHERE request_id = 'capture-sold'",
 		}},
 	})
 }

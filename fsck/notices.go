@@ -91,7 +91,7 @@ func (x *run) notices() error {
 // it, its verdict, its code and its predecessor (NULL: one that the database does not name), its facts as far as they are known, and what
 // the notice says that is there. A second telling of a dispute may complete its case.
 var owed = []string{
-	`SELECT 'capture', c.id, c.state <> 'PENDING', '', c.state, NULL, '', '{}', ` + said + `
+	`SELECT 'capture', c.id, c.state <> 'PENDING' AND NOT ` + sold + `, '', c.state, NULL, '', '{}', ` + said + `
 	   FROM capture AS c LEFT JOIN notice AS n ON n.account = c.account AND n.kind = 'capture-result' AND n.subject = c.request_id`,
 	`SELECT 'cancel', c.id, c.state <> 'PENDING', '', c.state, NULL, '', '{}', ` + said + `
 	   FROM cancel AS c LEFT JOIN notice AS n ON n.account = c.account AND n.kind = 'cancel-result' AND n.subject = c.request_id`,
@@ -101,7 +101,10 @@ var owed = []string{
 	`SELECT 'refund', f.id, f.state = 'REFUND_REVERSED', '', '', NULL, 'naru-refund-result-' || f.id,
 	        JSON_OBJECT('Refund', f.request_id, 'OwnID', f.id, 'Minor', f.returned, 'Currency', f.currency), ` + said + `
 	   FROM refund AS f LEFT JOIN notice AS n ON n.account = f.account AND n.kind = 'refund-returned' AND n.subject = f.request_id`,
-	`SELECT 'dispute', d.id, TRUE, '', '', d.raw_code, NULL,
+	`SELECT 'dispute', d.id, TRUE, '', '', d.raw_code,
+	        CASE WHEN NOT ` + sold + ` THEN NULL
+	             WHEN EXISTS (SELECT 1 FROM dispute AS o WHERE o.reservation_id = d.reservation_id AND o.id <> d.id) THEN n.after_id
+	             ELSE '' END,
 	        JSON_OBJECT('Capture', c.request_id, 'OwnID', d.id, 'Minor', d.amount, 'Currency', d.currency, 'Stage', d.stage,
 	                    'Reason', d.reason, 'Scope', d.scope, 'Case', CASE WHEN NOT d.told_twice THEN d.case_no END,
 	                    'AtMs', d.created_us / 1000, 'ReplyMs', d.reply_by_us / 1000), ` + said + `
@@ -112,12 +115,12 @@ var owed = []string{
 	        JSON_OBJECT('Capture', c.request_id, 'OwnID', d.id, 'Earlier', d.told, 'Minor', d.won, 'Currency', d.currency), ` + said + `
 	   FROM dispute AS d LEFT JOIN capture AS c ON c.reservation_id = d.reservation_id
 	   LEFT JOIN notice AS n ON n.account = d.account AND n.kind = 'chargeback-reversed' AND n.subject = d.id`,
-	`SELECT 'acquirer_event', e.acquirer || '/' || e.id, TRUE, '', '', NULL, 'naru-capture-result-' || c.id,
+	`SELECT 'acquirer_event', e.acquirer || '/' || e.id, TRUE, '', '', NULL, ` + verdict + `,
 	        JSON_OBJECT('Capture', c.request_id), ` + said + `
 	   FROM acquirer_event AS e LEFT JOIN capture AS c ON c.reservation_id = e.payment_id
 	   LEFT JOIN notice AS n ON n.account = e.account AND n.kind = 'fraud' AND n.subject = e.acquirer || '/' || e.id
 	  WHERE e.type = 'FRD' AND e.outcome = 'APPLIED'`,
-	`SELECT 'capture', c.id, CASE c.arn WHEN '' THEN FALSE END, '', '', NULL, 'naru-capture-result-' || c.id,
+	`SELECT 'capture', c.id, CASE c.arn WHEN '' THEN FALSE END, '', '', NULL, ` + verdict + `,
 	        JSON_OBJECT('Capture', c.request_id, 'ARN', c.arn), ` + said + `
 	   FROM capture AS c LEFT JOIN notice AS n ON n.account = c.account AND n.kind = 'capture-arn' AND n.subject = c.request_id`,
 	`SELECT 'refund', f.id, CASE f.arn WHEN '' THEN FALSE END, '', '', NULL, 'naru-refund-result-' || f.id,
@@ -131,6 +134,12 @@ var owed = []string{
 	   FROM part AS p
 	   LEFT JOIN notice AS n ON n.id = p.id || '-' || p.k AND n.account = p.account AND n.kind IN ('settlement', 'settlement-file')`,
 }
+
+// sold is whether a capture is a sale's. verdict is the notice that told of a capture; a sale was answered and has none (Card FOP v1 §4.4).
+const (
+	sold    = `COALESCE((SELECT r.purpose = 'SALE' FROM reservation AS r WHERE r.id = c.reservation_id), FALSE)`
+	verdict = `CASE WHEN ` + sold + ` THEN '' ELSE 'naru-capture-result-' || c.id END`
+)
 
 // said is what a notice says.
 const said = `n.id, n.subject, n.result, n.code, n.after_id, n.facts`

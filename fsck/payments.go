@@ -42,8 +42,9 @@ type life struct {
 }
 
 type attempt struct {
-	id, rrn, refund string // refund is what it is to pay; empty for a hold
+	id, rrn, refund string // refund is what it is to pay; empty for a hold or a sale
 	state           payment.AttemptState
+	undoneDay       string
 }
 
 type capture struct {
@@ -53,6 +54,8 @@ type capture struct {
 	amount               int64
 	rrn, arn, day        string
 	clearing             string
+	createdUS            int64
+	doneUS               sql.NullInt64
 }
 
 type cancel struct {
@@ -74,8 +77,8 @@ const (
 	lives = `SELECT id, account, request_id, purpose, state, version, currency, amount, captured, held, hold_until_us, attempt_id, card,
 	                card_until_us, chain_length, chain_digest
 	           FROM reservation ORDER BY id`
-	lifeAttempts = `SELECT reservation_id, id, rrn, COALESCE(refund_id, ''), state FROM attempt ORDER BY reservation_id, id`
-	lifeCaptures = `SELECT reservation_id, id, account, request_id, state, currency, amount, rrn, arn, day, clearing
+	lifeAttempts = `SELECT reservation_id, id, rrn, COALESCE(refund_id, ''), state, undone_day FROM attempt ORDER BY reservation_id, id`
+	lifeCaptures = `SELECT reservation_id, id, account, request_id, state, currency, amount, rrn, arn, day, clearing, created_us, done_us
 	                  FROM capture ORDER BY reservation_id, id`
 	lifeCancels = `SELECT reservation_id, id, account, state FROM cancel ORDER BY reservation_id, id`
 	lifeAdvices = `SELECT reservation_id, id, attempt_id, kind, state, currency, amount, file FROM advice ORDER BY reservation_id, id`
@@ -117,9 +120,11 @@ func (x *run) lives(b *books) error {
 	m := &merge{run: x}
 	defer m.close()
 	tables := x.journals(m, b, false)
-	attempts := open(m, lifeAttempts, func(a *attempt) []any { return []any{&a.id, &a.rrn, &a.refund, &a.state} }, nil)
+	attempts := open(m, lifeAttempts, func(a *attempt) []any { return []any{&a.id, &a.rrn, &a.refund, &a.state, &a.undoneDay} }, nil)
 	captures := open(m, lifeCaptures, func(c *capture) []any {
-		return []any{&c.id, &c.account, &c.request, &c.state, &c.currency, &c.amount, &c.rrn, &c.arn, &c.day, &c.clearing}
+		return []any{
+			&c.id, &c.account, &c.request, &c.state, &c.currency, &c.amount, &c.rrn, &c.arn, &c.day, &c.clearing, &c.createdUS, &c.doneUS,
+		}
 	}, nil)
 	cancels := open(m, lifeCancels, func(c *cancel) []any { return []any{&c.id, &c.account, &c.state} }, nil)
 	advices := open(m, lifeAdvices, func(a *advice) []any {
@@ -175,14 +180,16 @@ func (p *life) happened(e payment.Event) (n int) {
 
 // approvals is the event by which each purpose succeeds, and leaves the others to what they are for.
 var approvals = map[payment.Purpose]payment.Event{
-	payment.ToPay: payment.Approve, payment.ToVerify: payment.Verify, payment.ToCheck: payment.Pass,
+	payment.ToPay: payment.Approve, payment.ToSell: payment.Sell, payment.ToVerify: payment.Verify, payment.ToCheck: payment.Pass,
 }
 
-// refused are the events that a purpose has no use for: a card check cannot be captured, and one that leaves nothing cannot be named.
+// refused are the events that a purpose has no use for: a sale never holds, a card check cannot be captured, and one that leaves nothing
+// cannot be named.
 var refused = map[payment.Purpose][]payment.Event{
-	payment.ToPay:    {payment.Verify, payment.Pass},
-	payment.ToVerify: {payment.Approve, payment.Pass, payment.Capture},
-	payment.ToCheck:  {payment.Approve, payment.Verify, payment.Capture, payment.Cancel},
+	payment.ToPay:    {payment.Verify, payment.Pass, payment.Sell},
+	payment.ToSell:   {payment.Approve, payment.Verify, payment.Pass, payment.Capture},
+	payment.ToVerify: {payment.Approve, payment.Pass, payment.Sell, payment.Capture},
+	payment.ToCheck:  {payment.Approve, payment.Verify, payment.Sell, payment.Capture, payment.Cancel},
 }
 
 // steps tell an event to what it is of, by the kind of that.
@@ -198,7 +205,7 @@ var steps = map[string]func(*life, event, string) (effect, error){
 // moves on the way must be booked.
 func (x *run) replay(p *life, b *books) {
 	currency, known := money.Lookup(p.currency)
-	if !known || p.amount < 0 || p.amount == 0 && p.purpose == payment.ToPay || approvals[p.purpose] == "" {
+	if !known || p.amount < 0 || p.amount == 0 && p.purpose.Pays() || approvals[p.purpose] == "" {
 		for _, q := range p.postings {
 			b.add(x, p.id, q)
 		}
@@ -263,6 +270,8 @@ func (p *life) reserveStep(e event, _ string) (f effect, err error) {
 		return f, fmt.Errorf("a reservation for %q cannot %s", p.purpose, ev)
 	case ev == payment.Confirm && !p.now.Captured.IsPositive():
 		return f, fmt.Errorf("confirms a capture that there is not")
+	case ev == payment.Sell && (len(p.captures) != 1 || !p.now.Captured.IsPositive()):
+		return f, fmt.Errorf("takes the money of a capture that there is not")
 	case ev == payment.Capture && len(p.captures) == 1:
 		f.wrong = e.agrees("amount", p.now.Captured.String())
 	}
@@ -271,6 +280,11 @@ func (p *life) reserveStep(e event, _ string) (f effect, err error) {
 	}
 	f.state = string(p.now.State)
 	switch c := p.taken(); {
+	case ev == payment.Sell:
+		if c.createdUS != e.atUS || c.doneUS.Int64 != e.atUS {
+			f.wrong = "sells at another time than its capture says"
+		}
+		f.item = due(settlement.Capture, c.request, c.id, "", c.amount)
 	case ev == payment.Confirm && c.day != "": // a capture without a business day is older than settlements
 		f.item = due(settlement.Capture, c.request, c.id, "", c.amount)
 	case ev == payment.Verify, ev == payment.Pass, p.purpose == payment.ToPay && before.Held && !p.now.Held && ev != payment.Confirm:
@@ -333,7 +347,15 @@ var attemptFits = map[payment.State][]payment.AttemptState{
 	payment.Verified:       {payment.AttemptPassed, payment.AttemptReversing, payment.AttemptReversed}, // a check with money gives it back
 }
 
-// attempts checks what may be held at the network (rails §1.10): at most one attempt may hold money, because the earlier ones must not.
+// fits is where the present attempt may stand: what a hold's completion does for it, a sale's own answer does.
+func (p *life) fits() []payment.AttemptState {
+	if p.purpose == payment.ToSell && p.state == payment.Captured {
+		return []payment.AttemptState{payment.AttemptBooked}
+	}
+	return attemptFits[p.state]
+}
+
+// attempts checks what may be held or booked at the network (rails §1.10): at most one attempt may be, because the earlier ones must not.
 func (x *run) attempts(p *life) {
 	var present payment.AttemptState
 	holds := 0
@@ -349,8 +371,15 @@ func (x *run) attempts(p *life) {
 		case a.state != payment.AttemptVoid && a.state != payment.AttemptReversed:
 			x.bad("attempts", "attempt", a.id, "is %s, and may hold money beside the attempt that came after it", a.state)
 		}
+		switch { // a hold books nothing that could be undone; before the last asking its request may have come as a sale
+		case a.undoneDay == "" || p.purpose == payment.ToSell:
+		case a.id == p.attempt:
+			x.bad("attempts", "attempt", a.id, "was a hold, and the network undid on %s what it had booked", a.undoneDay)
+		default:
+			x.warn("attempts", "attempt", a.id, "came before the attempt of a hold, and the network undid on %s what it had booked", a.undoneDay)
+		}
 	}
-	if want := attemptFits[p.state]; !slices.Contains(want, present) {
+	if want := p.fits(); !slices.Contains(want, present) {
 		x.bad("attempts", "reservation", p.id, "is %s and its attempt is %s, not %s", p.state, list([]payment.AttemptState{present}), list(want))
 	}
 	asked := p.happened(payment.Ask)
@@ -409,6 +438,9 @@ func (x *run) advices(p *life) {
 		x.told(p, a, payment.Reversal, reversal)
 		x.told(p, a, payment.Completion, completion)
 		x.told(p, a, payment.RefundOrder, never)
+		if p.purpose == payment.ToSell { // it has no rest
+			x.told(p, a, payment.ReleaseRest, never)
+		}
 	}
 	for _, a := range p.advices {
 		byFile = byFile || a.kind == payment.Completion && a.file != ""
@@ -460,8 +492,8 @@ var captureEnds = map[payment.State]payment.CaptureState{
 
 // jobs checks captures and cancels against the events of their reservation.
 func (x *run) jobs(p *life) {
-	if n := p.happened(payment.Capture); n != len(p.captures) {
-		x.bad("jobs", "reservation", p.id, "was captured %d times by its events, with %d captures", n, len(p.captures))
+	if n := p.happened(payment.Capture) + p.happened(payment.Sell); n != len(p.captures) {
+		x.bad("jobs", "reservation", p.id, "was captured or sold %d times by its events, with %d captures", n, len(p.captures))
 	}
 	if n := p.happened(payment.Cancel); n != len(p.cancels) {
 		x.bad("jobs", "reservation", p.id, "was cancelled %d times by its events, with %d cancels", n, len(p.cancels))
@@ -483,6 +515,9 @@ func (x *run) jobs(p *life) {
 		if c.account != p.account || c.currency != p.currency || c.amount > p.amount {
 			x.bad("jobs", "capture", c.id, "is not of the account, the currency or the size of its reservation")
 		}
+		if p.purpose == payment.ToSell && (c.request != p.request || c.amount != p.amount || c.day == "") {
+			x.bad("jobs", "capture", c.id, "is a sale's, and has not its request, its amount and a business day")
+		}
 		if p.state == payment.Captured {
 			moved += c.amount
 		}
@@ -502,7 +537,7 @@ func (x *run) jobs(p *life) {
 			x.bad("jobs", "cancel", c.id, "is %s where its reservation is %s", c.state, p.state)
 		}
 	}
-	if p.happened(approvals[p.purpose]) > 0 && !p.holdUntil.Valid {
+	if p.purpose != payment.ToSell && p.happened(approvals[p.purpose]) > 0 && !p.holdUntil.Valid {
 		x.bad("jobs", "reservation", p.id, "was approved and the hold has no end")
 	}
 }
@@ -517,7 +552,7 @@ func (p *life) open() (n int) {
 	return n
 }
 
-// rrn is how the network names the hold.
+// rrn is how the network names the hold or the sale.
 func (p *life) rrn() string {
 	for _, a := range p.attempts {
 		if a.id == p.attempt {

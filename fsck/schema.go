@@ -11,7 +11,7 @@ import (
 )
 
 // version is the newest migration that these checks know.
-const version = 2
+const version = 3
 
 // objects is what the migrations made, by type. Dropping an index or a trigger is how a history is rewritten.
 var objects = map[string][]string{
@@ -91,10 +91,14 @@ var constraints = []struct{ table, key, must string }{
 	{"series", "name", "next >= 0"},
 	{"idempotency", "account || '/' || request_id", "done IN (0, 1) AND done = (answer IS NOT NULL) AND done = (done_us IS NOT NULL)"},
 	{"reservation", "id", "captured BETWEEN 0 AND amount AND held IN (0, 1)"},
-	{"reservation", "id", "purpose IN ('', 'VERIFY', 'CHECK') AND (amount > 0 OR amount = 0 AND purpose <> '')"},
+	{"reservation", "id", `purpose IN ('', 'SALE', 'VERIFY', 'CHECK') AND (amount > 0 OR amount = 0 AND purpose IN ('VERIFY', 'CHECK'))`},
 	{"reservation", "id", `state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING', 'CAPTURED',
 		'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED', 'VERIFY_HELD', 'VERIFIED')`},
 	{"reservation", "id", "NOT held OR state IN ('RESERVED', 'VERIFY_HELD', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED')"},
+	{"reservation", "id", `purpose <> 'SALE' OR state IN ('PENDING', 'CAPTURED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CANCEL_PENDING',
+		'CANCELLED')`},
+	{"reservation", "id", `purpose <> 'SALE' OR NOT held AND hold_until_us IS NULL
+		AND captured = CASE state WHEN 'CAPTURED' THEN amount ELSE 0 END`},
 	{"attempt", "id", `state IN ('PREPARED', 'VOID', 'APPROVED', 'DECLINED', 'REVERSE_PENDING', 'REVERSED', 'CAPTURED', 'GONE', 'PASSED',
 		'BOOKED') AND (undone_day = '' OR length(undone_day) = 8 AND state = 'REVERSED')`},
 	{"capture", "id", "amount > 0 AND state IN ('PENDING', 'SUCCESS', 'EXPIRED', 'REVOKED') AND (state = 'PENDING') = (done_us IS NULL)"},

@@ -21,7 +21,7 @@ var members = []string{
 // foreign are the columns whose text others chose. A number in them may look like a card's by chance, so it is a warning.
 var foreign = map[string][]string{
 	"idempotency":    {"request_id"},
-	"reservation":    {"request_id", "approval", "network_id"},
+	"reservation":    {"request_id", "approval", "network_id", "link_id"},
 	"attempt":        {"stan", "rrn", "terminal", "merchant"},
 	"capture":        {"request_id", "rrn", "arn", "approval", "network_id"},
 	"cancel":         {"request_id"},

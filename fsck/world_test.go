@@ -125,6 +125,8 @@ func (r *rail) VerifyWith(c money.Currency) money.Amount { return money.New(r.le
 
 func (r *rail) CapturesByFile() bool { return r.byFile }
 
+func (r *rail) SellsOnly() bool { return false }
+
 func (*rail) Judge(_ payment.AdviceKind, code string) payment.AdviceReply {
 	verdicts := map[string]payment.AdviceVerdict{"00": payment.AdviceAccepted, "30": payment.AdviceRefused, "91": payment.AdviceLater}
 	return payment.AdviceReply{Verdict: verdicts[code], Code: code}
@@ -193,7 +195,7 @@ func newWorld(t *testing.T) *world {
 			"acq7": {Rail: w.rail, Totals: true}, "acq8": {Rail: &rail{outcome: approved, byFile: true}, Files: w.tray},
 		},
 		Crash: func(p crash.Point) {
-			if w.die && p == crash.ReserveAccepted {
+			if w.die && (p == crash.ReserveAccepted || p == crash.SaleAccepted) {
 				runtime.Goexit()
 			}
 		},
@@ -211,6 +213,11 @@ func newWorld(t *testing.T) *world {
 		}, {
 			ID: "PG3_KRW", Currencies: []money.Currency{money.Of("KRW")}, Acquirer: "acq8", Terminals: []string{"40000003"},
 			Merchant: "000000000000044", MCC: "5732", Location: time.UTC,
+		}, {
+			ID: "PG4", Currencies: []money.Currency{money.Of("KRW"), money.Of("USD")}, Acquirer: "acq7", Terminals: []string{"40000004"},
+			Merchant: "000000000000045", MCC: "5732", Location: time.UTC, SettleBy: engine.SettleByNotice, RefundWindow: day, DisputeWindow: 2 * day,
+			Terms:   settlement.Terms{CaptureBP: 200, CaptureFixed: 10, RefundFixed: 20, DisputeFixed: 500, VATBP: 1000},
+			TermsIn: map[string]settlement.Terms{"USD": {CaptureBP: 350, CaptureFixed: 7, RefundFixed: 5, ReturnFee: true}},
 		}},
 	})
 	if err != nil {
@@ -228,6 +235,7 @@ func newWorld(t *testing.T) *world {
 
 var (
 	approved = payment.Outcome{Verdict: payment.Approved, Code: "00", Approval: "ABC123", NetworkID: "MCC0001231122"}
+	booked   = payment.Outcome{Verdict: payment.Approved, Code: "00", Approval: "ABC124", NetworkID: "MCC0001231123", LinkID: "TL01"}
 	refused  = payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined, Code: "05"}
 	partial  = payment.Outcome{Verdict: payment.Refused, Decline: payment.IssuerDeclined, Code: "10", Undo: payment.UndoPartial}
 	silent   = payment.Outcome{}
@@ -245,7 +253,13 @@ const testPAN = "4111111111111111"
 // reserve asks for a hold; the network answers out. It reports whether there was an answer.
 func (w *world) reserve(account, request string, out payment.Outcome, decided *payment.Outcome) bool {
 	w.t.Helper()
-	return w.ask(account, request, "reserveFunds", payment.ToPay, out, decided)
+	return w.ask(account, request, "reserveFunds", payment.ToPay, won(12_900), out, decided)
+}
+
+// sell asks for money in one message; the network answers out. A sale is a capture, so it is called capture-NAME.
+func (w *world) sell(account, name string, amount money.Amount, out payment.Outcome) bool {
+	w.t.Helper()
+	return w.ask(account, "capture-"+name, "capture", payment.ToSell, amount, out, nil)
 }
 
 // check asks about a card, which the network answers with out.
@@ -254,10 +268,12 @@ func (w *world) check(account, request string, why payment.Purpose, out payment.
 	method := map[payment.Purpose]string{
 		payment.ToVerify: "verifyCardWithMinimumReservation", payment.ToCheck: "verifyCardWithZeroAmount",
 	}[why]
-	w.must(true, w.ask(account, request, method, why, out, nil))
+	w.must(true, w.ask(account, request, method, why, won(12_900), out, nil))
 }
 
-func (w *world) ask(account, request, method string, why payment.Purpose, out payment.Outcome, decided *payment.Outcome) bool {
+func (w *world) ask(
+	account, request, method string, why payment.Purpose, amount money.Amount, out payment.Outcome, decided *payment.Outcome,
+) bool {
 	w.t.Helper()
 	w.rail.outcome = out
 	pan, err := card.ParsePAN(testPAN)
@@ -266,12 +282,15 @@ func (w *world) ask(account, request, method string, why payment.Purpose, out pa
 	}
 	ask := engine.ReserveAsk{
 		Order: payment.AuthOrder{
-			Purpose: why, Amount: money.New(12_900, money.Of("KRW")), PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, CVN: card.Conceal("737"),
+			Purpose: why, Amount: amount, PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, CVN: card.Conceal("737"),
 		},
 		Decided: decided,
 		Encode: func(r engine.ReserveResult) ([]byte, error) {
 			if r.Outcome.Verdict != payment.Approved {
 				return []byte(`{"result":"ISSUER_DECLINED"}`), nil
+			}
+			if why == payment.ToSell {
+				return fmt.Appendf(nil, `{"result":"SUCCESS","paymentIntegratorCaptureId":%q}`, r.CaptureID), nil
 			}
 			return fmt.Appendf(nil, `{"result":"SUCCESS","paymentIntegratorFundsReservationId":%q,"reservationExpirationTimestamp":"%d"}`,
 				r.ReservationID, r.HoldUntil.UnixMilli()), nil
@@ -395,6 +414,8 @@ func (w *world) play() {
 	w.die = true
 	var gone sync.WaitGroup
 	gone.Go(func() { w.reserve(a, "pending", approved, nil) })
+	gone.Wait()
+	gone.Go(func() { w.sell("PG4", "sale-pending", won(12_900), booked) })
 	gone.Wait()
 	w.die = false
 }

@@ -95,15 +95,15 @@ func (c *session) PutAcquirerFile(f engine.AcquirerFile) error {
 		f.Records, f.Exceptions, f.Gross, f.Fees, f.Tax, f.Net, us(f.At))
 }
 
-// selectUncleared is what a file of that day should have named. Files name merchants without the padding of DE42.
+// selectUncleared is what a file of that day and currency should have named: a file has one currency (rails §4.3). Files name merchants without the padding of DE42.
 const selectUncleared = captureColumns + ` AS c
- WHERE state = 'SUCCESS' AND day <> '' AND day = $3 AND clearing = ''
+ WHERE state = 'SUCCESS' AND day <> '' AND day = $3 AND currency = $4 AND clearing = ''
    AND EXISTS (SELECT 1 FROM reservation AS r JOIN attempt AS a ON a.id = r.attempt_id
                 WHERE r.id = c.reservation_id AND a.acquirer = $1 AND TRIM(a.merchant) = $2)
- ORDER BY created_us, id LIMIT $4`
+ ORDER BY created_us, id LIMIT $5`
 
-func (c *session) Uncleared(acquirer, merchant, day string, limit int) ([]engine.Capture, error) {
-	return all(c, selectUncleared, []any{acquirer, merchant, day, limit}, scanCapture)
+func (c *session) Uncleared(acquirer, merchant, day, currency string, limit int) ([]engine.Capture, error) {
+	return all(c, selectUncleared, []any{acquirer, merchant, day, currency, limit}, scanCapture)
 }
 
 // selectBatchedAdvices leaves out what a file carries already.
@@ -165,8 +165,9 @@ func (c *session) UpdateCaptureFile(f engine.CaptureFile) error {
 	return c.exactlyOne(updateCaptureFile, f.Name, f.State, us(f.DoneAt))
 }
 
-// selectDayTotals counts what the network counts (rails 1.16): confirmed captures as debits, paid refunds as credits. A refund that it
-// booked and then undid is both a credit and a credit reversed, on the day on which it was undone. No completion is ever undone.
+// selectDayTotals counts what the network counts (rails 1.16): confirmed captures as debits, paid refunds as credits. What it booked and
+// then undid is both, a debit or credit and one reversed, on the day on which it was undone. No completion is ever undone: what is undone
+// and pays no refund was a sale, of what its reversal names, because a fresh attempt may have other terms.
 const selectDayTotals = `
 WITH debit AS (
        SELECT COUNT(*) AS n, CAST(COALESCE(SUM(c.amount), 0) AS BIGINT) AS amount
@@ -176,16 +177,22 @@ WITH debit AS (
        SELECT COUNT(*) AS n, CAST(COALESCE(SUM(f.amount), 0) AS BIGINT) AS amount
          FROM refund AS f JOIN attempt AS a ON a.id = f.attempt_id
         WHERE f.state IN ('REFUNDED', 'REFUND_REVERSED') AND f.day <> '' AND f.day = $2 AND f.currency = $3 AND a.acquirer = $1),
-     undone AS (
+     undone_debit AS (
+       SELECT COUNT(*) AS n, CAST(COALESCE(SUM(v.amount), 0) AS BIGINT) AS amount
+         FROM attempt AS a JOIN advice AS v ON v.attempt_id = a.id AND v.kind = 'REVERSAL'
+        WHERE a.refund_id IS NULL AND a.undone_day <> '' AND a.undone_day = $2 AND v.currency = $3 AND a.acquirer = $1),
+     undone_credit AS (
        SELECT COUNT(*) AS n, CAST(COALESCE(SUM(f.amount), 0) AS BIGINT) AS amount
          FROM attempt AS a JOIN refund AS f ON f.id = a.refund_id
-        WHERE a.refund_id IS NOT NULL AND a.undone_day <> '' AND a.undone_day = $2 AND f.currency = $3 AND a.acquirer = $1)
-SELECT credit.n + undone.n, credit.amount + undone.amount, undone.n, undone.amount, debit.n, debit.amount FROM debit, credit, undone`
+        WHERE a.undone_day <> '' AND a.undone_day = $2 AND f.currency = $3 AND a.acquirer = $1)
+SELECT credit.n + undone_credit.n, credit.amount + undone_credit.amount, undone_credit.n, undone_credit.amount,
+       debit.n + undone_debit.n, debit.amount + undone_debit.amount, undone_debit.n, undone_debit.amount
+  FROM debit, credit, undone_debit, undone_credit`
 
 func (c *session) DayTotals(acquirer, day, currency string) (payment.DayTotals, error) {
 	t := payment.DayTotals{Day: day, Currency: money.Of(currency)}
 	_, err := c.one(selectDayTotals, []any{acquirer, day, currency}, &t.Credits, &t.CreditSum, &t.CreditsReversed, &t.CreditRevSum, &t.Debits,
-		&t.DebitSum)
+		&t.DebitSum, &t.DebitsReversed, &t.DebitReverseSum)
 	return t, err
 }
 
@@ -196,17 +203,24 @@ UNION
 SELECT f.currency FROM refund AS f JOIN attempt AS a ON a.id = f.attempt_id
  WHERE f.state IN ('REFUNDED', 'REFUND_REVERSED') AND f.day <> '' AND f.day = $2 AND a.acquirer = $1
 UNION
+SELECT v.currency FROM attempt AS a JOIN advice AS v ON v.attempt_id = a.id AND v.kind = 'REVERSAL'
+ WHERE a.refund_id IS NULL AND a.undone_day <> '' AND a.undone_day = $2 AND a.acquirer = $1
+UNION
 SELECT f.currency FROM attempt AS a JOIN refund AS f ON f.id = a.refund_id
- WHERE a.refund_id IS NOT NULL AND a.undone_day <> '' AND a.undone_day = $2 AND a.acquirer = $1
+ WHERE a.undone_day <> '' AND a.undone_day = $2 AND a.acquirer = $1
  ORDER BY 1`
 
 func (c *session) DayCurrencies(acquirer, day string) ([]string, error) {
 	return all(c, selectDayCurrencies, []any{acquirer, day}, func(scan scanner) (code string, err error) { return code, scan(&code) })
 }
 
+// countOpenBefore counts what may still be booked on a day that is over: messages without an answer, and sales.
 const countOpenBefore = `
-SELECT COUNT(*) FROM advice AS v JOIN attempt AS a ON a.id = v.attempt_id
- WHERE v.state = 'QUEUED' AND v.created_us < $2 AND a.acquirer = $1`
+SELECT (SELECT COUNT(*) FROM advice AS v JOIN attempt AS a ON a.id = v.attempt_id
+         WHERE v.state = 'QUEUED' AND v.created_us < $2 AND a.acquirer = $1)
+     + (SELECT COUNT(*) FROM idempotency AS i JOIN reservation AS r ON r.account = i.account AND r.request_id = i.request_id
+                             JOIN attempt AS a ON a.id = r.attempt_id
+         WHERE NOT i.done AND i.created_us < $2 AND r.purpose = 'SALE' AND a.acquirer = $1)`
 
 func (c *session) OpenBefore(acquirer string, t time.Time) (n int64, err error) {
 	_, err = c.one(countOpenBefore, []any{acquirer, us(t)}, &n)

@@ -90,7 +90,7 @@ func (c *session) DeleteIdempotency(k engine.Key) error {
 
 const reservationColumns = `
 SELECT id, account, request_id, purpose, state, version, currency, amount, captured, held, hold_until_us, host_until_us, attempt_id,
-       approval, code, network_id, mcc, card, card_until_us, chain_length, chain_digest
+       approval, code, network_id, link_id, mcc, card, card_until_us, chain_length, chain_digest
   FROM reservation`
 
 const selectReservation = reservationColumns + ` WHERE id = $1`
@@ -100,7 +100,7 @@ func scanReservation(scan scanner) (r payment.Reservation, err error) {
 	var amount, captured int64
 	var hold, host, card *int64
 	err = scan(&r.ID, &r.Account, &r.RequestID, &r.Purpose, &r.State, &r.Version, &currency, &amount, &captured, &r.Held, &hold, &host,
-		&r.AttemptID, &r.Approval, &r.Code, &r.NetworkID, &r.MCC, &r.Card, &card, &r.Chain.Length, &r.Chain.Digest)
+		&r.AttemptID, &r.Approval, &r.Code, &r.NetworkID, &r.LinkID, &r.MCC, &r.Card, &card, &r.Chain.Length, &r.Chain.Digest)
 	if err != nil {
 		return r, err
 	}
@@ -150,14 +150,14 @@ func (c *session) NextErasure() (time.Time, bool, error) { return c.earliest(sel
 
 const insertReservation = `
 INSERT INTO reservation (id, account, request_id, purpose, state, version, currency, amount, captured, held, hold_until_us, host_until_us,
-                         attempt_id, approval, code, network_id, mcc, card, card_until_us, chain_length, chain_digest, created_us,
+                         attempt_id, approval, code, network_id, link_id, mcc, card, card_until_us, chain_length, chain_digest, created_us,
                          changed_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $22)`
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $23)`
 
 func (c *session) InsertReservation(r payment.Reservation, at time.Time) error {
 	return c.run(insertReservation, r.ID, r.Account, r.RequestID, string(r.Purpose), string(r.State), r.Version, r.Amount.Currency().Code(),
-		r.Amount.Minor(), r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID, r.MCC,
-		blob(r.Card), us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at))
+		r.Amount.Minor(), r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID,
+		r.LinkID, r.MCC, blob(r.Card), us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at))
 }
 
 // updateReservation moves a reservation on from the version before. No row: somebody was faster.
@@ -165,13 +165,13 @@ const updateReservation = `
 UPDATE reservation
    SET state = $3, version = $4, amount = $5, currency = $6, captured = $7, held = $8, hold_until_us = $9, host_until_us = $10,
        attempt_id = $11, approval = $12, code = $13, network_id = $14, mcc = $15, card = $16, card_until_us = $17, chain_length = $18,
-       chain_digest = $19, changed_us = $20, purpose = $21
+       chain_digest = $19, changed_us = $20, purpose = $21, link_id = $22
  WHERE id = $1 AND version = $2`
 
 func (c *session) UpdateReservation(r payment.Reservation, at time.Time) (bool, error) {
 	n, err := c.change(updateReservation, r.ID, r.Version-1, string(r.State), r.Version, r.Amount.Minor(), r.Amount.Currency().Code(),
 		r.Captured.Minor(), r.Held, us(r.HoldUntil), us(r.HostUntil), r.AttemptID, r.Approval, r.Code, r.NetworkID, r.MCC, blob(r.Card),
-		us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at), string(r.Purpose))
+		us(r.CardUntil), r.Chain.Length, r.Chain.Digest, us(at), string(r.Purpose), r.LinkID)
 	return n == 1, err
 }
 

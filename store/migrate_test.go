@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -21,11 +22,21 @@ import (
 func asOf(t *testing.T, version int64, fill ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "naru.db")
-	old(t, path, func(db *sql.DB) error {
+	upTo(t, path, version, fill...)
+	return path
+}
+
+// upTo brings a database to a migration, which does not enforce references (see migrate), and adds to it.
+func upTo(t *testing.T, path string, version int64, fill ...string) {
+	t.Helper()
+	with(t, path, "OFF", func(db *sql.DB) error {
 		p, err := migrations(db)
 		if err == nil {
 			_, err = p.UpTo(t.Context(), version)
 		}
+		return err
+	})
+	old(t, path, func(db *sql.DB) (err error) {
 		for _, statement := range fill {
 			if err == nil {
 				_, err = db.ExecContext(t.Context(), statement)
@@ -33,12 +44,16 @@ func asOf(t *testing.T, version int64, fill ...string) string {
 		}
 		return err
 	})
-	return path
 }
 
 func old(t *testing.T, path string, work func(*sql.DB) error) {
 	t.Helper()
-	db, err := sql.Open("sqlite", dsn(path, "ON"))
+	with(t, path, "ON", work)
+}
+
+func with(t *testing.T, path, references string, work func(*sql.DB) error) {
+	t.Helper()
+	db, err := sql.Open("sqlite", dsn(path, references))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +126,42 @@ var firstRows = []string{
 	`INSERT INTO operator_case VALUES ('k', 'advice-refused', 'r', 'code=30', 13, NULL)`,
 }
 
-// A database of the first migration opens with everything it held: the same rows in every table, no reference lost, the new rules in force.
-func TestAnOldDatabaseIsBroughtUpToDate(t *testing.T) {
-	path := asOf(t, 1, firstRows...)
+// secondRows is a row for every table that migration 2 adds, a card check and a refund that was undone.
+var secondRows = []string{
+	`INSERT INTO reservation VALUES
+	 ('u', 'P', 'q-u', 'CHECK', 'KRW', 'A1', 'VERIFIED', 'N2', 2, 0, 0, FALSE, 4000, 5000, 4, '00', 8000, '5816', 2, x'0a', 'd', NULL,
+	  NULL)`,
+	`INSERT INTO refund VALUES
+	 ('f', 'P', 'q-f', 'r', 'REFUND_REVERSED', '606109000005', 'KRW', '79999996326000000000001', 40, '00', 41, '20260302', '', 900, 300, 42,
+	  'e'),
+	 ('g', 'P', 'q-g', 'r', 'REFUND_FAILED', '', 'KRW', '', 43, '', 44, '', 'nothing_left', 1, 0, NULL, '')`,
+	`INSERT INTO attempt VALUES ('d', 'u', NULL, 'PASSED', 2, 'bc', '000005', 4, '606109000004', 'T1', 'M1', '00', 5, ''),
+	 ('e0', 'r', 'f', 'REVERSED', 3, 'bc', '000006', 40, '606109000005', 'T1', 'M1', '', 41, '20260302'),
+	 ('e', 'r', 'f', 'BOOKED', 2, 'bc', '000007', 41, '606109000005', 'T1', 'M1', '00', 42, '')`,
+	`INSERT INTO advice VALUES
+	 ('w', 'r', 'e', 'REFUND', 'DONE', '000007', 41, '606109000005', '', 'KRW', 900, 1, 0, FALSE, 40, 41, '00', 'PICAP_1', 1)`,
+	`INSERT INTO dispute VALUES
+	 ('y', 'P', 'r', 'FIRST', 'C1', 'CB1_REVERSED', '10.4', 'KRW', 'E1', 'fraud', 'VISA', 500, 400, 50, 51, NULL, 52, 'n3', TRUE)`,
+	`INSERT INTO evidence VALUES ('z', 'y', 3, x'0b', 50, x'0c')`,
+	`INSERT INTO acquirer_event VALUES
+	 ('bc', 'E1', 'CHB', 'PISTL_1', 3, x'0d', 'r', 'APPLIED', 'dispute/y', '', 'P', 'KRW', -500, 0, 0, 50)`,
+	`INSERT INTO acquirer_file VALUES
+	 ('bc', 'PISTL_1', 'PISTL', 'M1', 'LOADED', '20260302', 'KRW', 1, x'0e', '', 1, 0, -500, 0, 0, -500, 50)`,
+	`INSERT INTO account_book VALUES ('P', 1, x'0f')`,
+	`INSERT INTO settlement VALUES ('l', 'P', 'KRW', '20260302', 'PAID', 'wire', 1, 2, 3, 4, 1, 9900, 0, -100, -10, 9790, 1)`,
+	`INSERT INTO settlement_item VALUES
+	 ('r', 3, 'P', 'capture', '20260302', 'KRW', 'q-c', 21, 'c', '', '', 9900, -100, -10, 'l'),
+	 ('r', 4, 'P', 'chargeback', '20260303', 'KRW', 'q-c', 50, 'y', 'n3', '', -500, 0, 0, NULL)`,
+	`INSERT INTO reconciliation VALUES
+	 ('bc', '20260302', 'KRW', '000008', 'BREAK', '606109000008', 60, '95', 59, NULL, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+	  16)`,
+	`INSERT INTO capture_file VALUES ('PICAP_1', 'bc', 'M1', 'KRW', '20260302', 'ANSWERED', 1, 1, 30, 31)`,
+	`INSERT INTO notice VALUES ('n3', 'chargeback', 'P', 'y', '', '10.4', 'n', 'QUEUED', 0, 50, 51, NULL, '{"Stage":"FIRST"}')`,
+}
+
+// brought opens a database of an earlier migration. Every table has rows, and must have the same ones afterwards; no reference is lost.
+func brought(t *testing.T, path string) *Store {
+	t.Helper()
 	columns, before := map[string][]string{}, map[string][]string{}
 	old(t, path, func(db *sql.DB) error {
 		tables, err := words(db, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('migration', 'sqlite_sequence')`)
@@ -144,7 +192,23 @@ func TestAnOldDatabaseIsBroughtUpToDate(t *testing.T) {
 		}
 		return err
 	})
+	return s
+}
 
+// refuses runs statements that must fail, each for its reason.
+func refuses(t *testing.T, s *Store, statements map[string]string) {
+	t.Helper()
+	for statement, why := range statements {
+		if err := inside(s, func(c *session) error { return c.run(statement) }); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+// A database of the first migration opens with everything it held: the same rows in every table, no reference lost, the new rules in force.
+func TestAnOldDatabaseIsBroughtUpToDate(t *testing.T) {
+	path := asOf(t, 1, firstRows...)
+	s := brought(t, path)
 	x, _, err := view(t, s, func(r engine.Reader) (engine.Capture, bool, error) { return r.Capture("r") })
 	krw := money.Of("KRW")
 	at := func(us int64) time.Time { return time.UnixMicro(us).UTC() }
@@ -161,7 +225,7 @@ func TestAnOldDatabaseIsBroughtUpToDate(t *testing.T) {
 			t.Errorf("%s: the card goes at %v, not %v; %v", id, r.CardUntil, until, err)
 		}
 	}
-	for statement, why := range map[string]string{
+	refuses(t, s, map[string]string{
 		"DELETE FROM reservation WHERE id = 's'":                                     "FOREIGN KEY",
 		"DELETE FROM attempt WHERE id = 'a'":                                         "FOREIGN KEY",
 		"DELETE FROM notice WHERE id = 'n'":                                          "FOREIGN KEY",
@@ -174,15 +238,45 @@ func TestAnOldDatabaseIsBroughtUpToDate(t *testing.T) {
 		"UPDATE attempt SET state = 'PREPARED', reservation_id = 's' WHERE id = 'a'": "UNIQUE",
 		"DELETE FROM event":   "append-only",
 		"DELETE FROM posting": "append-only",
-	} {
-		if err := inside(s, func(c *session) error { return c.run(statement) }); err == nil || !strings.Contains(err.Error(), why) {
-			t.Errorf("%s: %v", statement, err)
-		}
-	}
+	})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	opened(t, path, Options{}) // up to date: nothing to do
+}
+
+// A database that served card checks, refunds, disputes and settlements opens with all of them, and takes sales from now on.
+func TestADatabaseWithoutSalesIsBroughtUpToDate(t *testing.T) {
+	path := asOf(t, 1, firstRows...)
+	upTo(t, path, 2, secondRows...)
+	s := brought(t, path)
+
+	at := func(us int64) time.Time { return time.UnixMicro(us).UTC() }
+	krw := money.Of("KRW")
+	u, _, err := view(t, s, func(v engine.Reader) (payment.Reservation, bool, error) { return v.Reservation("u") })
+	want := payment.Reservation{
+		ID: "u", Purpose: payment.ToCheck, Account: "P", RequestID: "q-u", State: payment.Verified, Version: 2, Amount: money.New(0, krw),
+		Captured: money.New(0, krw), HoldUntil: at(4000), HostUntil: at(5000), AttemptID: "d", Approval: "A1", Code: "00", NetworkID: "N2",
+		MCC: "5816", Chain: payment.Chain{Length: 2, Digest: []byte{10}},
+	}
+	if !reflect.DeepEqual(u, want) || err != nil {
+		t.Errorf("%+v, %v", u, err)
+	}
+	refuses(t, s, map[string]string{
+		"DELETE FROM reservation WHERE id = 'u'":                      "FOREIGN KEY",
+		"UPDATE reservation SET purpose = 'SALE' WHERE id = 'u'":      "CHECK", // of nothing
+		"UPDATE reservation SET purpose = 'SALE' WHERE id = 's'":      "CHECK", // held
+		"UPDATE reservation SET purpose = 'SALE' WHERE id = 'r'":      "CHECK", // taken in part
+		"UPDATE reservation SET request_id = 'q-u' WHERE id = 't'":    "UNIQUE",
+		"UPDATE attempt SET undone_day = '20260302' WHERE id = 'b'":   "CHECK",
+		"UPDATE reservation SET state = 'GONE' WHERE id = 't'":        "CHECK",
+		"UPDATE reservation SET purpose = 'PARK' WHERE id = 't'":      "CHECK",
+		"UPDATE reservation SET held = TRUE WHERE id = 't'":           "CHECK",
+		"UPDATE reservation SET captured = amount + 1 WHERE id = 't'": "CHECK",
+	})
+	if err := inside(s, func(c *session) error { return c.run("UPDATE reservation SET purpose = 'SALE' WHERE id = 't'") }); err != nil {
+		t.Error(err)
+	}
 }
 
 func view[T any](t *testing.T, s *Store, read func(engine.Reader) (T, bool, error)) (v T, ok bool, err error) {
@@ -196,7 +290,15 @@ func view[T any](t *testing.T, s *Store, read func(engine.Reader) (T, bool, erro
 
 // A row that names one that is not there stops the migration and the start, as often as it is tried, and the database stays what it was.
 func TestAStrayRowStopsTheMigration(t *testing.T) {
+	for _, version := range []int64{1, 2} {
+		strayStops(t, version)
+	}
+}
+
+func strayStops(t *testing.T, version int64) {
+	t.Helper()
 	path := asOf(t, 1, firstRows...)
+	upTo(t, path, version)
 	old(t, path, func(db *sql.DB) error {
 		conn, err := db.Conn(t.Context())
 		if err != nil {
@@ -213,7 +315,7 @@ func TestAStrayRowStopsTheMigration(t *testing.T) {
 	}
 	old(t, path, func(db *sql.DB) error {
 		at, err := words(db, "SELECT MAX(version_id) FROM migration")
-		if len(at) != 1 || at[0] != "1" {
+		if len(at) != 1 || at[0] != fmt.Sprint(version) {
 			t.Error("the database is of version", at)
 		}
 		return err

@@ -293,7 +293,9 @@ func TestSchemaKnowsTheRules(t *testing.T) {
 		want          []string
 	}{
 		{"reservation", "state", names(payment.Rules.States())},
-		{"reservation", "purpose", []string{string(payment.ToPay), string(payment.ToVerify), string(payment.ToCheck)}},
+		{"reservation", "purpose", []string{
+			string(payment.ToPay), string(payment.ToSell), string(payment.ToVerify), string(payment.ToCheck),
+		}},
 		{"attempt", "state", names(payment.AttemptRules.States())},
 		{"advice", "state", names(payment.AdviceRules.States())},
 		{"advice", "kind", []string{
@@ -373,6 +375,30 @@ func TestLiveAttemptsAreThoseThatCanStillChange(t *testing.T) {
 	}
 }
 
+// A sale is where its rules can lead it: to everything but what a hold or a card check comes to.
+func TestSalesAreWhereTheirEventsLead(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	list := regexp.MustCompile(`purpose <> 'SALE' OR state IN \(([^)]*)\)`).FindStringSubmatch(definition(t, s, "reservation"))
+	if list == nil {
+		t.Fatal("no list of a sale's states")
+	}
+	reached, next := map[payment.State]bool{}, []payment.State{payment.Pending}
+	for len(next) > 0 {
+		state := next[0]
+		next, reached[state] = next[1:], true
+		for e, to := range payment.Rules[state] {
+			if holds := []payment.Event{payment.Approve, payment.Verify, payment.Pass}; !slices.Contains(holds, e) && !reached[to] {
+				next = append(next, to)
+			}
+		}
+	}
+	for _, state := range payment.Rules.States() {
+		if listed := strings.Contains(list[1], "'"+string(state)+"'"); listed != reached[state] {
+			t.Errorf("a sale may be %s: %v", state, listed)
+		}
+	}
+}
+
 // The index of open stages is that of the rules: a stage is open exactly if evidence may be handed over.
 func TestOpenStagesAreThoseThatCanBeDefended(t *testing.T) {
 	s := opened(t, file(t), Options{})
@@ -402,9 +428,11 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectDayTotals, "capture_day"},
 		{selectDayTotals, "refund_day"},
 		{selectDayTotals, "attempt_undone"},
+		{selectDayTotals, "advice_once"},
 		{selectDayCurrencies, "capture_day"},
 		{selectDayCurrencies, "refund_day"},
 		{selectDayCurrencies, "attempt_undone"},
+		{selectDayCurrencies, "advice_once"},
 		{selectRefundsByRRN, "refund_rrn"},
 		{selectRefundByARN, "refund_arn"},
 		{selectRefunds, "refund_payment"},
@@ -421,6 +449,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectAdviceOfLine, "advice_line"},
 		{selectAdvicesOfFile, "advice_line"},
 		{countOpenBefore, "advice_due"},
+		{countOpenBefore, "idempotency_running"},
 		{selectDueReconciliations, "reconciliation_due"},
 		{selectNextReconciliation, "reconciliation_due"},
 		{selectCaptureFiles, "capture_file_state"},

@@ -39,8 +39,9 @@ type Outcome struct {
 	IssuerCountry string // ISO 3166-1 alpha-2
 	CardKind      CardKind
 	NetworkID     string    // network transaction identifier, kept for later merchant-initiated payments
-	NetworkID2    string    // supplementary network transaction identifier
+	LinkID        string    // supplementary network transaction identifier
 	HostUntil     time.Time // when the network lets the hold go; zero where it did not say
+	Day           string    // of a sale: the network's business day on which it booked it, YYYYMMDD; empty where it did not say
 }
 
 // UndoReason is why a hold is given back. The rail turns it into its own code (rails §1.5, DE60).
@@ -96,13 +97,14 @@ const (
 // CVNCheck is what the network said about the card verification number.
 type CVNCheck string
 
-// The results of a card verification number check (rails §1.15).
+// The results of a card verification number check (rails §1.15; Card FOP v1 §3.7).
 const (
 	CVNNoResult          CVNCheck = ""
 	CVNMatch             CVNCheck = "match"
 	CVNNoMatch           CVNCheck = "no_match"
 	CVNSkippedByNetwork  CVNCheck = "skipped_by_network"
 	CVNNotSpecified      CVNCheck = "not_specified"
+	CVNNotVerified       CVNCheck = "not_verified"
 	CVNIssuerUnsupported CVNCheck = "issuer_unsupported"
 )
 
@@ -153,7 +155,7 @@ const (
 	OtherToken    TokenKind = "other" // a token of a kind that nobody named
 )
 
-// AuthOrder asks a network to hold money on a card. Secrets in it live in memory until the first transmission and nowhere else.
+// AuthOrder asks a network to hold money on a card, to take it at once, or only about the card. Secrets in it live in memory until the first transmission and nowhere else.
 type AuthOrder struct {
 	Trace     Trace
 	Terminal  string
@@ -171,6 +173,7 @@ type AuthOrder struct {
 	Network   NetworkWish
 	ECI       string // electronic commerce indicator
 	ThreeDS   ThreeDS
+	Exemption Exemption
 	Stored    StoredCredential
 	Address   Address
 	Holder    Holder
@@ -193,6 +196,16 @@ type ThreeDS struct {
 	CAVV              card.Secret
 	Version           string
 }
+
+// Exemption is the reason for which strong customer authentication is not wanted (Card FOP v1 §3.2).
+type Exemption string
+
+// The exemptions.
+const (
+	NoExemption  Exemption = ""
+	LowValue     Exemption = "low_value"
+	RiskAnalysis Exemption = "risk_analysis"
+)
 
 // Initiator is who starts a payment with a stored card.
 type Initiator string
@@ -262,13 +275,23 @@ type Advice struct {
 	Line        int64  // its record in that file, from 1
 }
 
+// Origin is the request that an advice is about.
+type Origin uint8
+
+// The origins.
+const (
+	OfHold   Origin = iota // an authorisation (0100); for a RefundOrder its completion (0220)
+	OfSale                 // a sale (0200)
+	OfRefund               // a refund (0200)
+)
+
 // AdviceOrder is an advice together with what its message must repeat of the hold.
 type AdviceOrder struct {
 	Advice
-	Original Trace        // of the request that it is about: the hold's, or the refund's own. For a RefundOrder: the capture's 0220
-	Refund   bool         // a Reversal is of a refund, not of a hold
+	About    Origin
+	Original Trace        // of the request that it is about; for a RefundOrder: of what took the money
 	Captured time.Time    // for a RefundOrder: when the original was captured
-	HeldRRN  string       // for a RefundOrder: the reference of the hold that was captured
+	HeldRRN  string       // for a RefundOrder: the reference of the hold that was captured, or of the sale
 	Text     string       // for the holder's statement, where a message carries one
 	Whole    money.Amount // the amount of the original request
 	Terminal string

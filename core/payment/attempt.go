@@ -22,7 +22,7 @@ const (
 	AttemptCaptured  AttemptState = "CAPTURED"        // completed by a confirmed capture
 	AttemptGone      AttemptState = "GONE"            // the network let the hold go by itself
 	AttemptPassed    AttemptState = "PASSED"          // a question about the card was answered with yes; nothing is held
-	AttemptBooked    AttemptState = "BOOKED"          // its money moved with the answer: a refund
+	AttemptBooked    AttemptState = "BOOKED"          // its money moved with the answer: a sale, or a refund
 )
 
 // AttemptEvent is what may happen to an attempt.

@@ -36,9 +36,13 @@ type Purpose string
 // The purposes.
 const (
 	ToPay    Purpose = ""       // the hold of a payment
+	ToSell   Purpose = "SALE"   // a payment in one message: no hold, the money moves with the answer (Card FOP v1 §4.4)
 	ToVerify Purpose = "VERIFY" // a card check that holds the least the network takes, until it is cancelled (Korea Cards v1 §4.5)
 	ToCheck  Purpose = "CHECK"  // a card check that leaves nothing behind (§4.8)
 )
+
+// Pays reports whether the caller wants money, and names how much: the rest only asks about the card.
+func (p Purpose) Pays() bool { return p == ToPay || p == ToSell }
 
 // Event is what may happen to a reservation.
 type Event string
@@ -49,6 +53,7 @@ const (
 	Approve Event = "approve" // the network holds the money
 	Verify  Event = "verify"  // a card check succeeded, to be cancelled later
 	Pass    Event = "pass"    // a card check succeeded, and leaves nothing
+	Sell    Event = "sell"    // the network took the money in one message
 	Decline Event = "decline" // the network said no
 	Void    Event = "void"    // nothing can have been held: not sent, or the network says that it did nothing
 	Lose    Event = "lose"    // nobody can tell whether money is held
@@ -65,7 +70,7 @@ const (
 // Rules is the whole life of a reservation. What is not listed cannot happen.
 var Rules = rules{
 	Pending: {
-		Approve: Reserved, Verify: VerifyHeld, Pass: Verified, Decline: Declined, Void: NotHeld, Lose: Reversing,
+		Approve: Reserved, Verify: VerifyHeld, Pass: Verified, Sell: Captured, Decline: Declined, Void: NotHeld, Lose: Reversing,
 	},
 	VerifyHeld:     {Cancel: CancelPending, Expire: Expired},
 	Verified:       {Undo: Verified}, // a network that can only check with money gets it back at once
@@ -81,7 +86,7 @@ var Rules = rules{
 	Expired:        {Capture: CapturePending, Cancel: CancelPending, Release: Expired},
 }
 
-// Reservation is a hold on a card, from the request for it to its end.
+// Reservation is a hold on a card, from the request for it to its end. A sale is one too: it holds nothing, and is captured at once.
 type Reservation struct {
 	ID        string
 	Purpose   Purpose
@@ -97,7 +102,8 @@ type Reservation struct {
 	AttemptID string       // the attempt that made, or is to make, the hold
 	Approval  string       // the network's approval code
 	Code      string       // the network's response code, untouched
-	NetworkID string       // the network's transaction identifier
+	NetworkID string       // the network's transaction identifier, which later merchant-initiated payments repeat
+	LinkID    string       // its supplementary one, where the network has two
 	MCC       string
 	Card      []byte    // account number and expiry, sealed; nil once no later message needs them
 	CardUntil time.Time // when a captured payment's card is erased: its refund and dispute windows are over (design §3.6)
@@ -132,6 +138,8 @@ func (r Reservation) After(e Event) (Reservation, []ledger.Posting, error) {
 		}
 	case Confirm: // the whole hold ends with the capture, also where less was captured (design §3.1)
 		release()
+		moved = append(moved, ledger.Capture(r.Account, r.Captured))
+	case Sell: // nothing was held before
 		moved = append(moved, ledger.Capture(r.Account, r.Captured))
 	case Lapse, Revoke, Release:
 		release()

@@ -100,8 +100,10 @@ func TestWhatIsGivenBackStaysGivenBack(t *testing.T) {
 			t.Errorf("%d events follow %s", n, s)
 		}
 	}
-	if _, ok := AttemptRules.Next(AttemptReversing, AttemptApprove); ok {
-		t.Error("a late approval is adopted")
+	for _, e := range []AttemptEvent{AttemptApprove, AttemptPass, AttemptBook} {
+		if _, ok := AttemptRules.Next(AttemptReversing, e); ok {
+			t.Errorf("a late answer is adopted: %s", e)
+		}
 	}
 }
 
@@ -114,11 +116,27 @@ func TestReachesTellsEventsInOrder(t *testing.T) {
 		{nil, Pending, true},
 		{[]Event{Approve, Capture, Confirm}, Captured, true},
 		{[]Event{Lose, Undo, Ask, Approve, Expire, Release, Cancel, Release}, Cancelled, true},
+		{[]Event{Sell}, Captured, true},
+		{[]Event{Lose, Undo, Ask, Sell}, Captured, true}, // Card FOP v1 §6.8
+		{[]Event{Lose, Undo, Cancel, Release, Decline}, Cancelled, true},
 		{[]Event{Lose, Approve}, "", false},
+		{[]Event{Lose, Sell}, "", false},
+		{[]Event{Sell, Capture}, "", false},
+		{[]Event{Sell, Cancel}, "", false},
+		{[]Event{Sell, Expire}, "", false},
+		{[]Event{Approve, Sell}, "", false},
 		{[]Event{Approve, Capture, Cancel}, "", false},
 	} {
 		if last, ok := Rules.Reaches(Pending, c.events); last != c.last || ok != c.ok {
 			t.Errorf("%v: %s, %v", c.events, last, ok)
+		}
+	}
+}
+
+func TestWhoNamesAnAmount(t *testing.T) {
+	for p, pays := range map[Purpose]bool{ToPay: true, ToSell: true, ToVerify: false, ToCheck: false} {
+		if p.Pays() != pays {
+			t.Errorf("%q pays: %v", p, p.Pays())
 		}
 	}
 }

@@ -116,7 +116,7 @@ CREATE UNIQUE INDEX attempt_live ON attempt (reservation_id)
 CREATE UNIQUE INDEX attempt_live_refund ON attempt (refund_id)
  WHERE state IN ('PREPARED', 'APPROVED', 'REVERSE_PENDING') AND refund_id IS NOT NULL;
 
-CREATE INDEX attempt_undone ON attempt (undone_day, state) WHERE refund_id IS NOT NULL AND undone_day <> '';
+CREATE INDEX attempt_undone ON attempt (undone_day, state) WHERE undone_day <> '';
 
 CREATE TABLE balance (
     account  TEXT   NOT NULL,
@@ -415,7 +415,7 @@ CREATE TABLE "reservation" (
     id            TEXT    NOT NULL PRIMARY KEY,
     account       TEXT    NOT NULL,
     request_id    TEXT    NOT NULL,
-    purpose       TEXT    NOT NULL CHECK (purpose IN ('', 'VERIFY', 'CHECK')),
+    purpose       TEXT    NOT NULL CHECK (purpose IN ('', 'SALE', 'VERIFY', 'CHECK')),
     currency      TEXT    NOT NULL,
     approval      TEXT    NOT NULL,
     state         TEXT    NOT NULL CHECK (state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING',
@@ -423,12 +423,13 @@ CREATE TABLE "reservation" (
                                                     'VERIFY_HELD', 'VERIFIED')),
     network_id    TEXT    NOT NULL,
     version       BIGINT  NOT NULL,
-    amount        BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND purpose <> ''),
+    link_id       TEXT    NOT NULL, -- the supplementary network identifier; a time stands behind its digits
+    created_us    BIGINT  NOT NULL,
+    amount        BIGINT  NOT NULL CHECK (amount > 0 OR amount = 0 AND purpose IN ('VERIFY', 'CHECK')),
     captured      BIGINT  NOT NULL CHECK (captured >= 0 AND captured <= amount),
     held          BOOLEAN NOT NULL,
     hold_until_us BIGINT,
     host_until_us BIGINT,
-    created_us    BIGINT  NOT NULL,
     code          TEXT    NOT NULL,
     changed_us    BIGINT  NOT NULL,
     mcc           TEXT    NOT NULL,
@@ -438,7 +439,9 @@ CREATE TABLE "reservation" (
     card          BYTEA,             -- sealed: account number and expiry
     card_until_us BIGINT,
     UNIQUE (account, request_id),
-    CHECK (NOT held OR state IN ('RESERVED', 'VERIFY_HELD', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED'))
+    CHECK (NOT held OR state IN ('RESERVED', 'VERIFY_HELD', 'CAPTURE_PENDING', 'CANCEL_PENDING', 'EXPIRED')),
+    CHECK (purpose <> 'SALE' OR state IN ('PENDING', 'CAPTURED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CANCEL_PENDING', 'CANCELLED')),
+    CHECK (purpose <> 'SALE' OR NOT held AND hold_until_us IS NULL AND captured = CASE state WHEN 'CAPTURED' THEN amount ELSE 0 END)
 ) WITHOUT ROWID;
 
 CREATE INDEX reservation_erasable ON reservation (card_until_us) WHERE card IS NOT NULL AND card_until_us IS NOT NULL;

@@ -190,9 +190,24 @@ func dayTotals(w *world) {
 	pay("undone", payment.RefundPending, "", payment.AttemptReversed, day, "bc") // booked, then undone: both count
 	pay("never", payment.RefundPending, "", payment.AttemptReversed, "", "bc")   // undone, and never booked
 	pay("elsewhere", payment.Refunded, day, payment.AttemptBooked, "", "kb")
-	given := attempt("given-back", "2", payment.AttemptReversed) // a hold is no money
-	given.UndoneDay = day
-	w.do(func(tx engine.Tx) error { return tx.InsertAttempt(given) })
+	w.do(func(tx engine.Tx) error { // a hold is no money, and was booked on no day
+		v := advice("given-back", "given-back", "2", start)
+		v.State = payment.AdviceDone
+		return errors.Join(tx.InsertAttempt(attempt("given-back", "2", payment.AttemptReversed)), tx.InsertAdvice(v))
+	})
+	w.sold("sold", func(x *engine.Capture) { x.RRN = "606109000008" })
+	w.undone("lost", money.New(40, krw), day, "bc") // a sale that was booked, then undone: both count
+	w.undone("lost-dollars", money.New(3, usd), day, "bc")
+	w.undone("never-booked", money.New(50, krw), "", "bc")
+	w.undone("lost-elsewhere", money.New(60, krw), day, "kb")
+	w.undone("lost-next", money.New(70, krw), other, "bc")
+	w.undone("lost-yen", money.New(2, money.Of("JPY")), "20260305", "bc")
+	w.do(func(tx engine.Tx) error { // a fresh attempt may have other terms: what was undone counts as it was
+		r, _, err := tx.Reservation("lost")
+		r.State, r.Version, r.Amount, r.AttemptID = payment.Pending, r.Version+1, money.New(9999, usd), "a-lost-fresh"
+		_, err2 := tx.UpdateReservation(r, start)
+		return errors.Join(err, err2, tx.InsertAttempt(attempt("a-lost-fresh", "lost", payment.AttemptPrepared)))
+	})
 	totals := func(acquirer, day string, in money.Currency, want payment.DayTotals) {
 		w.Helper()
 		want.Day, want.Currency = day, in
@@ -203,11 +218,14 @@ func dayTotals(w *world) {
 		})
 	}
 	totals("bc", day, krw, payment.DayTotals{
-		Debits: 3, DebitSum: 12900 + 100 + 1, Credits: 3, CreditSum: 1500, CreditsReversed: 1, CreditRevSum: 500,
+		Debits: 5, DebitSum: 12900 + 100 + 1 + 12900 + 40, DebitsReversed: 1, DebitReverseSum: 40,
+		Credits: 3, CreditSum: 1500, CreditsReversed: 1, CreditRevSum: 500,
 	})
-	totals("bc", day, usd, payment.DayTotals{Debits: 1, DebitSum: 7})
-	totals("bc", other, krw, payment.DayTotals{Debits: 1, DebitSum: 12900, Credits: 1, CreditSum: 500})
-	totals("kb", day, krw, payment.DayTotals{Credits: 1, CreditSum: 500})
+	totals("bc", day, usd, payment.DayTotals{Debits: 2, DebitSum: 7 + 3, DebitsReversed: 1, DebitReverseSum: 3})
+	totals("bc", other, krw, payment.DayTotals{
+		Debits: 2, DebitSum: 12900 + 70, DebitsReversed: 1, DebitReverseSum: 70, Credits: 1, CreditSum: 500,
+	})
+	totals("kb", day, krw, payment.DayTotals{Debits: 1, DebitSum: 60, DebitsReversed: 1, DebitReverseSum: 60, Credits: 1, CreditSum: 500})
 	totals("kb", other, krw, payment.DayTotals{})
 	pay("only undone", payment.RefundPending, "", payment.AttemptReversed, "20260304", "bc")
 	currencies := func(acquirer, day string, want ...string) {
@@ -220,24 +238,26 @@ func dayTotals(w *world) {
 	}
 	currencies("bc", day, "KRW", "USD")
 	currencies("bc", "20260304", "KRW")
+	currencies("bc", "20260305", "JPY")
 	currencies("kb", day, "KRW")
 	currencies("kb", other)
 
-	uncleared := func(acquirer, merchant, day string, limit int, want ...string) {
+	uncleared := func(acquirer, merchant, day, currency string, limit int, want ...string) {
 		w.Helper()
 		w.look(func(v engine.Reader) error {
-			list, err := v.Uncleared(acquirer, merchant, day, limit)
+			list, err := v.Uncleared(acquirer, merchant, day, currency, limit)
 			same(w, "uncleared", fmt.Sprint(ids(list, func(x engine.Capture) string { return x.ID })), fmt.Sprint(want))
 			return err
 		})
 	}
-	uncleared("bc", "M1", day, 9, "c-1", "c-2", "c-3")
-	uncleared("bc", "M1", day, 2, "c-1", "c-2")
-	uncleared("bc", "M2", day, 9)
-	uncleared("kb", "M1", day, 9)
+	uncleared("bc", "M1", day, "KRW", 9, "c-1", "c-2", "c-sold")
+	uncleared("bc", "M1", day, "USD", 9, "c-3")
+	uncleared("bc", "M1", day, "KRW", 2, "c-1", "c-2")
+	uncleared("bc", "M2", day, "KRW", 9)
+	uncleared("kb", "M1", day, "KRW", 9)
 	cleared.Clearing = engine.NotCleared
 	w.do(func(tx engine.Tx) error { return tx.UpdateClearing(cleared) })
-	uncleared("bc", "M1", day, 9, "c-1", "c-2", "c-3", "c-6")
+	uncleared("bc", "M1", day, "KRW", 9, "c-1", "c-2", "c-6", "c-sold")
 }
 
 func reconciliations(w *world) {

@@ -27,6 +27,9 @@ func Run(t *testing.T, open func(*testing.T) engine.Store) {
 		{"a reservation is kept whole and moves on from the version that was seen", reservations},
 		{"holds end in the order of their time", expiring},
 		{"a card check may hold nothing, and a payment not", checks},
+		{"a sale holds nothing, and is taken whole or not at all", sales},
+		{"a sale is open until it has its answer", underWay},
+		{"a sale is found, refunded and disputed as any capture is", soldNames},
 		{"cards are erased in the order of their time", erasing},
 		{"an attempt moves on from the version that was seen", attempts},
 		{"a payment has one live attempt, and so has a refund", liveAttempts},
@@ -260,7 +263,7 @@ func reservations(w *world) {
 	full := r
 	full.State, full.Version, full.Amount, full.Captured, full.Held = payment.CapturePending, 2, money.New(500, usd), money.New(400, usd), true
 	full.HoldUntil, full.HostUntil, full.AttemptID = start.Add(time.Hour), start.Add(2*time.Hour), "other"
-	full.Approval, full.Code, full.NetworkID, full.MCC, full.Card = "A12345", "00", "NET1", "7995", nil
+	full.Approval, full.Code, full.NetworkID, full.LinkID, full.MCC, full.Card = "A12345", "00", "NET1", "LINK1", "7995", nil
 	full.CardUntil = start.Add(3 * time.Hour)
 	full.Chain = payment.Chain{Length: 2, Digest: []byte{8, 8}}
 	update := func(r payment.Reservation) (ok bool) {
