@@ -109,7 +109,7 @@ func (t answers) of(code string) answer {
 	return anythingElse
 }
 
-// unclear is the outcome of a 0100 that may hold money although nobody approved anything.
+// unclear is the outcome of a 0100 that may hold money, or a 0200 that may have taken it, although nobody approved anything.
 func unclear(why payment.UndoReason) payment.Outcome {
 	return payment.Outcome{Verdict: payment.Unclear, Fault: fault.Unavailable, Undo: why}
 }
@@ -122,8 +122,8 @@ func (row answer) warning(code string) string {
 	return "response code " + code + ": " + row.meaning
 }
 
-// outcome reads the 0110 to a hold, or to a check that holds nothing. It depends on the code alone whether money is held; all else is
-// remarks.
+// outcome reads the 0110 to a hold, the 0210 to a sale, or the 0110 to a check that holds nothing. It depends on the code alone whether
+// money is held or taken; all else is remarks.
 func (c codec) outcome(m *Message, check bool) payment.Outcome {
 	code := m.Get(39)
 	if elementOf(39).refuses(code) != "" {
@@ -131,12 +131,13 @@ func (c codec) outcome(m *Message, check bool) payment.Outcome {
 	}
 	row, tags := c.answers.of(code), c.profile.readPrivate(m.Get(48))
 	o := payment.Outcome{
-		Code: code, AdviceCode: tags["MC"], Approval: printable(m.Get(38)), CVN: cvnLetters[tags["CR"]], AVS: avsLetters[tags["AR"]],
+		Code: code, AdviceCode: strings.TrimSpace(tags["MC"]), Approval: printable(m.Get(38)),
+		CVN: cvnLetters[tags["CR"]], AVS: avsLetters[tags["AR"]],
 		Brands: brands(tags["BR"]), Issuer: strings.TrimSpace(tags["IS"]), IssuerCountry: tags["IC"], CardKind: kinds[tags["CT"]],
-		NetworkID: strings.TrimSpace(tags["NT"]), NetworkID2: strings.TrimSpace(tags["NS"]), HostUntil: holdEnd(tags["RX"]),
+		NetworkID: strings.TrimSpace(tags["NT"]), LinkID: strings.TrimSpace(tags["NS"]), HostUntil: holdEnd(tags["RX"]),
 		Alert: row.warning(code),
 	}
-	o.AVS.Raw = tags["AR"] // a letter that no table knows, too
+	o.AVS.Raw = strings.TrimSpace(tags["AR"]) // a letter that no table knows, too; a blank is none
 	if letter := tags["CR"]; letter != "" && o.CVN == payment.CVNNoResult {
 		o.CVN = payment.CVNNotSpecified
 	}
@@ -158,7 +159,7 @@ func (c codec) outcome(m *Message, check bool) payment.Outcome {
 		if m.Has(38) || tags["AN"] != "" {
 			o.Undo, o.Alert = payment.UndoInvalid, "response code 16 came with an approval code"
 		}
-	case "undecided", "verification_only": // 85 approves no hold
+	case "undecided", "verification_only": // 85 approves no hold and no sale
 		o.Verdict, o.Fault, o.Undo = payment.Unclear, faults[row.caller], payment.UndoSilence
 	case "nothing_held":
 		o.Verdict, o.Fault = payment.NothingHeld, faults[row.caller]
@@ -247,6 +248,7 @@ func (c codec) refundReply(m *Message) payment.AdviceReply {
 var cvnLetters = map[string]payment.CVNCheck{
 	"M": payment.CVNMatch, "N": payment.CVNNoMatch, "P": payment.CVNSkippedByNetwork,
 	"S": payment.CVNNotSpecified, "U": payment.CVNIssuerUnsupported, " ": payment.CVNNotSpecified,
+	"F": payment.CVNNotVerified, // Card FOP v1 §3.7
 }
 
 // avsLetters is DE48 AR (rails §1.15).

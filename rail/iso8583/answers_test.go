@@ -252,7 +252,7 @@ func TestAnswerInFull(t *testing.T) {
 		Verdict: payment.Approved, Code: "00", AdviceCode: "03", Approval: "30118842", CVN: payment.CVNMatch,
 		AVS:    payment.AVSCheck{Raw: "Y", Line: payment.AVSMatch, PostalCode: payment.AVSMatch},
 		Brands: []string{"BC", "VISA"}, Issuer: "EXAMPLE CI", IssuerCountry: "KR", CardKind: payment.Credit, NetworkID: "net-1",
-		NetworkID2: "abc", HostUntil: time.Date(2026, 11, 29, 3, 15, 0, 0, time.UTC),
+		LinkID: "abc", HostUntil: time.Date(2026, 11, 29, 3, 15, 0, 0, time.UTC),
 	}
 	if got := c.outcome(m, false); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want\n%+v", got, want)
@@ -317,7 +317,7 @@ func TestLetters(t *testing.T) {
 	c := mustCodec(t, mustProfile(t, DefaultProfile))
 	for letter, want := range map[string]payment.CVNCheck{
 		"M": "match", "N": "no_match", "P": "skipped_by_network", "S": "not_specified",
-		"U": "issuer_unsupported", " ": "not_specified", "Q": "not_specified",
+		"U": "issuer_unsupported", " ": "not_specified", "F": "not_verified", "Q": "not_specified",
 	} {
 		if got := c.outcome(NewMessage("0110").Set(39, "05").Set(48, "CR01"+letter), false).CVN; got != want {
 			t.Errorf("CVV2 %q: %s", letter, got)
@@ -335,6 +335,12 @@ func TestLetters(t *testing.T) {
 			if got := c.outcome(NewMessage("0110").Set(39, "00").Set(48, "AR01"+letter), false).AVS; got != want {
 				t.Errorf("AVS %q: %+v", letter, got)
 			}
+		}
+	}
+	for _, nothing := range []string{"", "CR00AR00MC00", "AR01 MC02  "} { // a blank is no letter; a blank CR is in the sheet's table
+		want := payment.Outcome{Verdict: payment.Approved, Code: "00"}
+		if got := c.outcome(NewMessage("0210").Set(39, "00").Set(48, nothing), false); !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: %+v", nothing, got)
 		}
 	}
 }

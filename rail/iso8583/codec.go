@@ -52,9 +52,16 @@ func newCodec(p Profile, c Contract) (codec, error) {
 	return codec{p, c, p.Spec(), table}, err
 }
 
-// authorisation is the 0100. Secret and personal tags of DE48 stand here and in no other message, because this is the one
-// transmission they may appear in (rails §1.5); a 0100 is never sent twice.
+// authorisation is the 0100 of a hold or a check, or the 0200 of a sale, which has the same elements (rails §1.7). Secret and personal
+// tags of DE48 stand here and in no other message, because this is the one transmission they may appear in (rails §1.5); neither is ever
+// sent twice.
 func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
+	mti := "0100"
+	if o.Purpose == payment.ToSell {
+		mti = "0200"
+	} else if c.profile.CaptureMode == "single" && !o.Amount.IsZero() { // the engine knows, and never asks
+		return nil, errors.New("this host holds nothing, it only sells")
+	}
 	private, err := c.profile.packPrivate(map[string]string{
 		"IN": "00", // instalments: the front ends know none (rails §1.5)
 		"BD": o.Holder.BirthDate.Reveal(),
@@ -73,6 +80,7 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 		"IR": map[payment.Intent]string{payment.Instalment: "I", payment.Recurring: "R", payment.Unscheduled: "U"}[o.Stored.Intent],
 		"SI": storage(o.Stored),
 		"NT": o.Stored.EarlierNetwork,
+		"SX": map[payment.Exemption]string{payment.LowValue: "L", payment.RiskAnalysis: "T"}[o.Exemption],
 		"PR": map[payment.NetworkWish]string{payment.WishCredit: "C", payment.WishDebit: "D"}[o.Network],
 		"AA": strings.TrimSpace(cut(latin(strings.Join(o.Address.Lines, " ")), 40)),
 		"AP": strings.TrimSpace(cut(latin(o.Address.PostalCode), 10)),
@@ -86,7 +94,7 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 	if o.Stored.Initiator == payment.ByMerchant {
 		entry = "102"
 	}
-	m := c.head("0100", o.Trace, o.PAN, o.Amount, o.Terminal, o.Merchant)
+	m := c.head(mti, o.Trace, o.PAN, o.Amount, o.Terminal, o.Merchant)
 	c.local(m, o.Trace.At, o.Local)
 	c.sale(m, o.Expiry, o.MCC)
 	m.Set(22, entry).Set(43, c.acceptor(o.Statement)).Set(48, private)
@@ -97,10 +105,10 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 }
 
 // holdsNothing reports whether an order only asks what the card is worth.
-func holdsNothing(o payment.AuthOrder) bool { return o.Purpose != payment.ToPay && o.Amount.IsZero() }
+func holdsNothing(o payment.AuthOrder) bool { return !o.Purpose.Pays() && o.Amount.IsZero() }
 
-// advice is the 0200 of a refund, which leaves once, or the 0220 or 0420 of a hold, or the 0420 of a refund. The repeat of a 0220 or
-// 0420 is the same bytes but for the message type (rails §1.11 T3).
+// advice is the 0200 of a refund, which leaves once, or the 0220 or 0420 of a hold, or the 0420 of a sale or a refund. The repeat of a
+// 0220 or 0420 is the same bytes but for the message type (rails §1.11 T3).
 func (c codec) advice(a payment.AdviceOrder, repeat bool) (*Message, error) {
 	if a.Kind == payment.RefundOrder {
 		return c.refund(a)
@@ -110,11 +118,14 @@ func (c codec) advice(a payment.AdviceOrder, repeat bool) (*Message, error) {
 		amount = a.Amount
 	}
 	m := c.head(c.profile.adviceType(a.Kind, repeat), a.Trace, a.PAN, amount, a.Terminal, a.Merchant)
-	c.local(m, a.Original.At, a.Local) // DE12, DE13 and DE37 are those of the hold
+	c.local(m, a.Original.At, a.Local) // DE12, DE13 and DE37 are those of the original
 	m.Set(37, a.Original.RRN)
 	original := "0100"
-	if a.Refund {
-		original, a.Approval = "0200", "" // the approval code is the hold's
+	switch a.About {
+	case payment.OfSale:
+		original = "0200"
+	case payment.OfRefund:
+		original, a.Approval = "0200", "" // the approval code is the hold's, or the sale's
 		m.Set(3, refundCode)
 	}
 	m.Set(90, originalData(original, a.Original, c.contract.Institution))
@@ -142,8 +153,8 @@ func (c codec) advice(a payment.AdviceOrder, repeat bool) (*Message, error) {
 // refundCode is DE3 of a refund and of its reversal (rails §1.8).
 const refundCode = "200000"
 
-// refund is the 0200 that gives captured money back. It has a trace of its own; OR and OD say of which hold the money was, and when it
-// was captured; DE90 names the capture while it is younger than a year (rails §1.7, §1.10).
+// refund is the 0200 that gives captured money back. It has a trace of its own; OR and OD say of which hold or sale the money was, and when
+// it was captured; DE90 names the 0220 or 0200 that took it, while it is younger than a year (rails §1.7, §1.10).
 func (c codec) refund(a payment.AdviceOrder) (*Message, error) {
 	if a.HeldRRN == "" || a.Captured.IsZero() {
 		return nil, &FieldError{48, missing}
@@ -158,8 +169,12 @@ func (c codec) refund(a payment.AdviceOrder) (*Message, error) {
 	c.local(m, a.Trace.At, a.Local)
 	c.sale(m, a.Expiry, a.MCC)
 	m.Set(3, refundCode).Set(22, "812").Set(43, c.acceptor(a.Text)).Set(48, private)
+	taken := "0220"
+	if a.About == payment.OfSale {
+		taken = "0200"
+	}
 	if a.Captured.AddDate(1, 0, 0).After(a.Trace.At) {
-		m.Set(90, originalData("0220", a.Original, c.contract.Institution))
+		m.Set(90, originalData(taken, a.Original, c.contract.Institution))
 	}
 	return m, complete(m)
 }

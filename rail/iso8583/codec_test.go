@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,13 @@ func order(t testing.TB) payment.AuthOrder {
 		Local: seoul, Amount: won(10_000), PAN: mustPAN(t, testPAN), Expiry: card.Expiry{Year: 2028, Month: 12}, MCC: "5816",
 		Statement: "Google*Test",
 	}
+}
+
+// saleOrder is V11.
+func saleOrder(t testing.TB) payment.AuthOrder {
+	o := order(t)
+	o.Purpose = payment.ToSell
+	return o
 }
 
 func adviceOrder(t testing.TB, kind payment.AdviceKind, stan string, at time.Time) payment.AdviceOrder {
@@ -103,9 +111,25 @@ func TestOrdersBecomeGoldenVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sale, err := c.authorisation(saleOrder(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	undo := adviceOrder(t, payment.Reversal, "000124", holdAt.Add(31*time.Second))
+	undo.About, undo.Approval = payment.OfSale, "A1B2C3"
+	undone, err := c.advice(undo, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := refundOrder(t)
+	back.About, back.Original = payment.OfSale, saleOrder(t).Trace
+	refunded, err := c.advice(back, false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, m := range map[string]*Message{
 		"V1": networkMessage("301", "000001", holdAt), "V3": hold, "V5": reversal, "V7": capture, "V9": refund, "V10": totals,
-		"V2": replyTo(networkMessage("301", "000001", holdAt), "00"),
+		"V2": replyTo(networkMessage("301", "000001", holdAt), "00"), "V11": sale, "V13": undone, "V14": refunded,
 	} {
 		if raw, err := m.pack(c.spec); err != nil || !bytes.Equal(raw, want[name]) {
 			t.Errorf("%s:\n%x, %v; want\n%x", name, raw, err, want[name])
@@ -121,17 +145,23 @@ func TestAuthorisationCarriesEverything(t *testing.T) {
 	o.Token = payment.Token{Kind: payment.DeviceToken, Cryptogram: card.Conceal("cryptogram==")}
 	o.Stored = payment.StoredCredential{Initiator: payment.ByMerchant, Intent: payment.Recurring, EarlierNetwork: "net-1"}
 	o.Address = payment.Address{Lines: []string{"서울 종로구", "1-2"}, PostalCode: "03000", Country: "KR"}
-	o.Statement = "구글*별농장 Café"
+	o.Statement, o.Exemption = "구글*별농장 Café", payment.LowValue
 	for name, digits := range map[string]int{DefaultProfile: 2, "pi87-alt": 3} {
 		m, err := mustCodec(t, mustProfile(t, name)).authorisation(o)
 		if err != nil {
 			t.Fatal(err)
 		}
+		sale := o
+		sale.Purpose = payment.ToSell
+		sold, err := mustCodec(t, mustProfile(t, name)).authorisation(sale)
+		if err != nil || sold.MTI() != "0200" || !maps.Equal(sold.de, m.de) {
+			t.Errorf("%s: a sale: %v, %v", name, sold, err)
+		}
 		var private strings.Builder
 		for _, tag := range []string{
 			"IN00", "BD910417", "PW47", "CN" + strings.Repeat("q", 88), "CV987", "EC05", "CAcavv=", "DSds",
 			"TV2.2.0", "TSts", "CGcryptogram==", "TTD",
-			"CIM", "IRR", "SIU", "NTnet-1", "PRD", "AASEOUL JONGROGU 1-2", "AP03000", "ACKR", "MRpay-1",
+			"CIM", "IRR", "SIU", "NTnet-1", "SXL", "PRD", "AASEOUL JONGROGU 1-2", "AP03000", "ACKR", "MRpay-1",
 		} {
 			fmt.Fprintf(&private, "%s%0*d%s", tag[:2], digits, len(tag)-2, tag[2:])
 		}
@@ -162,6 +192,75 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// Card FOP v1 §3.2: an exemption from strong authentication is asked for in DE48 SX, of holds and of sales.
+func TestExemptions(t *testing.T) {
+	for exemption, want := range map[payment.Exemption]string{
+		payment.NoExemption: "IN0200", payment.LowValue: "IN0200SX01L", payment.RiskAnalysis: "IN0200SX01T",
+	} {
+		for _, o := range []payment.AuthOrder{order(t), saleOrder(t)} {
+			o.Exemption = exemption
+			if m, err := mustCodec(t, mustProfile(t, DefaultProfile)).authorisation(o); err != nil || m.Get(48) != want {
+				t.Errorf("%q: %q, %v; want %q", exemption, m.Get(48), err, want)
+			}
+		}
+	}
+}
+
+// DE4 is whole minor units of DE49, whatever the currency's exponent; so are the totals of a day (rails §1.4, §1.8).
+func TestCurrencies(t *testing.T) {
+	c := mustCodec(t, mustProfile(t, DefaultProfile))
+	for _, row := range []struct {
+		amount, code string // as people write it
+		de4, de49    string
+	}{
+		{"12900", "KRW", "000000012900", "410"},
+		{"1", "JPY", "000000000001", "392"},
+		{"4.99", "EUR", "000000000499", "978"},
+		{"10.50", "USD", "000000001050", "840"},
+		{"1.234", "KWD", "000000001234", "414"},
+		{"9999999.999", "BHD", "009999999999", "048"},
+	} {
+		minor, err := strconv.ParseInt(strings.Replace(row.amount, ".", "", 1), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		amount := money.New(minor, money.Of(row.code))
+		if amount.String() != row.amount+" "+row.code {
+			t.Errorf("%s is %s", row.amount, amount)
+		}
+		sale, back := saleOrder(t), refundOrder(t)
+		sale.Amount, back.Amount = amount, amount
+		undo := adviceOrder(t, payment.Reversal, "000124", holdAt.Add(31*time.Second))
+		undo.About, undo.Approval, undo.Whole = payment.OfSale, "A1B2C3", amount
+		completion := adviceOrder(t, payment.Completion, "000125", holdAt.Add(45*time.Minute))
+		completion.Amount, completion.Approval = amount, "A1B2C3"
+		sold, err1 := c.authorisation(sale)
+		undone, err2 := c.advice(undo, false)
+		refunded, err3 := c.advice(back, false)
+		captured, err4 := c.advice(completion, false)
+		if err := errors.Join(err1, err2, err3, err4); err != nil {
+			t.Fatal(err)
+		}
+		for name, m := range map[string]*Message{"V11": sold, "V13": undone, "V9": refunded, "V7": captured} {
+			if want := golden[name].Clone().Set(4, row.de4).Set(49, row.de49); !reflect.DeepEqual(m, want) {
+				t.Errorf("%s: %s of %s: %v, want\n%v", name, row.amount, row.code, m.de, want.de)
+			}
+		}
+		wire := string(vectors(t)["V11"]) // DE49 is the end of it
+		wire = strings.TrimSuffix(strings.Replace(wire, "000000010000", row.de4, 1), "410") + row.de49
+		if raw, err := sold.pack(c.spec); err != nil || string(raw) != wire {
+			t.Errorf("%s of %s:\n%x, %v; want\n%x", row.amount, row.code, raw, err, wire)
+		}
+
+		day := payment.DayTotals{Day: "20261122", Currency: money.Of(row.code), Debits: 2, DebitSum: 2 * minor, Credits: 1, CreditSum: minor}
+		totals, err := c.totals(day, totalsTrace, false)
+		if err != nil || totals.Get(50) != row.de49 || totals.Get(97) != "D0000"+row.de4 ||
+			totals.Get(86) != "0000"+row.de4 || totals.Get(88) != fmt.Sprintf("%016d", 2*minor) {
+			t.Errorf("totals in %s: %v, %v", row.code, totals.de, err)
+		}
+	}
+}
+
 // A check without money says so in DE25; one with the least amount is a hold like any other (rails §1.8, §1.10).
 func TestCardChecks(t *testing.T) {
 	for _, c := range []struct {
@@ -175,11 +274,14 @@ func TestCardChecks(t *testing.T) {
 		{payment.ToCheck, 100, [2]string{"000000000100", "59"}},
 		{payment.ToPay, 100, [2]string{"000000000100", "59"}},
 		{payment.ToPay, 0, [2]string{"000000000000", "59"}},
+		{payment.ToSell, 100, [2]string{"000000000100", "59"}},
+		{payment.ToSell, 0, [2]string{"000000000000", "59"}},
 	} {
 		o := order(t)
 		o.Purpose, o.Amount = c.purpose, won(c.amount)
 		m, err := mustCodec(t, mustProfile(t, DefaultProfile)).authorisation(o)
-		if got := [2]string{m.Get(4), m.Get(25)}; err != nil || m.MTI() != "0100" || got != c.want {
+		sale := c.purpose == payment.ToSell
+		if got := [2]string{m.Get(4), m.Get(25)}; err != nil || (m.MTI() == "0200") != sale || (m.MTI() == "0100") == sale || got != c.want {
 			t.Errorf("%q of %d: %v, %v", c.purpose, c.amount, got, err)
 		}
 	}
@@ -193,20 +295,80 @@ func TestCardChecks(t *testing.T) {
 	}
 }
 
-// Secret and personal tags stand in the first 0100 and nowhere else (rails §1.5): nothing that an advice is made of can hold them.
+// A host that knows no holds is asked for none, whoever asks (rails §1.3, capture_mode single).
+func TestSingleMessageHost(t *testing.T) {
+	p := quick(t, DefaultProfile)
+	p.CaptureMode = "single"
+	seen := make(chan string, 8)
+	r, _ := start(t, p, func(c *peer, m *Message) { seen <- m.mti; c.answer(m, "00") })
+	if !r.SellsOnly() || r.CapturesByFile() {
+		t.Error("the profile says who only sells")
+	}
+	check := order(t)
+	check.Purpose, check.Amount = payment.ToCheck, won(0)
+	held := check
+	held.Amount = won(100)
+	for name, o := range map[string]payment.AuthOrder{"a sale": saleOrder(t), "a check": check} {
+		if got := r.Authorise(t.Context(), o); !reflect.DeepEqual(got, payment.Outcome{Verdict: payment.Approved, Code: "00"}) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if err := r.Check(o); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	no := payment.Outcome{
+		Verdict: payment.NotSent, Fault: fault.Internal, Alert: "an order cannot be encoded: this host holds nothing, it only sells",
+	}
+	for name, o := range map[string]payment.AuthOrder{"a hold": order(t), "a check by a hold": held} {
+		if got := r.Authorise(t.Context(), o); !reflect.DeepEqual(got, no) {
+			t.Errorf("%s: %+v, want\n%+v", name, got, no)
+		}
+		err := r.Check(o)
+		if kind, _ := fault.Of(err); err == nil || kind != fault.Internal {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	undo := adviceOrder(t, payment.Reversal, "000124", holdAt)
+	undo.About = payment.OfSale
+	back := refundOrder(t)
+	back.About, back.Original = payment.OfSale, saleOrder(t).Trace
+	for _, o := range []payment.AdviceOrder{undo, back} {
+		if got := r.Advise(t.Context(), o, false); got != (payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00"}) {
+			t.Errorf("%s: %+v", o.Kind, got)
+		}
+	}
+	r.stop()
+	count := map[string]int{}
+	for len(seen) > 0 {
+		count[<-seen]++
+	}
+	if !maps.Equal(count, map[string]int{"0100": 1, "0200": 2, "0420": 1, "0800": 1}) {
+		t.Errorf("%v left the house", count)
+	}
+}
+
+// Secret and personal tags stand in the first 0100 or 0200 and nowhere else (rails §1.5): nothing that an advice is made of can hold them.
 func TestAdvicesCarryNoSecretTag(t *testing.T) {
 	for _, name := range []string{DefaultProfile, "pi87-alt"} {
 		c := mustCodec(t, mustProfile(t, name))
-		for _, kind := range []payment.AdviceKind{payment.Completion, payment.Reversal, payment.ReleaseRest} {
+		for _, x := range []struct {
+			kind  payment.AdviceKind
+			about payment.Origin
+		}{
+			{payment.Completion, payment.OfHold},
+			{payment.ReleaseRest, payment.OfHold},
+			{payment.Reversal, payment.OfHold},
+			{payment.Reversal, payment.OfSale},
+		} {
 			for _, repeat := range []bool{false, true} {
-				a := adviceOrder(t, kind, "000125", holdAt)
-				a.Approval = "30118842"
+				a := adviceOrder(t, x.kind, "000125", holdAt)
+				a.About, a.Approval = x.about, "30118842"
 				m, err := c.advice(a, repeat)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if tags := c.profile.readPrivate(m.Get(48)); !maps.Equal(tags, map[string]string{"AN": "30118842"}) || m.Get(38) != "118842" {
-					t.Errorf("%s %s: DE48 %v, DE38 %q", name, kind, tags, m.Get(38))
+					t.Errorf("%s %s: DE48 %v, DE38 %q", name, x.kind, tags, m.Get(38))
 				}
 			}
 		}
@@ -300,7 +462,7 @@ func TestRefunds(t *testing.T) {
 	// The reversal of a refund names the 0200 and nothing of the hold.
 	for _, p := range []string{DefaultProfile, "pi87-alt", "pi87-file"} {
 		undo := adviceOrder(t, payment.Reversal, "000127", holdAt.Add(time.Hour))
-		undo.Refund, undo.Original, undo.Whole, undo.Approval = true, refundOrder(t).Trace, won(4_000), "A1B2C3"
+		undo.About, undo.Original, undo.Whole, undo.Approval = payment.OfRefund, refundOrder(t).Trace, won(4_000), "A1B2C3"
 		c := mustCodec(t, mustProfile(t, p))
 		want := golden["V5"].Clone().Set(3, "200000").Set(4, "000000004000").Set(7, "1122041500").Set(11, "000127").Set(12, "130100").
 			Set(37, "632613000126").Set(90, "020000012611220401001234567890100000000000").
@@ -308,6 +470,35 @@ func TestRefunds(t *testing.T) {
 		want.mti = c.profile.ReversalMTI
 		if m, err := c.advice(undo, false); err != nil || !reflect.DeepEqual(m, want) {
 			t.Errorf("%s: undo of a refund: %v, %v; want\n%v", p, m.de, err, want.de)
+		}
+	}
+}
+
+// A sale is undone and refunded by its own name, in every dialect; a sale that nobody answered has no approval code to repeat.
+func TestSalesUndoneAndRefunded(t *testing.T) {
+	for name, mtis := range map[string][2]string{
+		DefaultProfile: {"0420", "0421"}, "pi87-alt": {"0400", "0420"}, "pi87-file": {"0420", "0421"},
+	} {
+		c := mustCodec(t, mustProfile(t, name))
+		undo := adviceOrder(t, payment.Reversal, "000124", holdAt.Add(31*time.Second))
+		undo.About = payment.OfSale
+		want := golden["V13"].Clone().Set(38, "").Set(60, "").Set(c.profile.ReversalReasonElement, "4021")
+		for i, repeat := range []bool{false, true} {
+			want.mti = mtis[i]
+			if m, err := c.advice(undo, repeat); err != nil || !reflect.DeepEqual(m, want) {
+				t.Errorf("%s: reversal, repeat %v: %v, %v; want\n%v", name, repeat, m, err, want.de)
+			}
+		}
+		back := refundOrder(t)
+		back.About, back.Original = payment.OfSale, saleOrder(t).Trace
+		m, err := c.advice(back, false)
+		tags := map[string]string{"OR": "632612000123", "OD": "20261122"}
+		if err != nil || m.Get(90) != original11 || m.Get(3) != "200000" || !maps.Equal(c.profile.readPrivate(m.Get(48)), tags) {
+			t.Errorf("%s: refund: %v, %v", name, m.de, err)
+		}
+		back.Captured = back.Trace.At.AddDate(-1, 0, 0)
+		if m, err := c.advice(back, false); err != nil || m.Has(90) {
+			t.Errorf("%s: refund after a year: %v, %v", name, m.de, err)
 		}
 	}
 }
@@ -539,8 +730,18 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("account_verification %q: %v", text, err)
 		}
 	}
+	single := def
+	single.CaptureMode = "single"
+	if err := single.Validate(); err != nil {
+		t.Error(err)
+	}
+	single.AccountVerification = "100"
+	says := `account_verification = "100" does not go with capture_mode = single: a host without holds checks with zero`
+	if err := single.Validate(); err == nil || err.Error() != says {
+		t.Errorf("a host without holds that checks with one: %v", err)
+	}
 	bad := def
-	bad.Header, bad.NumericEncoding, bad.MTIVersion, bad.CaptureMode, bad.ReversalReasonElement = "bin4", "ebcdic", 1, "single", 25
+	bad.Header, bad.NumericEncoding, bad.MTIVersion, bad.CaptureMode, bad.ReversalReasonElement = "bin4", "ebcdic", 1, "batch", 25
 	bad.MatchKey, bad.EchoSet, bad.TPDU, bad.SAF.Backoff, bad.Pool.Connections = []int{11, 4}, []int{0}, TPDU{Enabled: true}, nil, 0
 	bad.NetworkCodes, bad.TLS, bad.Timeouts.Idle = NetworkCodes{SignOff: "2"}, TLS{Cert: "x"}, Duration{}
 	bad.ResponseMap = map[string]Override{"05": {Decline: "nonsense"}, "7": {Verdict: "maybe"}}

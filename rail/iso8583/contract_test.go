@@ -5,12 +5,16 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
 	"naru/core/card"
+	"naru/core/fault"
 	"naru/core/money"
 	"naru/core/payment"
 	"naru/engine"
@@ -31,9 +35,12 @@ type bench struct {
 
 	disputes chan payment.ChargebackAdvice
 	days     chan string
+	late     chan *iso8583.Message // answers that nobody waits for
+	due      chan func()           // what the host puts off; called, it happens
 }
 
-func connect(t *testing.T, profile string) *bench {
+// connect starts a host, and a link whose requests wait so long for their answers.
+func connect(t *testing.T, profile string, patience time.Duration) *bench {
 	t.Helper()
 	p, err := iso8583.LoadProfile(profile)
 	if err != nil {
@@ -42,16 +49,21 @@ func connect(t *testing.T, profile string) *bench {
 	b := &bench{
 		T: t, online: p.ReversalMTI == "0400", now: time.Date(2026, 11, 22, 3, 15, 0, 0, time.UTC),
 		disputes: make(chan payment.ChargebackAdvice, 8), days: make(chan string, 8),
+		late: make(chan *iso8583.Message, 8), due: make(chan func(), 8),
 	}
 	p.ChargebackOnline = true
 	clock := func() time.Time { return b.now }
-	if b.host, err = sim.Start(t.Context(), sim.Config{Profile: p, Address: "127.0.0.1:0", Seed: 1, Now: clock}); err != nil {
+	b.host, err = sim.Start(t.Context(), sim.Config{
+		Profile: p, Address: "127.0.0.1:0", Seed: 1, Now: clock, After: func(_ time.Duration, f func()) { b.due <- f },
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	p.Pool.Addresses, p.Pool.ReconnectMin.Duration = []string{b.host.Addr()}, time.Millisecond
-	p.Timeouts.Authorise.Duration, p.Timeouts.Advice.Duration = 2*time.Second, 2*time.Second
+	p.Timeouts.Authorise.Duration, p.Timeouts.Advice.Duration = patience, 2*time.Second
 	b.rail, err = iso8583.NewAcquirer(iso8583.LinkConfig{
 		Profile: p, Now: clock, Jitter: func() float64 { return 0 }, Cutover: func(day string) { b.days <- day },
+		Late:     func(m *iso8583.Message) { b.late <- m },
 		Disputed: func(_ context.Context, a payment.ChargebackAdvice) bool { b.disputes <- a; return true },
 	},
 		iso8583.Contract{Institution: "12345678901", City: "Seoul", Country: "KR", CountryCode: "410"})
@@ -79,17 +91,19 @@ func (b *bench) trace() payment.Trace {
 }
 
 func (b *bench) hold(pan string) (payment.AuthOrder, payment.Outcome) {
-	return b.ask(pan, payment.ToPay, 10_000)
+	return b.ask(pan, payment.ToPay, won(10_000))
 }
 
-func (b *bench) ask(pan string, purpose payment.Purpose, won int64) (payment.AuthOrder, payment.Outcome) {
+func won(n int64) money.Amount { return money.New(n, money.Of("KRW")) }
+
+func (b *bench) ask(pan string, purpose payment.Purpose, amount money.Amount) (payment.AuthOrder, payment.Outcome) {
 	b.Helper()
 	p, err := card.ParsePAN(pan)
 	if err != nil {
 		b.Fatal(err)
 	}
 	o := payment.AuthOrder{
-		Terminal: "PI000001", Merchant: "PIMERCHANT00001", Purpose: purpose, Amount: money.New(won, money.Of("KRW")), PAN: p,
+		Terminal: "PI000001", Merchant: "PIMERCHANT00001", Purpose: purpose, Amount: amount, PAN: p,
 		Expiry: card.Expiry{Year: 2029, Month: 12}, MCC: "5816", Statement: "GOOGLE*별농장", Reference: "payment-1",
 	}
 	for out := (payment.Outcome{Verdict: payment.NotSent}); ; {
@@ -109,6 +123,9 @@ func (b *bench) advise(o payment.AuthOrder, approval string, a payment.Advice) p
 	order := payment.AdviceOrder{
 		Advice: a, Original: o.Trace, Whole: o.Amount, Terminal: o.Terminal, Merchant: o.Merchant, PAN: o.PAN,
 		Expiry: o.Expiry, MCC: o.MCC, Approval: approval,
+	}
+	if o.Purpose == payment.ToSell {
+		order.About = payment.OfSale
 	}
 	first := b.rail.Advise(b.Context(), order, false)
 	if first.Verdict == payment.AdviceNotSent {
@@ -146,8 +163,7 @@ func (b *bench) ledger(rrn string) string {
 func TestAgainstTheSimulatedHost(t *testing.T) {
 	for _, profile := range []string{iso8583.DefaultProfile, "pi87-alt"} {
 		t.Run(profile, func(t *testing.T) {
-			b := connect(t, profile)
-			won := func(n int64) money.Amount { return money.New(n, money.Of("KRW")) }
+			b := connect(t, profile, 2*time.Second)
 
 			for _, pan := range []string{"9999990000000006", "4242424242424242"} { // approval codes of six and of eight
 				o, out := b.hold(pan)
@@ -241,8 +257,41 @@ func (b *bench) captured(pan string) payment.AdviceOrder {
 	return a
 }
 
-func (b *bench) refund(a payment.AdviceOrder, won int64) (payment.Trace, payment.AdviceReply) {
-	a.Trace, a.Amount = b.trace(), money.New(won, money.Of("KRW"))
+// sold is a sale and what an order to refund it must repeat.
+func (b *bench) sold(pan string) payment.AdviceOrder {
+	b.Helper()
+	o, out := b.ask(pan, payment.ToSell, won(10_000))
+	if out.Verdict != payment.Approved {
+		b.Fatalf("sale: %+v", out)
+	}
+	return payment.AdviceOrder{
+		Advice: payment.Advice{Kind: payment.RefundOrder}, About: payment.OfSale, Original: o.Trace, Captured: b.now, HeldRRN: o.Trace.RRN,
+		Text: "REFUND", Terminal: o.Terminal, Merchant: o.Merchant, PAN: o.PAN, Expiry: o.Expiry, MCC: o.MCC,
+	}
+}
+
+// booked is what the host's books say of a request.
+func (b *bench) booked(rrn string) string {
+	b.Helper()
+	var found []struct {
+		Kind     string
+		Amount   int64
+		Currency string
+		Undone   bool
+	}
+	b.control("GET", "/bookings?rrn="+rrn, "", &found)
+	if len(found) == 0 {
+		return "none"
+	}
+	said := fmt.Sprintf("%s %d %s", found[0].Kind, found[0].Amount, found[0].Currency)
+	if found[0].Undone {
+		said += " undone"
+	}
+	return said
+}
+
+func (b *bench) refund(a payment.AdviceOrder, n int64) (payment.Trace, payment.AdviceReply) {
+	a.Trace, a.Amount = b.trace(), won(n)
 	return a.Trace, b.rail.Advise(b.Context(), a, false)
 }
 
@@ -251,7 +300,7 @@ func TestRefundsAndTotalsAgainstTheSimulatedHost(t *testing.T) {
 	for _, profile := range []string{iso8583.DefaultProfile, "pi87-alt"} {
 		t.Run(profile, func(t *testing.T) {
 			t.Parallel()
-			b := connect(t, profile)
+			b := connect(t, profile, 2*time.Second)
 			accepted := payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00", Day: "20261122"}
 
 			first := b.captured("9999990000000006")
@@ -268,7 +317,7 @@ func TestRefundsAndTotalsAgainstTheSimulatedHost(t *testing.T) {
 				t.Errorf("a refund that nobody answers: %+v", got)
 			}
 			undo := second
-			undo.Kind, undo.Trace, undo.Refund, undo.Original, undo.Reason = payment.Reversal, b.trace(), true, lost, got.Undo
+			undo.Kind, undo.Trace, undo.About, undo.Original, undo.Reason = payment.Reversal, b.trace(), payment.OfRefund, lost, got.Undo
 			if got := b.rail.Advise(t.Context(), undo, false); got != accepted {
 				t.Errorf("its reversal: %+v", got)
 			}
@@ -277,7 +326,7 @@ func TestRefundsAndTotalsAgainstTheSimulatedHost(t *testing.T) {
 			}
 
 			for pan, code := range map[string]string{"9999990000000006": "00", "9999990000009403": "85"} {
-				o, out := b.ask(pan, payment.ToCheck, 0)
+				o, out := b.ask(pan, payment.ToCheck, won(0))
 				if out.Verdict != payment.Approved || out.Code != code || b.ledger(o.Trace.RRN) == "open" {
 					t.Errorf("check: %+v, %s", out, b.ledger(o.Trace.RRN))
 				}
@@ -319,6 +368,196 @@ func TestRefundsAndTotalsAgainstTheSimulatedHost(t *testing.T) {
 				b.control("POST", "/actions/cutover", "", nil)
 				if day := <-b.days; day != "20261123" {
 					t.Errorf("the host's day is %s", day)
+				}
+			}
+		})
+	}
+}
+
+// dialects are the shipped ones, and one of a host that knows no holds.
+func dialects(t *testing.T) map[string]string {
+	t.Helper()
+	single := filepath.Join(t.TempDir(), "single.toml")
+	if err := os.WriteFile(single, []byte("name = \"single\"\ncapture_mode = \"single\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		iso8583.DefaultProfile: iso8583.DefaultProfile, "pi87-alt": "pi87-alt", "pi87-file": "pi87-file", "single": single,
+	}
+}
+
+// A sale takes the money with its answer. Every way in which that may go, in every dialect, and what the host's books say in the end
+// (Card FOP v1 §4.4, rails §1.10): what is not a clear no is undone, unless nobody was asked.
+func TestSalesAgainstTheSimulatedHost(t *testing.T) {
+	for name, profile := range dialects(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := connect(t, profile, 2*time.Second)
+			const sale, undone = "sale 10000 410", "sale 10000 410 undone"
+			ours := payment.DayTotals{Day: "20261122", Currency: money.Of("KRW")}
+			undo := func(o payment.AuthOrder, approval string, why payment.UndoReason) payment.AdviceVerdict {
+				v := payment.AdviceNotSent
+				for v == payment.AdviceNotSent { // the host has hung up; the link comes back
+					v = b.advise(o, approval, payment.Advice{Kind: payment.Reversal, Reason: why})
+				}
+				return v
+			}
+			for _, c := range []struct {
+				pan           string
+				want          payment.Outcome
+				before, after string
+			}{
+				{"9999990000000006", payment.Outcome{Verdict: payment.Approved, Code: "00"}, sale, ""},
+				{"4242424242424242", payment.Outcome{Verdict: payment.Approved, Code: "00"}, sale, ""}, // an approval number of eight
+				{"9999990000009106", payment.Outcome{Verdict: payment.Approved, Code: "00"}, sale, ""},
+				{"9999990000000055", payment.Outcome{Verdict: payment.Refused, Code: "05", Decline: payment.DoNotHonor}, "none", ""},
+				{"9999990000000519", payment.Outcome{Verdict: payment.Refused, Code: "51", Decline: payment.InsufficientFunds}, "none", ""},
+				{"9999990000000915", payment.Outcome{Verdict: payment.NothingHeld, Code: "91", Fault: fault.Unavailable}, "none", ""},
+				{
+					"9999990000009049", // in part: the host sets it aside and books nothing
+					payment.Outcome{Verdict: payment.Refused, Code: "10", Decline: payment.IssuerDeclined, Undo: payment.UndoPartial},
+					"none", "none",
+				},
+				{
+					"9999990000000857",
+					payment.Outcome{Verdict: payment.Unclear, Code: "85", Fault: fault.Unavailable, Undo: payment.UndoSilence},
+					sale, undone,
+				},
+				{
+					"9999990000000683",
+					payment.Outcome{Verdict: payment.Unclear, Code: "68", Fault: fault.Unavailable, Undo: payment.UndoSilence},
+					sale, undone,
+				},
+				{
+					"9999990000000949",
+					payment.Outcome{Verdict: payment.Unclear, Code: "94", Fault: fault.Internal, Undo: payment.UndoSilence},
+					sale, undone,
+				},
+				{"9999990000009064", payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoInvalid}, sale, undone}, // wrong DE4
+				{"9999990000009189", payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoGarbled}, sale, undone}, // half a message
+				{"9999990000009031", payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}, sale, undone}, // hangs up
+				{"9999990000009163", payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}, sale, undone}, // inside the answer
+			} {
+				o, out := b.ask(c.pan, payment.ToSell, won(10_000))
+				got := payment.Outcome{Verdict: out.Verdict, Code: out.Code, Decline: out.Decline, Fault: out.Fault, Undo: out.Undo}
+				if !reflect.DeepEqual(got, c.want) || !out.HostUntil.IsZero() {
+					t.Errorf("%s: %+v", o.PAN, out)
+				}
+				if out.Verdict == payment.Approved && (out.Approval == "" || out.NetworkID == "" || out.Day != ours.Day) {
+					t.Errorf("%s: %+v", o.PAN, out)
+				}
+				if got := b.booked(o.Trace.RRN); got != c.before || b.ledger(o.Trace.RRN) == "open" && out.Undo == "" {
+					t.Errorf("%s: the host has %s", o.PAN, got)
+				}
+				if c.before == sale {
+					ours.Debits, ours.DebitSum = ours.Debits+1, ours.DebitSum+10_000
+				}
+				if out.Undo == "" {
+					continue
+				}
+				if v := undo(o, out.Approval, out.Undo); v != payment.AdviceAccepted {
+					t.Errorf("%s: reversal: %d", o.PAN, v)
+				}
+				if got := b.booked(o.Trace.RRN); got != c.after {
+					t.Errorf("%s: %s after the reversal", o.PAN, got)
+				}
+				if c.after == undone {
+					ours.DebitsReversed, ours.DebitReverseSum = ours.DebitsReversed+1, ours.DebitReverseSum+10_000
+				}
+			}
+			o, _ := b.ask("9999990000000519", payment.ToSell, won(10_000)) // declined: there is nothing to give back
+			o.Trace = b.trace()
+			if v := undo(o, "", payment.UndoSilence); v != payment.AdviceUnknown {
+				t.Errorf("reversal of nothing: %d", v)
+			}
+
+			if first := b.sold("9999990000009346"); b.rail.CapturesByFile() {
+				if _, got := b.refund(first, 4_000); got.Verdict != payment.AdviceRefused || got.Alert == "" {
+					t.Errorf("refund of a sale, which goes by file: %+v", got)
+				}
+				ours.Debits, ours.DebitSum = ours.Debits+1, ours.DebitSum+10_000
+			} else {
+				accepted := payment.AdviceReply{Verdict: payment.AdviceAccepted, Code: "00", Day: ours.Day}
+				lost, got := b.refund(first, 4_000)
+				if got != (payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: payment.UndoSilence}) {
+					t.Errorf("a refund that nobody answers: %+v", got)
+				}
+				back := first
+				back.Kind, back.Trace, back.About, back.Original, back.Reason = payment.Reversal, b.trace(), payment.OfRefund, lost, got.Undo
+				back.Whole = won(4_000)
+				if got := b.rail.Advise(t.Context(), back, false); got != accepted {
+					t.Errorf("its reversal: %+v", got)
+				}
+				if _, got := b.refund(first, 4_000); got != accepted {
+					t.Errorf("and anew: %+v", got)
+				}
+				if _, got := b.refund(first, 6_001); got.Verdict != payment.AdviceDeclined || got.Why != payment.RefundNothingLeft {
+					t.Errorf("more than is left: %+v", got)
+				}
+				ours.Debits, ours.DebitSum, ours.Credits, ours.CreditSum = ours.Debits+1, ours.DebitSum+10_000, 2, 8_000
+				ours.CreditsReversed, ours.CreditRevSum = 1, 4_000
+			}
+
+			totals := []payment.DayTotals{ours}
+			for amount, want := range map[money.Amount]string{ // of every exponent
+				money.New(1_234, money.Of("KWD")): "sale 1234 414", money.New(7, money.Of("BHD")): "sale 7 048",
+				money.New(499, money.Of("EUR")): "sale 499 978", money.New(300, money.Of("JPY")): "sale 300 392",
+			} {
+				o, out := b.ask("9999990000000006", payment.ToSell, amount)
+				if got := b.booked(o.Trace.RRN); out.Verdict != payment.Approved || got != want {
+					t.Errorf("%s: %+v, %s", amount, out, got)
+				}
+				totals = append(totals, payment.DayTotals{Day: ours.Day, Currency: amount.Currency(), Debits: 1, DebitSum: amount.Minor()})
+			}
+			for _, said := range totals {
+				if got := b.rail.Reconcile(t.Context(), said, b.trace(), false); got.Verdict != payment.TotalsAgreed {
+					t.Errorf("totals: %+v, want\n%+v", got, said)
+				}
+			}
+		})
+	}
+}
+
+// A sale that nobody answers in time is undone, whether the host had booked it, had not, or hears of it last (rails §1.11 T1, T11).
+func TestSalesThatNobodyAnswersInTime(t *testing.T) {
+	for name, profile := range dialects(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := connect(t, profile, time.Second)
+			silence := payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}
+			for _, c := range []struct {
+				pan, before, after string
+				want               payment.AdviceVerdict
+				late               string // the answer that comes too late
+			}{
+				{"9999990000009015", "sale 10000 410", "sale 10000 410 undone", payment.AdviceAccepted, ""},
+				{"9999990000009239", "none", "none", payment.AdviceUnknown, ""},
+				{"9999990000009130", "none", "none", payment.AdviceUnknown, "12"}, // the reversal overtakes it
+				{"9999990000009023", "sale 10000 410", "sale 10000 410 undone", payment.AdviceAccepted, "00"},
+			} {
+				o, out := b.ask(c.pan, payment.ToSell, won(10_000))
+				if got := b.booked(o.Trace.RRN); !reflect.DeepEqual(out, silence) || got != c.before {
+					t.Errorf("%s: %+v, %s", o.PAN, out, got)
+				}
+				if c.late == "00" {
+					(<-b.due)() // the approval changes nothing: the reversal is owed
+				}
+				if v := b.advise(o, "", payment.Advice{Kind: payment.Reversal, Reason: out.Undo}); v != c.want {
+					t.Errorf("%s: reversal: %d", o.PAN, v)
+				}
+				if got := b.booked(o.Trace.RRN); got != c.after {
+					t.Errorf("%s: %s after the reversal", o.PAN, got)
+				}
+				if c.late == "" {
+					continue
+				}
+				select {
+				case m := <-b.late:
+					if m.MTI() != "0210" || m.Get(39) != c.late {
+						t.Errorf("%s: late: %v", o.PAN, m)
+					}
+				case <-time.After(time.Minute): // never reached
+					t.Errorf("%s: no late answer", o.PAN)
 				}
 			}
 		})

@@ -90,8 +90,8 @@ func (p Profile) chargeback(m *Message, now time.Time, zone *time.Location) (pay
 	}, nil
 }
 
-// original is what a chargeback disputes: DE37 is the RRN of the hold, DE90 names the message. DE90 has no year: a chargeback comes up
-// to eleven months after its original, later than that the RRN alone is right.
+// original is what a chargeback disputes: DE37 is the RRN of the hold or the sale, DE90 names the message. DE90 has no year: a chargeback
+// comes up to eleven months after its original, later than that the RRN alone is right.
 func original(m *Message, now time.Time) payment.Trace {
 	t, de90 := payment.Trace{RRN: m.Get(37)}, m.Get(90)
 	if elementOf(90).refuses(de90) == "" {

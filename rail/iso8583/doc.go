@@ -7,8 +7,9 @@
 //	link.go     all connections: sign-on, echo, reconnect, matching    rail.go     the verbs that the engine calls
 //	totals.go   the totals of a day, compared                          dispute.go  chargebacks that the host tells
 //
-// What happens to the money when nobody answers: Authorise says Unclear, and the engine sends a reversal until it is answered. So it
-// does for a refund, which Advise sends once. Completions and reversals are silent, and sent again until they are answered.
+// What happens to the money when nobody answers: Authorise, of a hold or of a sale, says Unclear, and the engine sends a reversal until it
+// is answered. So it does for a refund, which Advise sends once. Completions and reversals are silent, and sent again until they are
+// answered.
 // A message leaves once. Send fails with ErrNotSent only while no byte can have left; after every other failure the host may have
 // booked. Late answers change nothing, they are counted and shown to LinkConfig.Late.
 package iso8583

@@ -327,6 +327,7 @@ func TestDuplicateAnswerAndWrongSTAN(t *testing.T) {
 }
 
 // Every way to answer wrongly, and what it means for the money.
+// In the answer to a hold and in the answer to a sale.
 func TestAnswersThatCannotBeBelieved(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer func(*peer, *Message)
@@ -371,26 +372,97 @@ func TestAnswersThatCannotBeBelieved(t *testing.T) {
 			c.answer(m, "51")
 		}, nil, payment.Outcome{Verdict: payment.Refused, Decline: payment.InsufficientFunds, Code: "51"}},
 		"a few elements only": {func(c *peer, m *Message) {
-			f := c.frame(NewMessage("0110").Set(7, m.Get(7)).Set(11, m.Get(11)).Set(39, "05").Set(127, "extra").Set(63, "@@"))
+			f := c.frame(NewMessage(replyTo(m, "").mti).Set(7, m.Get(7)).Set(11, m.Get(11)).Set(39, "05").Set(127, "extra").Set(63, "@@"))
 			c.send(bytes.ReplaceAll(f, []byte("@@"), []byte("\xff\x00")))
 		}, nil, payment.Outcome{Verdict: payment.Refused, Decline: payment.DoNotHonor, Code: "05"}},
 	} {
+		for mti, o := range map[string]payment.AuthOrder{"0100": order(t), "0200": saleOrder(t)} {
+			t.Run(mti+" "+name, func(t *testing.T) {
+				r, _ := start(t, quick(t, DefaultProfile), func(p *peer, m *Message) {
+					if m.mti == mti {
+						c.answer(p, m)
+					} else {
+						p.answer(m, "00")
+					}
+				})
+				m := ask(1)
+				m.mti = mti
+				if _, err := r.Send(t.Context(), m.Set(48, "IN0200"), long); !errors.Is(err, c.err) || errors.Is(err, ErrNotSent) {
+					t.Errorf("%v, want %v", err, c.err)
+				}
+				if errors.Is(c.err, ErrLost) {
+					<-r.up // it comes back by itself
+				}
+				if got := r.Authorise(t.Context(), o); !reflect.DeepEqual(got, c.want) {
+					t.Errorf("%+v, want\n%+v", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+// What only the answer to a sale can say, or must not. A sale leaves once, whatever comes back.
+func TestSaleAnswers(t *testing.T) {
+	approved := payment.Outcome{Verdict: payment.Approved, Code: "00"}
+	booked := approved
+	booked.Approval, booked.Day = "A1B2C3", "20261122"
+	unsure := func(code string, kind fault.Kind, alert string) payment.Outcome {
+		return payment.Outcome{Verdict: payment.Unclear, Code: code, Fault: kind, Undo: payment.UndoSilence, Alert: alert}
+	}
+	contradicts := func(de string) payment.Outcome {
+		return payment.Outcome{
+			Fault: fault.Unavailable, Undo: payment.UndoInvalid, Alert: "acquirer: the answer contradicts request: " + de + ": differs",
+		}
+	}
+	for name, c := range map[string]struct {
+		answer func(*peer, *Message)
+		want   payment.Outcome
+	}{
+		"V12":                  {func(c *peer, _ *Message) { c.send(c.frame(golden["V12"])) }, booked},
+		"no day":               {func(c *peer, m *Message) { c.answer(m, "00") }, approved},
+		"a day that is none":   {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(15, "1331"))) }, approved},
+		"the end of a hold":    {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(48, "RX1420261129031500"))) }, approved},
+		"no reason to decline": {func(c *peer, m *Message) { c.answer(m, "85") }, unsure("85", fault.Unavailable, "")},
+		"a duplicate":          {func(c *peer, m *Message) { c.answer(m, "94") }, unsure("94", fault.Internal, "response code 94: duplicate")},
+		"too late":             {func(c *peer, m *Message) { c.answer(m, "68") }, unsure("68", fault.Unavailable, "")},
+		"nobody there": {
+			func(c *peer, m *Message) { c.answer(m, "91") },
+			payment.Outcome{Verdict: payment.NothingHeld, Code: "91", Fault: fault.Unavailable},
+		},
+		"sold in part": {
+			func(c *peer, m *Message) { c.send(c.frame(answered(m, "10").Set(4, "000000004000").Set(15, "1122"))) },
+			payment.Outcome{
+				Verdict: payment.Refused, Code: "10", Decline: payment.IssuerDeclined, Undo: payment.UndoPartial, Day: "20261122",
+			},
+		},
+		"a refund":         {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(3, refundCode))) }, contradicts("DE3")},
+		"another currency": {func(c *peer, m *Message) { c.send(c.frame(answered(m, "00").Set(49, "840"))) }, contradicts("DE49")},
+		"a hold instead": {func(c *peer, m *Message) {
+			a := answered(m, "00")
+			a.mti = "0110"
+			c.send(c.frame(a))
+			c.Close()
+		}, payment.Outcome{Fault: fault.Unavailable, Undo: payment.UndoSilence}},
+	} {
 		t.Run(name, func(t *testing.T) {
+			var sent atomic.Int64
 			r, _ := start(t, quick(t, DefaultProfile), func(p *peer, m *Message) {
-				if m.mti == "0100" {
+				if m.mti[1] == '2' {
+					sent.Add(1)
 					c.answer(p, m)
 				} else {
 					p.answer(m, "00")
 				}
 			})
-			if _, err := r.Send(t.Context(), ask(1), long); !errors.Is(err, c.err) || errors.Is(err, ErrNotSent) {
-				t.Errorf("%v, want %v", err, c.err)
-			}
-			if errors.Is(c.err, ErrLost) {
-				<-r.up // it comes back by itself
-			}
-			if got := r.Authorise(t.Context(), order(t)); !reflect.DeepEqual(got, c.want) {
+			if got := r.Authorise(t.Context(), saleOrder(t)); !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%+v, want\n%+v", got, c.want)
+			}
+			if name == "a hold instead" && (<-r.late).mti != "0110" {
+				t.Error("an answer to something else was not put aside")
+			}
+			r.stop()
+			if n := sent.Load(); n != 1 {
+				t.Errorf("%d sales left the house", n)
 			}
 		})
 	}

@@ -167,7 +167,7 @@ func (p Profile) Validate() error {
 		{"bitmap_encoding", p.BitmapEncoding, []string{"binary", "hex"}},
 		{"length_prefix_encoding", p.LengthPrefixEncoding, []string{"ascii", "bcd"}},
 		{"private_layout", p.PrivateLayout, []string{"tag2len2", "tag2len3"}},
-		{"capture_mode", p.CaptureMode, []string{"advice", "file"}},
+		{"capture_mode", p.CaptureMode, []string{"advice", "file", "single"}},
 		{"reversal_mti", p.ReversalMTI, []string{"0420", "0400"}},
 		{"dup_rrn", p.DupRRN, []string{"accept", "reject"}},
 		{"de39_16", p.DE39x16, []string{"decline", "approved"}},
@@ -187,6 +187,9 @@ func (p Profile) Validate() error {
 	}
 	if least := p.verifyWith(); p.AccountVerification != "zero" && (least < 1 || least > maxMinor) {
 		refuse("account_verification = %q is not supported; write zero, or the least amount in minor units", p.AccountVerification)
+	}
+	if p.CaptureMode == "single" && p.AccountVerification != "zero" {
+		refuse("account_verification = %q does not go with capture_mode = single: a host without holds checks with zero", p.AccountVerification)
 	}
 	for _, de := range p.MatchKey {
 		if !slices.Contains([]int{7, 11, 32, 37, 41}, de) {

@@ -41,8 +41,11 @@ func (a *Acquirer) Trace(n int64, at time.Time) payment.Trace {
 // ReleasesRest reports whether the host wants the rest of a hold given back before a smaller capture.
 func (a *Acquirer) ReleasesRest() bool { return a.codec.profile.ReleaseRest }
 
-// CapturesByFile reports whether captures and refunds go into a file; Advise then sends neither (rails §4.2).
+// CapturesByFile reports whether captures and refunds go into a file; Advise then sends neither (rails §4.2). Sales are no captures.
 func (a *Acquirer) CapturesByFile() bool { return a.codec.profile.CaptureMode == "file" }
+
+// SellsOnly reports whether the host knows no holds (rails §1.3).
+func (a *Acquirer) SellsOnly() bool { return a.codec.profile.CaptureMode == "single" }
 
 // VerifyWith is what a card check asks for: nothing, or the least that the network takes.
 func (a *Acquirer) VerifyWith(c money.Currency) money.Amount {
@@ -62,7 +65,8 @@ func (a *Acquirer) Check(o payment.AuthOrder) error {
 	return refusal(err)
 }
 
-// Authorise asks for a hold, once, and waits for the answer.
+// Authorise asks for a hold, a sale or a check, once, and waits for the answer. A sale that nobody answers may have been booked, as a
+// hold may be held: both are unclear.
 func (a *Acquirer) Authorise(ctx context.Context, o payment.AuthOrder) payment.Outcome {
 	if o.Amount.Minor() > maxMinor { // no network can be asked (design §3.11)
 		return payment.Outcome{Verdict: payment.Refused, Decline: payment.AboveAmountLimit}
@@ -74,15 +78,19 @@ func (a *Acquirer) Authorise(ctx context.Context, o payment.AuthOrder) payment.O
 	answer, err := a.Send(ctx, m, a.codec.profile.Timeouts.Authorise.Duration)
 	switch {
 	case err == nil:
-		return a.codec.outcome(answer, holdsNothing(o))
+		out := a.codec.outcome(answer, holdsNothing(o))
+		if o.Purpose == payment.ToSell { // nothing is held whose time could end (RX); the money moved on a day of the host
+			out.HostUntil, out.Day = time.Time{}, businessDay(answer.Get(15), a.cfg.Now())
+		}
+		return out
 	case errors.Is(err, ErrNotSent):
 		return payment.Outcome{Verdict: payment.NotSent, Fault: fault.Unavailable}
 	case errors.Is(err, ErrGarbled):
 		return unclear(payment.UndoGarbled)
 	case errors.Is(err, ErrContradiction):
-		o := unclear(payment.UndoInvalid)
-		o.Alert = fmt.Sprintf("acquirer: %v", err)
-		return o
+		out := unclear(payment.UndoInvalid)
+		out.Alert = fmt.Sprintf("acquirer: %v", err)
+		return out
 	default:
 		return unclear(payment.UndoSilence)
 	}

@@ -150,11 +150,21 @@ func (h *Host) judge(p parked, r Rule, broken error) (verdict, error) {
 	if act.judge != nil {
 		act.judge(r, &v)
 	}
-	v.final = m[0][1] == '1' || !strings.Contains(askAgain, v.code)
+	if m.base() == "0200" && v.payment != nil && v.payment.Kind == "sale" && h.grants(v.code) {
+		v.payment.setAside(a.now, a.card.life)
+	}
+	v.final = sameness(m) != "" || !strings.Contains(askAgain, v.code)
 	return v, err
 }
 
+// grants tells whether a code says no to a sale although money is granted behind it (rails §1.10, §1.14): in part, or, unless the dialect
+// approves with it, with 16. The caller gives it back.
+func (h *Host) grants(code string) bool {
+	return code == "10" || code == "32" || code == "16" && h.cfg.Profile.DE39x16 != "approved"
+}
+
 // askAgain are the codes after which an advice comes again (rails §1.11 T4): they are no answer for ever, or nothing would ever be booked.
+// A request never comes again: its answer is, or what was booked behind it would be booked twice.
 const askAgain = "09 19 22 28 68 90 91 96"
 
 var reason = regexp.MustCompile(`^4[0-9]{3}$`)
@@ -232,8 +242,10 @@ func (h *Host) ruleFor(c *conn, m elements) Rule {
 	if !c.signedOn && m.base() != "0800" {
 		return Rule{}
 	}
+	found, _ := tags(m[48], h.lengthDigits) // a message that is broken is refused later
+	a := &ask{m: m, tags: found}
 	for _, r := range h.rules {
-		if r.fits(m) {
+		if r.fits(h.book, a) {
 			return *r
 		}
 	}
@@ -241,19 +253,18 @@ func (h *Host) ruleFor(c *conn, m elements) Rule {
 	switch {
 	case card == nil:
 	case m.base() == "0200" && strings.HasPrefix(m[3], "20"):
-		return h.creditRule(card, m)
-	case m.base() == "0100", m.base() == "0200" && strings.HasPrefix(m[3], "00"):
+		return h.creditRule(card, a)
+	case m.wantsMoney() && card.fault.Match.covers(h.book, a):
 		return card.fault
 	}
 	return Rule{}
 }
 
 // creditRule is what the card does to refunds; where that is for once, the original payment tells the second from the first.
-func (h *Host) creditRule(card *account, m elements) Rule {
+func (h *Host) creditRule(card *account, a *ask) Rule {
 	r := card.credit
 	if card.creditOnce {
-		found, _ := tags(m[48], h.lengthDigits) // a message that is broken is refused later
-		r.once = "credit " + m[2] + "|" + found["OR"] + m.original()
+		r.once = "credit " + a.m[2] + "|" + a.tags["OR"] + a.m.original()
 	}
 	if r.once != "" && h.book.busy[r.once] {
 		return Rule{}

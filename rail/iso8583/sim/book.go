@@ -77,6 +77,7 @@ type book struct {
 	seed     uint64
 	rude     int   // 1, or 0 for a polite host
 	least    int64 // amount of a verification, where the dialect knows none over nought
+	noHolds  bool  // money is taken in one message or not at all (rails §1.3, capture_mode single)
 	cards    map[string]*account
 	payments []*payment
 	byName   map[string]*payment
@@ -162,9 +163,9 @@ func (b *book) remember(r *remembered) {
 	}
 }
 
-// after lets time pass for one payment: a hold that nobody completed is no hold any more.
+// after lets time pass for one payment: a hold that nobody completed is no hold any more, and no more is what a sale has set aside.
 func (p *payment) after(now time.Time) {
-	if p.State == open && p.Kind == "hold" && !now.Before(p.Expires) {
+	if p.State == open && !p.Expires.IsZero() && !now.Before(p.Expires) {
 		p.State = expired
 	}
 }
@@ -184,12 +185,9 @@ var kinds = map[string]struct {
 
 // checks are made in this order; the first that objects is the answer (rails §1.19).
 var checks = []func(*book, *ask) verdict{
-	(*book).checkMerchant, (*book).checkCurrency, (*book).checkNumber, (*book).checkExpiry, (*book).checkStatus,
+	(*book).checkMerchant, (*book).checkService, (*book).checkCurrency, (*book).checkNumber, (*book).checkExpiry, (*book).checkStatus,
 	(*book).checkHolder, (*book).checkCVV2, (*book).checkLimits, (*book).checkBalance,
 }
-
-// currencies are those the host settles.
-const currencies = "410 356 840 978 826 392 048 414"
 
 func (b *book) checkMerchant(a *ask) verdict {
 	switch {
@@ -201,8 +199,16 @@ func (b *book) checkMerchant(a *ask) verdict {
 	return verdict{}
 }
 
+// checkService refuses to hold money where there are sales only.
+func (b *book) checkService(a *ask) verdict {
+	if b.noHolds && a.m.base() == "0100" && a.m.amount() > 0 {
+		return refuse("40")
+	}
+	return verdict{}
+}
+
 func (b *book) checkCurrency(a *ask) verdict {
-	if !strings.Contains(currencies, a.m[49]) {
+	if letters[a.m[49]] == "" {
 		return refuse("12")
 	}
 	return verdict{}
@@ -408,18 +414,28 @@ func (b *book) metadata(a *ask) map[string]string {
 	return map[string]string{"BR": i.brand, "IS": i.name, "IC": i.country, "CT": i.kind}
 }
 
+// transactionID is fifteen digits that are no card number, so that who looks for leaked card numbers does not stumble over one.
+func transactionID(n int64) string {
+	id := fmt.Sprintf("%015d", n)
+	if luhn(id) {
+		id = id[:14] + string('0'+(id[14]-'0'+1)%10)
+	}
+	return id
+}
+
 func (b *book) approvalTags(a *ask, p *payment) map[string]string {
-	found := map[string]string{"NT": fmt.Sprintf("%015d", b.chance(a.m, "network transaction").Int64N(1e15))}
+	found := map[string]string{"NT": transactionID(b.chance(a.m, "network transaction").Int64N(1e15))}
 	if p.Approval8 != "" {
 		found["AN"] = p.Approval8
 	}
 	if a.card.issuer.brand == "MASTERCARD" {
 		found["NS"] = fmt.Sprintf("%022d", b.chance(a.m, "network link").Int64N(1e18))
 	}
+	avs, cvv2 := a.card.avs(a.tags["AA"], a.tags["AP"], a.tags["AC"]), a.card.cvv2Letter(a.tags["CV"])
 	for _, check := range []struct{ sent, result, letter string }{
-		{"CV", "CR", "M"}, {"PW", "KP", "M"}, {"BD", "KB", "M"}, {"BN", "KB", "M"}, {"AA", "AR", "Y"}, {"AP", "AR", "Y"},
+		{"CV", "CR", cvv2}, {"PW", "KP", "M"}, {"BD", "KB", "M"}, {"BN", "KB", "M"}, {"AA", "AR", avs}, {"AP", "AR", avs},
 	} {
-		if a.tags[check.sent] != "" {
+		if a.tags[check.sent] != "" && check.letter != "" {
 			found[check.result] = check.letter
 		}
 	}
@@ -480,7 +496,7 @@ func (b *book) reverse(a *ask) verdict {
 		return verdict{code: "25", refused: name}
 	}
 	p.after(a.now)
-	booking := p.Kind == "sale" || p.Kind == "refund" || name == p.Completion
+	booking := name == p.Completion || p.Kind != "hold" && p.BookedDay != ""
 	if p.PAN != a.m[2] || p.Currency != a.m[49] || p.RRN != a.m[37] {
 		return refuse("77")
 	}
@@ -488,8 +504,10 @@ func (b *book) reverse(a *ask) verdict {
 	switch {
 	case booking && p.State != captured:
 		return refuse("25")
-	case booking && p.Refunded+p.Bounced > 0:
+	case booking && (p.Refunded+p.Bounced > 0 || b.disputed(p)), a.m[95] != "" && (booking || p.Kind != "hold"):
 		return refuse("12")
+	case booking && p.Booked != a.m.amount():
+		return refuse("77")
 	case booking:
 		p.State, p.UndoneDay = released, b.day
 		if p.Kind == "refund" {
@@ -507,6 +525,25 @@ func (b *book) reverse(a *ask) verdict {
 		p.State = released
 	}
 	return v
+}
+
+// disputed tells whether the issuer has taken a booking back and the merchant has not won it again.
+func (b *book) disputed(p *payment) bool {
+	return slices.ContainsFunc(b.disputes, func(d *dispute) bool { return d.Payment == p.ID && d.State != "reversed" })
+}
+
+// setAside takes the booking out of a sale whose answer is no approval, though it comes with an approval code: what it grants is held
+// until it is given back, or for the life of a hold, and is in no total and no file.
+func (p *payment) setAside(now time.Time, life time.Duration) {
+	p.State, p.Booked, p.BookedDay, p.Expires = open, 0, "", now.Add(life).Truncate(time.Second)
+}
+
+// aside tells whether a sale was never booked.
+func (p *payment) aside() bool { return p.Kind == "sale" && p.BookedDay == "" }
+
+// gave tells whether a network transaction id is one of an approval of this host.
+func (b *book) gave(id string) bool {
+	return id != "" && slices.ContainsFunc(b.payments, func(p *payment) bool { return p.Network == id })
 }
 
 // reduce is the partial reversal: the hold stays open over the smaller amount of DE95.

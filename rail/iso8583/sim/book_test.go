@@ -233,7 +233,7 @@ func TestCapture(t *testing.T) {
 	}
 	wantCode(t, p.ask(with(half, elements{11: stan()})), "0230", "94") // booked once, whatever the key
 	var booked []booking
-	want := booking{"capture", "424242******4242", m[37], 4000, "410", "20261122", false}
+	want := booking{"capture", "424242******4242", m[37], 4000, "410", "20261122", false, 0}
 	if b.control("GET", "/bookings?rrn="+m[37], "", &booked); len(booked) != 1 || booked[0] != want {
 		t.Errorf("bookings %+v", booked)
 	}

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -54,10 +55,12 @@ type account struct {
 	business               string
 	balance, limit, perDay int64 // in minor units, of any one currency; approvals a day
 	life                   time.Duration
-	fault                  Rule // what the host does to this card's requests, whatever the scenarios
-	credit                 Rule // and to its refunds
-	creditOnce             bool // to the first refund of each original only
-	noReason               bool // a verification is answered 85, no reason to decline
+	fault                  Rule   // what the host does to this card's requests, whatever the scenarios
+	credit                 Rule   // and to its refunds
+	creditOnce             bool   // to the first refund of each original only
+	house, postal          string // address on file; without one any address is the right one
+	speakingCVV2           bool   // the last digit of the CVV2 says which letter it gets
+	noReason               bool   // a verification is answered 85, no reason to decline
 	issuer                 issuer
 }
 
@@ -129,6 +132,16 @@ var special = map[int]func(*account){
 	935: func(a *account) { a.credit = Rule{Action: "decline", Code: "13"} },
 	936: func(a *account) { a.credit, a.creditOnce = Rule{Action: "decline", Code: "91"}, true },
 	940: func(a *account) { a.noReason = true },
+	941: func(a *account) { a.house, a.postal = "8", "123456789" },
+	942: func(a *account) { a.speakingCVV2 = true },
+	943: func(a *account) { a.fault = Rule{Action: "decline", Code: "1A", Match: Match{Lacks: "authentication"}} },
+	944: func(a *account) { a.fault = Rule{Action: "decline", Code: "65", Match: Match{Lacks: "authentication"}} },
+	945: func(a *account) {
+		a.fault = Rule{Action: "decline", Code: "05", Tags: map[string]string{"MC": "04"}, Match: Match{Lacks: "cryptogram"}}
+	},
+	946: func(a *account) { a.fault = Rule{Action: "decline", Code: "05", Match: Match{Lacks: "network-id"}} },
+	947: func(a *account) { a.fault = Rule{Action: "decline", Code: "05", Tags: map[string]string{"MC": "03"}} },
+	948: func(a *account) { a.fault = Rule{Action: "decline", Code: "51", Tags: map[string]string{"MC": "24"}} },
 }
 
 // natural are the numbered cards whose code follows from the account; the other codes are simply pronounced.
@@ -187,6 +200,55 @@ func cardBase() map[string]*account {
 		base[a.pan] = a
 	}
 	return base
+}
+
+// cvv2Letter is the result of a CVV2 that is not refused (rails §1.15); "" is none.
+func (a *account) cvv2Letter(sent string) string {
+	if !a.speakingCVV2 || sent == "" {
+		return "M"
+	}
+	return map[byte]string{'1': "M", '2': "N", '3': "P", '4': "S", '5': "U", '6': " "}[sent[len(sent)-1]]
+}
+
+// letterWanted is a postal code that says itself which letter it gets; with none behind AVS it gets none.
+var letterWanted = regexp.MustCompile(`^AVS[ -]?([A-Z]?)$`)
+
+// avsLetters are what line and postal code were compared to: = the same, x not, - not sent.
+var avsLetters = map[string]string{"==": "Y", "=x": "A", "=-": "B", "x=": "Z", "-=": "P", "xx": "N", "x-": "N", "-x": "N"}
+
+// avs is the letter of an address (rails §1.15). Of the line the number in front counts, of the postal code all but blanks and hyphens; a
+// code of five digits or more is compared as far as it goes.
+func (a *account) avs(line, postal, country string) string {
+	postal = strings.ToUpper(postal)
+	if wanted := letterWanted.FindStringSubmatch(postal); wanted != nil {
+		return wanted[1]
+	}
+	if a.house == "" {
+		return "Y"
+	}
+	compared := func(sent string, same bool) string {
+		switch {
+		case sent == "":
+			return "-"
+		case same:
+			return "="
+		}
+		return "x"
+	}
+	number, _, _ := strings.Cut(line, " ")
+	postal = strings.NewReplacer(" ", "", "-", "").Replace(postal)
+	letter := avsLetters[compared(line, number == a.house)+compared(postal, len(postal) >= 5 && strings.HasPrefix(a.postal, postal))]
+	switch abroad := country != "" && country != "US"; {
+	case letter == "Y" && country == "GB":
+		return "F"
+	case letter == "Y" && abroad:
+		return "D"
+	case letter == "Y" && postal == a.postal:
+		return "X"
+	case letter == "Z" && !abroad && postal == a.postal:
+		return "W"
+	}
+	return letter
 }
 
 // luhn tells whether the last digit checks the others.

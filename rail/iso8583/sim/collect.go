@@ -243,6 +243,8 @@ func (b *book) bookItem(item captureItem, f captureFile, now time.Time) (*paymen
 	case !shapeDE37.MatchString(item["rrn"]), !upTo12.MatchString(item["amount"]), !sixDigits.MatchString(item["stan"]),
 		!tenDigits.MatchString(item["transmission_dt"]):
 		return nil, "30", nil
+	case numeric(item["currency"]) != f.currency: // a file has one
+		return nil, "77", nil
 	case item["op"] == "CAP":
 		return b.bookCapture(item, f, amount, now)
 	case item["op"] == "REF":

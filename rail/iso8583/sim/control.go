@@ -173,7 +173,7 @@ func (h *Host) listRecords(r *http.Request) (any, error) {
 type hold struct {
 	PAN      string    `json:"pan"`
 	RRN      string    `json:"rrn"`
-	STAN     string    `json:"stan"` // of the 0100
+	STAN     string    `json:"stan"` // of the 0100, or of the sale that set it aside
 	Terminal string    `json:"terminal"`
 	Amount   int64     `json:"amount"` // minor units
 	Currency string    `json:"currency"`
@@ -185,14 +185,14 @@ type hold struct {
 	Expires  time.Time `json:"expires"`
 }
 
-// listHolds is every authorisation that ever held money, oldest first; ?rrn= narrows it.
+// listHolds is every authorisation that ever held money, and every sale that set some aside, oldest first; ?rrn= narrows it.
 func (h *Host) listHolds(r *http.Request) (any, error) {
 	rrn := r.FormValue("rrn")
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	found, now := []hold{}, h.now()
 	for _, p := range h.book.payments {
-		if p.Kind != "hold" || rrn != "" && p.RRN != rrn {
+		if p.Kind != "hold" && !p.aside() || rrn != "" && p.RRN != rrn {
 			continue
 		}
 		p.after(now)
@@ -217,6 +217,7 @@ type booking struct {
 	Currency string `json:"currency"`
 	Day      string `json:"day"`
 	Undone   bool   `json:"undone"`
+	Refunded int64  `json:"refunded"`
 }
 
 func (h *Host) listBookings(r *http.Request) (any, error) {
@@ -232,7 +233,7 @@ func (h *Host) listBookings(r *http.Request) (any, error) {
 		if kind == "hold" {
 			kind = "capture"
 		}
-		found = append(found, booking{kind, masked(p.PAN), p.RRN, p.Booked, p.Currency, p.BookedDay, p.UndoneDay != ""})
+		found = append(found, booking{kind, masked(p.PAN), p.RRN, p.Booked, p.Currency, p.BookedDay, p.UndoneDay != "", p.Refunded})
 	}
 	return found, nil
 }

@@ -53,6 +53,34 @@
 // 4242... and 4111... are Korean: their approval number has eight digits (DE48 AN), and DE38 is the end of it.
 // A merchant (DE42) whose name begins with CLOSED gets 03, such a terminal (DE41) 58.
 //
+// # Sales
+//
+// A 0200 with DE3 00 takes money with its answer: it is checked like a 0100, the cards do to it what they do to that, and it is booked
+// on the business day in DE15, also behind 09 20 22 68 85 94 and where the answer is lost. Nothing is held, and there is no RX. What 10
+// and 32 grant, and 16 unless the profile approves with it, is not booked but set aside: GET /holds shows it, no total or file counts it.
+//
+// A 0420 that names the 0200 undoes a sale; the day's totals count both the debit and its reversal. A sale, or a capture, that has been
+// refunded, or disputed and not won, is not undone (12), nor is any in part; another amount gets 77, a second time 25.
+// Where the profile's capture_mode is single, a 0100 over money gets 40; with file, sales are taken on line as ever.
+//
+// # What the holder's bank looks at
+//
+//	9999990000009411  lives at number 8 of some street, postal code 12345-6789; all others live wherever they are said to (AVS Y)
+//	9999990000009429  the last digit of the CVV2 is its result: 1 M, 2 N, 3 P, 4 S, 5 U, 6 blank, others none
+//	9999990000009437  1A unless there is 3DS data (CA), an exemption (SX), or a merchant who starts the payment (CI M)
+//	9999990000009445  65, likewise
+//	9999990000009452  05 with merchant advice code (MC) 04 for a device token (TT D) without cryptogram (CG), unless CI is M
+//	9999990000009460  05 for a payment that the merchant starts (CI M) with an NT that no approval of this host had
+//	9999990000009478  05 with MC 03, never again
+//	9999990000009486  51 with MC 24, after a day
+//
+// Number 8 and that code are X, or with its first five digits Y; F in GB (AC), D in other countries but US. The number alone is A, with
+// no code B; the code alone W or Z, with no line P; neither is N. A postal code of AVS and a letter gets that letter on every card, and
+// AVS alone gets no result. Results stand in approvals; a rule may put them into a decline. Every approval has a new NT, one of
+// Mastercard's an NS as well.
+//
+// # Refunds
+//
 // A refund (0200, DE3 20) names what it gives back by DE48 OR (and OD, if it likes) or by DE90; where the two disagree it gets 77,
 // without either 30, and 25 if there is no such booking. A card that is lost (41), stolen (43) or closed (46) takes no money back.
 // These are ordinary until they are refunded:
@@ -62,14 +90,16 @@
 //	9999990000009320  46                            9999990000009361  91, then 00 (per original)
 //	9999990000009338  05
 //
+// # Verifications
+//
 // A verification (0100, DE4 nought, DE25 51) holds nothing and is answered 00, by Korean cards and 9999990000009403 with 85, no reason
 // to decline. Where the profile's account_verification is an amount, 51 with less than that gets 13, and with more is a hold.
 //
 // # Control
 //
 //	GET    /transactions  ?rrn= ?after=   every message seen and sent; "kept" is an answer that was decided and did not arrive whole
-//	GET    /holds  ?rrn=                  holds: open, captured, released, expired, revoked, rejected (in clearing)
-//	GET    /bookings  ?rrn=               captures, sales, refunds
+//	GET    /holds  ?rrn=                  holds, and what sales set aside: open, captured, released, expired, revoked, rejected (in clearing)
+//	GET    /bookings  ?rrn=               captures, sales, refunds, and what of them was refunded
 //	GET    /disputes                      chargebacks: open, reversed (the merchant has won), lost; "told" by 0422, CHB or both
 //	GET    /files                         files written: name, day, seq, records, net
 //	GET    /records  ?rrn= ?type=         the records of those files; "file" is empty in what the next one will tell
@@ -108,27 +138,34 @@
 // # Files
 //
 // With Config.Deliver, every cut-over, by command or by the clock, writes PISTL_<acquirer>_<merchant>_<day>_<seq>.csv for each merchant
-// and currency with something to say (rails §4.3), after taking what lies in Config.Collect. A booking has one record, CAP, REF, or RSV
-// if it ended without money; P and its number is the event_id, E and a number that of all others. What is undone before it is told is
-// not told; after that an ADJ takes it back, fees and all. One PAY pays what the files of earlier days added up to: reason_code is the
-// last of those days, result C or D (paid or drawn), text the bank's reference. Behind the columns of rails §4.3 stands case_id.
+// and currency with something to say (rails §4.3), after taking what lies in Config.Collect. The files of a merchant's day are numbered
+// through, whatever their currency; amounts are minor units of it. A booking has one record, CAP, REF, or RSV if it ended without money;
+// P and its number is the event_id, E and a number that of all others. What is undone before it is told is not told; after that an ADJ
+// takes it back, fees and all. One PAY for each currency pays what the files of earlier days added up to: reason_code is the last of
+// those days, result C or D (paid or drawn), text the bank's reference. Behind the columns of rails §4.3 stands case_id.
 //
-// PICAP files (rails §4.2) are booked like 0220 and 0200, item by item, with the same codes, and answered by PICAPR; then they move to
-// done/, and what is no such file, or has a known name and other content, to refused/. One with a hole before its number stays.
+// PICAP files (rails §4.2) are booked like 0220 and 0200, item by item, with the same codes, 77 for an item in another currency than the
+// file's, and answered by PICAPR; then they move to done/, and what is no such file, or has a known name and other content, to refused/.
+// One with a hole before its number stays.
 //
 // # Rules
 //
 // A rule says which messages, what, and how often; the first that fits acts, before what the card would do. A rule that has
-// used up its times, or whose turn (nth) has not come, lets the next one try. Rules do not survive a restart.
+// used up its times, or whose turn (nth) has not come, lets the next one try. Rules do not survive a restart. Beside elements a rule
+// matches DE48: tags by their values, "" for one that is not there, and by lacks a 0100 or a sale without what the cards above look
+// for: authentication, cryptogram or network-id.
 //
 //	{"action": "silent", "match": {"mti": "0220"}, "times": 1}                    book the next capture, say nothing
 //	{"action": "late", "delay_ms": 6000, "match": {"pan": "999999", "nth": 3}}    from the third message of these cards on
 //	{"action": "decline", "code": "1A", "match": {"amount": 12900}}
 //	{"action": "decline", "code": "96", "match": {"mti": "0800"}, "times": 2}     refuse two sign-ons
 //	{"action": "decline", "code": "57", "match": {"mti": "0200", "de3": "20"}}    no refunds; with approve-as they are booked
+//	{"action": "decline", "code": "05", "tags": {"MC": "03"}, "match": {"tags": {"CI": "M", "IR": "R"}}}
+//	{"action": "decline", "code": "1A", "match": {"lacks": "authentication", "mti": "0200"}}
+//	{"action": "silent", "match": {"mti": "0200", "de3": "00"}, "times": 1}       book the next sale, say nothing
 //	{"action": "set", "elements": {"38": "A1B2C3"}, "tags": {"CR": "U"}, "match": {"mti": "0100"}}
 //
-//	decided      decline (code, tags)   approve-as (code; books)   partial   revoke   busy-once   set (elements, tags)
+//	decided      decline (code, tags)   approve-as (code; books)   partial   revoke (holds)   busy-once   set (elements, tags)
 //	not heard    silent (booked)   silent-dropped (not booked)   overtaken   refuse-connection
 //	broken off   late (delay_ms)   close-before-answer   answer-then-close   close-mid-answer   slow (delay_ms between bytes)
 //	too much     duplicate   signoff   unknown-tag   extra-elements

@@ -91,6 +91,7 @@ func Start(ctx context.Context, cfg Config) (*Host, error) {
 		parked: map[string]parked{}, whims: seeded(uint64(cfg.Seed), "whims"), book: newBook(cfg.Seed, cfg.Polite),
 	}
 	h.book.least = whole(cfg.Profile.AccountVerification) // "zero" is 0
+	h.book.noHolds = cfg.Profile.CaptureMode == "single"
 	if cfg.Profile.PrivateLayout == "tag2len3" {
 		h.lengthDigits = 3
 	}

@@ -85,6 +85,11 @@ func (m elements) original() string {
 	return elements{0: m[90][:4]}.base() + m[90][4:31] + "|" + m[41]
 }
 
+// wantsMoney tells whether a message asks for the holder's money, now or later, or whether it would be there: a 0100, or a sale.
+func (m elements) wantsMoney() bool {
+	return m.base() == "0100" || m.base() == "0200" && strings.HasPrefix(m[3], "00")
+}
+
 func zeroFilled(de32 string) string { return strings.Repeat("0", max(0, 11-len(de32))) + de32 }
 
 func (m elements) amount() int64 { return whole(m[4]) }

@@ -21,6 +21,17 @@ type Match struct {
 	Amount int64  `json:"amount,omitempty"` // minor units
 	File   string `json:"file,omitempty"`   // first letters of a file's name: for the actions on files, and for nothing else
 	Nth    int    `json:"nth,omitempty"`
+
+	Tags  map[string]string `json:"tags,omitempty"`  // DE48 tags with their values; "" is a tag that is not there
+	Lacks string            `json:"lacks,omitempty"` // what a 0100 or a sale does without: authentication, cryptogram, network-id
+}
+
+// lacking is what Match.Lacks may name. A payment that the merchant starts needs neither authentication nor a cryptogram: nobody is there
+// who could give them.
+var lacking = map[string]func(*book, *ask) bool{
+	"authentication": func(_ *book, a *ask) bool { return a.tags["CI"] != "M" && a.tags["CA"] == "" && a.tags["SX"] == "" },
+	"cryptogram":     func(_ *book, a *ask) bool { return a.tags["CI"] != "M" && a.tags["TT"] == "D" && a.tags["CG"] == "" },
+	"network-id":     func(b *book, a *ask) bool { return a.tags["CI"] == "M" && !b.gave(a.tags["NT"]) },
 }
 
 // Rule is one line of a scenario: what happens to which messages, and how often. See the package comment for the actions.
@@ -125,10 +136,11 @@ func approveAs(r Rule, v *verdict) {
 	maps.DeleteFunc(v.tags, func(tag, _ string) bool { return slices.Contains([]string{"AN", "NT", "NS", "RX"}, tag) })
 }
 
-// partial holds half. DE4 is echoed whole all the same (rails §1.7).
+// partial grants half. DE4 is echoed whole all the same (rails §1.7).
 func partial(_ Rule, v *verdict) {
-	if v.code == "00" && v.payment != nil && v.payment.State == open && v.payment.Amount > 1 {
-		v.code, v.payment.Amount = "10", v.payment.Amount/2
+	p := v.payment
+	if v.code == "00" && p != nil && (p.State == open || p.Kind == "sale" && p.State == captured) && p.Amount > 1 {
+		v.code, p.Amount = "10", p.Amount/2
 	}
 }
 
@@ -211,25 +223,46 @@ func (r Rule) validate() error {
 			problems = append(problems, fmt.Errorf("there is no element %q to set", de))
 		}
 	}
-	for tag := range r.Tags {
+	for tag := range merged(r.Tags, r.Match.Tags) {
 		if !alphanumeric.MatchString(tag) {
 			problems = append(problems, fmt.Errorf("%q is no DE48 tag", tag))
 		}
+	}
+	for _, tag := range secretTags {
+		if _, named := r.Match.Tags[tag]; named {
+			problems = append(problems, fmt.Errorf("a rule is shown to everybody, and %s is a secret", tag))
+		}
+	}
+	if _, known := lacking[r.Match.Lacks]; r.Match.Lacks != "" && !known {
+		problems = append(problems, fmt.Errorf("lacks %q is not one of %s", r.Match.Lacks, strings.Join(slices.Sorted(maps.Keys(lacking)), ", ")))
 	}
 	return errors.Join(problems...)
 }
 
 // fits tells whether the rule is for this message and its turn has come. It counts.
-func (r *Rule) fits(m elements) bool {
-	w := r.Match
-	switch {
-	case r.Action == "refuse-connection", actions[r.Action].file:
+func (r *Rule) fits(b *book, a *ask) bool {
+	if r.Action == "refuse-connection" || actions[r.Action].file {
 		return false
+	}
+	return r.Match.covers(b, a) && r.turn()
+}
+
+// covers tells whether a message is one of those that the match means.
+func (w Match) covers(b *book, a *ask) bool {
+	m := a.m
+	switch {
 	case w.File != "", !strings.HasPrefix(m[2], w.PAN), !strings.HasPrefix(m[3], w.DE3), w.MTI != "" && w.MTI != m[0] && w.MTI != m.base(),
 		w.RRN != "" && w.RRN != m[37], w.Amount != 0 && w.Amount != m.amount():
 		return false
+	case w.Lacks != "" && !(m.wantsMoney() && lacking[w.Lacks](b, a)):
+		return false
 	}
-	return r.turn()
+	for tag, value := range w.Tags {
+		if a.tags[tag] != value {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *Rule) turn() bool {

@@ -122,9 +122,11 @@ func (e *event) price(f Fees, amount int64) {
 	}
 }
 
-// letters are the currencies as files call them.
+// letters are the currencies that the host settles, as files call them. It counts minor units and knows no exponent.
 var letters = map[string]string{
-	"410": "KRW", "356": "INR", "840": "USD", "978": "EUR", "826": "GBP", "392": "JPY", "048": "BHD", "414": "KWD",
+	"410": "KRW", "356": "INR", "840": "USD", "978": "EUR", "826": "GBP", "392": "JPY", "048": "BHD", "414": "KWD", "036": "AUD",
+	"124": "CAD", "152": "CLP", "208": "DKK", "344": "HKD", "400": "JOD", "484": "MXN", "554": "NZD", "578": "NOK", "702": "SGD",
+	"704": "VND", "752": "SEK", "756": "CHF", "784": "AED", "788": "TND", "901": "TWD", "985": "PLN", "986": "BRL",
 }
 
 // event is the id of the CAP, REF, RSV or REJ of a payment, known before any file tells it.
@@ -184,6 +186,7 @@ func (h *Host) first(p *payment, kind string, amount int64) *event {
 func (h *Host) told(p *payment, day string) *event {
 	switch p.after(h.now()); {
 	case p.Merchant == "" || p.Kind == "stray": // what was written before merchants were is nobody's
+	case p.aside():
 	case p.UndoneDay != "":
 		return h.withdrawn(p, day)
 	case p.Filed != "":
