@@ -42,14 +42,13 @@ type span struct{ at, colon, end int }
 type documents struct{ pool sync.Pool }
 
 // read parses strictly: one object, no duplicate names, no trailing data, comments, BOM or bad UTF-8, at most maxDepth deep.
-// Prefix names the operation; it becomes part of the content.
-func (ds *documents) read(plain []byte, g Generation, prefix string, foreign map[string]bool) (*document, error) {
+func (ds *documents) read(plain []byte, g Generation, foreign map[string]bool) (*document, error) {
 	d, _ := ds.pool.Get().(*document)
 	if d == nil {
 		d = &document{}
 	}
 	d.shape, d.siblings = &shapes[g], foreign
-	d.content = append(d.content[:0], prefix...)
+	d.content = d.content[:0]
 	d.src = *bytes.NewBuffer(plain)
 	d.dec.Reset(&d.src)
 	if d.dec.PeekKind() != '{' || d.value(root, 1) != nil {

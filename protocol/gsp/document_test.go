@@ -15,7 +15,7 @@ import (
 // content is the canonical content of a document, or false.
 func content(plain []byte, g Generation) (string, bool) {
 	var ds documents
-	d, err := ds.read(plain, g, "", nil)
+	d, err := ds.read(plain, g, nil)
 	if err != nil {
 		return "", false
 	}
@@ -51,25 +51,17 @@ func TestCanonicalContent(t *testing.T) {
 	}
 }
 
-func TestContentNamesTheOperation(t *testing.T) {
-	var ds documents
-	one, _ := ds.read([]byte(`{}`), A, "api 1 hold\n", nil)
-	if got := string(one.content); got != "api 1 hold\n{}" {
-		t.Errorf("got %q", got)
-	}
-}
-
 // Working memory is used again: nothing of one request may be seen in the next.
 func TestDocumentsForget(t *testing.T) {
 	var ds documents
-	d, _ := ds.read([]byte(`{"b":"SECRET","a":{"requestId":"x"},"requestHeader":{"requestId":"id"}}`), A, "", nil)
+	d, _ := ds.read([]byte(`{"b":"SECRET","a":{"requestId":"x"},"requestHeader":{"requestId":"id"}}`), A, nil)
 	memory, scratch := d.content, d.scratch
 	ds.release(d)
 	if bytes.Contains(memory[:cap(memory)], []byte("SECRET")) || bytes.Contains(scratch[:cap(scratch)], []byte("SECRET")) {
 		t.Error("a secret is left behind")
 	}
 	for range 10 {
-		d, err := ds.read([]byte(`{"a":1}`), A, "", nil)
+		d, err := ds.read([]byte(`{"a":1}`), A, nil)
 		if err != nil || string(d.content) != `{"a":"1"}` || d.got[requestID].kind != 0 {
 			t.Fatalf("%v %s %v", err, d.content, d.got)
 		}
@@ -224,7 +216,7 @@ func BenchmarkDocument(b *testing.B) {
 	var ds documents
 	b.ReportAllocs()
 	for b.Loop() {
-		d, err := ds.read(plain, A, "korea-cards-v1 1 reserveFunds\n", nil)
+		d, err := ds.read(plain, A, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -168,7 +168,7 @@ func (s *Server) open(ctx context.Context, c *call, body []byte) (wire []byte, s
 // decide does steps 6 to 13: the members of a response, or a fault in c.
 func (s *Server) decide(ctx context.Context, c *call) (members []byte) {
 	c.outcome = faulty
-	d, err := s.documents.read(c.opened.Plain, c.route.api.Generation, c.route.prefix, c.route.foreign)
+	d, err := s.documents.read(c.opened.Plain, c.route.api.Generation, c.route.foreign)
 	if err != nil {
 		c.err = fault.New(fault.BadSyntax, "the request is not a strict JSON object")
 		return nil
@@ -180,7 +180,7 @@ func (s *Server) decide(ctx context.Context, c *call) (members []byte) {
 	done := make(chan result, 1)
 	w := work{
 		route: c.route, plain: c.opened.Plain, foreign: d.foreign,
-		content: bytes.Clone(d.content), // a transaction may still look at it when we have given up waiting
+		content: append([]byte(c.route.prefix), d.content...), // a copy: a transaction may still look at it when we have given up waiting
 		call: Call{
 			ID: c.id, Account: c.account, RequestID: c.requestID, API: c.route.api.Name, Method: c.route.method.name,
 			Generation: c.route.api.Generation, Major: c.route.api.Major, At: s.cfg.Business(),
@@ -238,10 +238,15 @@ func (s *Server) check(c *call, d *document) error {
 		return fault.New(fault.Unknown, "unknown paymentIntegratorAccountId")
 	}
 	c.account = found
-	if api.Name != "" && !slices.Contains(found.APIs, api.Name) {
-		return fault.New(fault.Forbidden, "this paymentIntegratorAccountId is not enabled for %s", api.Name)
+	var served []string
+	for r := c.route; r != nil; r = r.other {
+		if r.api.Name == "" || slices.Contains(found.APIs, r.api.Name) {
+			c.route = r
+			return nil
+		}
+		served = append(served, r.api.Name)
 	}
-	return nil
+	return fault.New(fault.Forbidden, "this paymentIntegratorAccountId is not enabled for %s", strings.Join(served, " or "))
 }
 
 // validID is the rule for request ids (gsp-core §3.1).

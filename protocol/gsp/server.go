@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,7 +77,8 @@ type route struct {
 	method  Method
 	limit   int64
 	prefix  string          // names the operation in a request's content
-	foreign map[string]bool // members of sibling methods
+	foreign map[string]bool // members of sibling methods, in every API at this path
+	other   *route          // the same method of another API at the same path: the account says which is meant
 }
 
 // NewServer makes a server that serves echo.
@@ -109,19 +112,35 @@ type noMeter struct{}
 
 func (noMeter) Called(string, int, float64) {}
 
-// Serve adds an API. All of them are added before the first request. A path that is taken is a mistake in the program.
+// Serve adds an API. All of them are added before the first request. Two APIs may have the same method at one path, as the card APIs have
+// defendChargeback (Card FOP v1 §10); any other path that is taken is a mistake in the program.
 func (s *Server) Serve(api API) {
 	for _, m := range api.Methods {
 		path := s.cfg.BasePath + cmp.Or(m.path, api.Prefix+m.name)
-		if s.routes[path] != nil {
-			panic("gsp: two methods at " + path)
-		}
-		s.routes[path] = &route{
+		r := &route{
 			api: api, method: m, limit: cmp.Or(m.limit, s.cfg.BodyLimit),
 			prefix:  fmt.Sprintf("%s %d %s\n", api.Name, api.Major, m.name),
-			foreign: api.siblings(m),
+			foreign: api.siblings(m), other: s.routes[path],
+		}
+		if r.other != nil {
+			if !r.sharesWith(r.other) {
+				panic("gsp: two methods at " + path)
+			}
+			maps.Copy(r.foreign, r.other.foreign)
+		}
+		s.routes[path] = r
+	}
+}
+
+// sharesWith reports whether the account alone can say which of the APIs at a path is meant.
+func (r *route) sharesWith(other *route) bool {
+	for o := other; o != nil; o = o.other {
+		if o.api.Name == r.api.Name {
+			return false
 		}
 	}
+	return r.api.Name != "" && other.api.Name != "" && r.api.Generation == other.api.Generation && r.api.Major == other.api.Major &&
+		r.limit == other.limit && r.method.name == other.method.name && slices.Equal(r.method.members, other.method.members)
 }
 
 // Drain waits for calls whose caller was already told 503. Call it when the HTTP server has shut down.

@@ -773,12 +773,77 @@ func TestHTTP11AndHTTP2(t *testing.T) {
 	}
 }
 
-func TestTwoMethodsAtOnePathPanic(t *testing.T) {
-	w := newWorld(t, options{})
-	defer func() {
-		if recover() == nil {
-			t.Error("no panic")
+// One path, two APIs (Card FOP v1 §10): the account says whose method it is. What it answers for is a content of its own.
+func TestTwoAPIsAtOnePath(t *testing.T) {
+	w := newWorld(t, options{config: func(c *gsp.Config) {
+		c.Accounts = accounts{
+			"NaruPG_KRW": {ID: "NaruPG_KRW", APIs: []string{"left-v1"}}, "NaruPG_EUR": {ID: "NaruPG_EUR", APIs: []string{"right-v1"}},
+			"NaruNone": {ID: "NaruNone", APIs: []string{"test-v1"}},
 		}
-	}()
-	w.server.Serve(gsp.API{Generation: gsp.A, Major: 1, Methods: []gsp.Method{gsp.Echo("").At("/v1/echo")}})
+	}})
+	for name, sibling := range map[string]gsp.Method{"left": gsp.Handle("hold", w.hold), "right": gsp.Handle("free", w.free)} {
+		w.server.Serve(gsp.API{Name: name + "-v1", Generation: gsp.A, Major: 1, Prefix: "/v1/" + name + "/", Methods: []gsp.Method{
+			gsp.Handle("defend", defendAs(name)).At(shared), sibling,
+		}})
+	}
+	of := func(account, ask string) string { return strings.Replace(ask, "NaruPG_KRW", account, 1) }
+	for account, want := range map[string]string{"NaruPG_KRW": "left", "NaruPG_EUR": "right"} {
+		status, body := w.send(shared, of(account, w.ask("d", `"text":"x"`)))
+		w.want(account, status, body, 200, w.stamped(`"result":"`+want+` of `+want+`-v1"`))
+		if got := string(w.once.answered[engine.Key{Account: account, RequestID: "d"}].content); !strings.HasPrefix(got, want+"-v1 1 defend\n{") {
+			t.Errorf("%s: the content begins with %.20q", account, got)
+		}
+		for _, foreign := range []string{`"cardNumber":"4"`, `"holdRequestId":"h"`} {
+			status, _ := w.send(shared, of(account, w.ask("f", `"text":"x",`+foreign)))
+			if status != 400 {
+				t.Errorf("%s with %s: %d", account, foreign, status)
+			}
+		}
+	}
+	status, body := w.send(shared, of("NaruNone", w.ask("n", `"text":"x"`)))
+	if status != 403 || !strings.Contains(body, "left-v1") || !strings.Contains(body, "right-v1") {
+		t.Errorf("an account of neither: %d %s", status, body)
+	}
+}
+
+const shared = "/v1/shared/defend"
+
+type defendRequest struct {
+	Text *string `json:"text"`
+}
+
+func defendAs(name string) func(context.Context, gsp.Call, engine.Turn, defendRequest) ([]byte, error) {
+	return func(_ context.Context, c gsp.Call, _ engine.Turn, _ defendRequest) ([]byte, error) {
+		return gsp.Encode(holdResponse{Result: name + " of " + c.API})
+	}
+}
+
+func TestTwoMethodsAtOnePathPanic(t *testing.T) {
+	defend := gsp.Handle("defend", defendAs("x")).At(shared)
+	at := func(name string, g gsp.Generation, major int, m gsp.Method) gsp.API {
+		return gsp.API{Name: name, Generation: g, Major: major, Methods: []gsp.Method{m}}
+	}
+	for what, api := range map[string]gsp.API{
+		"the echo of every API": at("", gsp.A, 1, gsp.Echo("").At("/v1/echo")),
+		"the same API":          at("left-v1", gsp.A, 1, defend),
+		"no API of a name":      at("", gsp.A, 1, defend),
+		"another generation":    at("right-v1", gsp.B, 1, defend),
+		"another version":       at("right-v1", gsp.A, 2, defend),
+		"another limit":         at("right-v1", gsp.A, 1, defend.Limit(9<<20)),
+		"another name":          at("right-v1", gsp.A, 1, gsp.Handle("defence", defendAs("x")).At(shared)),
+		"other members": at("right-v1", gsp.A, 1, gsp.Handle("defend", func(context.Context, gsp.Call, engine.Turn, struct{}) ([]byte, error) {
+			return nil, nil
+		}).At(shared)),
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, options{})
+			w.server.Serve(at("left-v1", gsp.A, 1, defend))
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			w.server.Serve(api)
+		})
+	}
 }

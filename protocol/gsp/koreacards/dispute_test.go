@@ -3,24 +3,21 @@ package koreacards
 import (
 	"bytes"
 	"encoding/base64"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"naru/core/fault"
-	"naru/core/payment"
 	"naru/engine"
-	"naru/protocol/gsp"
+	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/cards/cardstest"
 )
 
 func defendAsk(t testing.TB, body []byte) (engine.DefendAsk, error) {
 	t.Helper()
-	var in DefendChargebackRequest
-	if err := gsp.Decode(body, &in); err != nil {
-		return engine.DefendAsk{}, err
-	}
-	return korea.defendAsk(in)
+	s, e, call := heard(t, korea)
+	_, err := cardstest.Call(t, call, s.DefendChargeback, body)
+	return e.Defended, err
 }
 
 const document = "defenseMaterialDocument."
@@ -87,20 +84,6 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-func TestDocumentSize(t *testing.T) {
-	whole := append([]byte("%PDF-1.7"), make([]byte, maxDocument-len("%PDF-1.7"))...)
-	if got, fits := readPDF(base64.URLEncoding.EncodeToString(whole)); !fits || !bytes.Equal(got, whole) {
-		t.Errorf("16 MiB: %d bytes, %v", len(got), fits)
-	}
-	if got, fits := readPDF(base64.URLEncoding.EncodeToString(append(whole, 0))); fits || got != nil {
-		t.Errorf("a byte more: %d bytes, %v", len(got), fits)
-	}
-	// What fits must arrive: it is in base64 inside the message and once more around it.
-	if body := base64.RawURLEncoding.EncodedLen(base64.RawURLEncoding.EncodedLen(maxDocument) + 64<<10); body > maxDefenceBody {
-		t.Errorf("a whole document needs a body of %d bytes", body)
-	}
-}
-
 func TestDefenceResults(t *testing.T) {
 	ask, err := defendAsk(t, golden(t, "p6-request"))
 	if err != nil {
@@ -114,9 +97,6 @@ func TestDefenceResults(t *testing.T) {
 			t.Errorf("%d: %s, %v", r, got, err)
 		}
 	}
-	if len(defendResults) != 4 {
-		t.Errorf("%d results", len(defendResults))
-	}
 }
 
 // §5.13 is complete: every reason of the domain has its word, every word its reason, and what is missing or new is unclear.
@@ -126,50 +106,42 @@ func TestDisputeReasons(t *testing.T) {
 		"INCORRECT_MERCHANDISE", "INPUT_ERROR", "INSUFFICIENT_FUNDS", "LATE_PRESENTMENT", "NOT_DELIVERED", "OTHER", "PAID_BY_OTHER_MEANS",
 		"SUBSCRIPTION_CANCELED", "SUSPICIOUS", "TRANSACTION_AMOUNT_DIFFER", "UNCLEAR", "UNWANTED_MERCHANDISE",
 	}
+	says := func(reason, stage string) (out cards.ChargebackNotification) {
+		tell(t, Profile{}, engine.Notice{Kind: engine.ChargebackRaised, Facts: engine.Facts{
+			Capture: "c", Minor: 1, Currency: "KRW", Stage: stage, Reason: reason, AtMs: 1, ReplyMs: 2,
+		}}, &out)
+		return out
+	}
 	var said []string
-	for _, reason := range constants(t, "../../../core/payment/dispute.go", "DisputeReason") {
-		n := news{Notice: engine.Notice{Facts: engine.Facts{Reason: reason}}}
-		if got := string(n.reason()); got != strings.ToUpper(reason) { // the domain's words are Google's in small letters
+	for _, reason := range cardstest.Constants(t, "../../../core/payment/dispute.go", "DisputeReason") {
+		got := string(says(reason, "FIRST").ReasonCode)
+		if got != strings.ToUpper(reason) { // the domain's words are Google's in small letters
 			t.Errorf("%s is said as %s", reason, got)
 		}
-		said = append(said, string(n.reason()))
+		said = append(said, got)
 	}
-	if slices.Sort(said); !slices.Equal(said, sheet) || len(disputeReasons) != len(sheet) {
+	if slices.Sort(said); !slices.Equal(said, sheet) {
 		t.Errorf("got  %v\nwant %v", said, sheet)
 	}
 	for _, reason := range []string{"", "10.4", "a reason of tomorrow"} {
-		if got := (news{Notice: engine.Notice{Facts: engine.Facts{Reason: reason}}}).reason(); got != "UNCLEAR" {
+		if got := says(reason, "FIRST").ReasonCode; got != "UNCLEAR" {
 			t.Errorf("%q is said as %s", reason, got)
 		}
 	}
-	if want := map[payment.Stage]ChargebackStage{"FIRST": "FIRST", "SECOND": "SECOND"}; !maps.Equal(chargebackStages, want) {
-		t.Errorf("stages %v", chargebackStages)
+	for _, stage := range []cards.ChargebackStage{"FIRST", "SECOND"} {
+		if got := says("fraud", string(stage)).ChargebackStage; got != stage {
+			t.Errorf("%s is said as %s", stage, got)
+		}
 	}
 }
 
 func TestFraudTypes(t *testing.T) {
-	p := Profile{FraudTypes: map[string]FraudType{"3": "STOLEN_CARD", "": "NEVER"}}
-	for code, want := range map[string]FraudType{"3": "STOLEN_CARD", "6": "FRAUDULENT_USE"} {
-		body, ok := fraud(news{Notice: engine.Notice{Code: code, Facts: engine.Facts{Capture: "c"}}, profile: p})
-		if got := body.(FraudNotification).FraudType; got != want || !ok {
-			t.Errorf("%s: %s, %v", code, got, ok)
+	p := Profile{Profile: cards.Profile{FraudTypes: map[string]cards.FraudType{"3": "STOLEN_CARD"}}}
+	for code, want := range map[string]cards.FraudType{"3": "STOLEN_CARD", "6": "FRAUDULENT_USE"} {
+		var said cards.FraudNotification
+		tell(t, p, engine.Notice{Kind: engine.FraudReported, Code: code, Facts: engine.Facts{Capture: "c"}}, &said)
+		if said.FraudType != want {
+			t.Errorf("%s: %s", code, said.FraudType)
 		}
 	}
-}
-
-// Whatever comes: no panic, and a document is a PDF within its bounds.
-func FuzzReadPDF(f *testing.F) {
-	f.Add("JVBERi0xLjcKJcK1wrYKCg")
-	f.Add("JVBERi0-Pz8_==")
-	f.Add("")
-	f.Fuzz(func(t *testing.T, payload string) {
-		document, fits := readPDF(payload)
-		if document != nil && (!fits || !bytes.HasPrefix(document, []byte("%PDF-"))) {
-			t.Errorf("%q: %d bytes, %v", payload, len(document), fits)
-		}
-		again, _ := readPDF(base64.StdEncoding.EncodeToString(document))
-		if document != nil && !bytes.Equal(again, document) {
-			t.Errorf("%q does not survive", payload)
-		}
-	})
 }

@@ -11,6 +11,8 @@ import (
 	"naru/core/payment"
 	"naru/engine"
 	"naru/protocol/gsp"
+	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/cards/cardstest"
 )
 
 // merged is an example with the members of a message put over its own.
@@ -23,7 +25,8 @@ func merged(t *testing.T, example, members string) []byte {
 	return edited(t, example, over)
 }
 
-// The members of a card check that its examples do not have, one of each union (§4.5, §4.8, §14 point 20), and what they ask of the network.
+// The members of a card check that its examples do not have, one of each union (§4.5, §4.8, §14 point 20), and what they ask of the
+// network.
 func TestOtherMembersOfCardChecksAreRead(t *testing.T) {
 	const older = `{"card":{"accountNumber":"4111111111111111","nameOnCard":"HANBIT TRADING","expiryMonth":"02","expiryYear":"30",
 		"issuanceDateMonth":"02","issuanceDateYear":"20"}}`
@@ -106,7 +109,7 @@ func askOf(t *testing.T, c cardCheck) engine.ReserveAsk {
 func TestOtherAnswersToCardChecks(t *testing.T) {
 	approved := payment.Outcome{
 		Verdict: payment.Approved, Code: "85", AdviceCode: "01", Approval: "30118799", Issuer: "EXAMPLE CARD CO", IssuerCountry: "KR",
-		Brands: []string{"VISA"}, CardKind: payment.Prepaid, CVN: payment.CVNMatch, NetworkID: "583103536844190", NetworkID2: "TL-0001",
+		Brands: []string{"VISA"}, CardKind: payment.Prepaid, CVN: payment.CVNMatch, NetworkID: "583103536844190", LinkID: "TL-0001",
 		AVS: payment.AVSCheck{Raw: "Z", Line: payment.AVSNoMatch, PostalCode: payment.AVSMatch},
 	}
 	older := payment.Outcome{Verdict: payment.Approved, Code: "000", CardKind: payment.Debit}
@@ -115,23 +118,27 @@ func TestOtherAnswersToCardChecks(t *testing.T) {
 		outcome payment.Outcome
 		answer  string // a VerifyCardWithMinimumReservationResponse or a VerifyCardWithZeroAmountResponse
 	}{
-		{"p5-full", approved, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1987ResponseCode":"85","merchantAdviceCode":"01"},
-			"authorizationCode":"30118799"},"addressVerificationResult":{"result":{"rawAvsResult":"Z","addressLine":"MISMATCH",
+		{"p5-full", approved, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1987ResponseCode":{"value":"85"},
+			"merchantAdviceCode":{"value":"01"}},"authorizationCode":"30118799"},
+			"addressVerificationResult":{"result":{"rawAvsResult":"Z","addressLine":"MISMATCH",
 			"localityName":"SKIPPED_BY_NETWORK","administrativeAreaName":"SKIPPED_BY_NETWORK","postalCodeNumber":"MATCH",
 			"countryCode":"SKIPPED_BY_NETWORK","nameOnCard":"SKIPPED_BY_NETWORK"}},"cvnResult":"MATCH","cardMetadata":{"issuerName":
 			"EXAMPLE CARD CO","issuingCountryCode":"KR","networks":["VISA"],"cardType":"PREPAID_CARD"},"fundsTransferFlow":"NOT_SUPPORTED",
 			"reserveCaptureFlow":"SUPPORTED","additionalTransactionProcessingResult":{"storedCredentialInformationSuccessful":
 			{"networkTransactionIdentifier":"583103536844190","supplementaryNetworkTransactionIdentifier":"TL-0001"}},"result":"SUCCESS"}`},
-		{"p8-full", approved, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1987ResponseCode":"85","merchantAdviceCode":"01"},
-			"authorizationCode":"30118799"},"addressVerificationResult":{"result":{"rawAvsResult":"Z","addressLine":"MISMATCH",
+		{"p8-full", approved, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1987ResponseCode":{"value":"85"},
+			"merchantAdviceCode":{"value":"01"}},"authorizationCode":"30118799"},
+			"addressVerificationResult":{"result":{"rawAvsResult":"Z","addressLine":"MISMATCH",
 			"localityName":"SKIPPED_BY_NETWORK","administrativeAreaName":"SKIPPED_BY_NETWORK","postalCodeNumber":"MATCH",
 			"countryCode":"SKIPPED_BY_NETWORK","nameOnCard":"SKIPPED_BY_NETWORK"}},"cvnResult":"MATCH","result":"SUCCESS"}`},
-		{"p5-full", older, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1993ResponseCode":"000"}},"addressVerificationResult":
-			{"sentUnsupported":{"reason":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_SPECIFIED","cardMetadata":{"cardType":"DEBIT_CARD"},
+		{"p5-full", older, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1993ResponseCode":{"value":"000"}}},
+			"addressVerificationResult":{"sentUnsupported":{"reason":"UNSUPPORTED_BY_NETWORK"}},
+			"cvnResult":"NOT_SPECIFIED","cardMetadata":{"cardType":"DEBIT_CARD"},
 			"fundsTransferFlow":"NOT_SUPPORTED","reserveCaptureFlow":"SUPPORTED","additionalTransactionProcessingResult":
 			{"storedCredentialInformationUnsupported":{"reasonDescription":"the network gave no transaction identifier"}},"result":"SUCCESS"}`},
-		{"p8-full", older, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1993ResponseCode":"000"}},"addressVerificationResult":
-			{"sentUnsupported":{"reason":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_SPECIFIED","result":"SUCCESS"}`},
+		{"p8-full", older, `{"cardNetworkResult":{"passThroughResponseCodes":{"iso8583V1993ResponseCode":{"value":"000"}}},
+			"addressVerificationResult":{"sentUnsupported":{"reason":"UNSUPPORTED_BY_NETWORK"}},
+			"cvnResult":"NOT_SPECIFIED","result":"SUCCESS"}`},
 		{"p5-full", payment.Outcome{Verdict: payment.Refused, Decline: payment.PINMismatch}, `{"cardNetworkResult":
 			{"cardNetworkResultNotAvailable":{}},"addressVerificationResult":{"sentUnsupported":{"reason":"UNSUPPORTED_BY_NETWORK"}},
 			"cvnResult":"NOT_VERIFIED","cardMetadata":{"cardType":"INTEGRATOR_CANNOT_SPECIFY_CARD_TYPE"},
@@ -141,7 +148,7 @@ func TestOtherAnswersToCardChecks(t *testing.T) {
 			"cvnResult":"NOT_VERIFIED","result":"CARD_EXPIRED"}`},
 	} {
 		ask := map[string]func(testing.TB, terms, []byte) (engine.ReserveAsk, error){"p5-full": verifyHoldAsk, "p8-full": checkAsk}[row.example]
-		got, err := ask(t, korea.with(Profile{NetworkResult: PassThroughForm}), golden(t, row.example))
+		got, err := ask(t, korea.with(Profile{Profile: cards.Profile{NetworkResult: cards.PassThroughForm}}), golden(t, row.example))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,15 +161,12 @@ func TestOtherAnswersToCardChecks(t *testing.T) {
 
 // A cancel's verdict with the network's code, which the sheet's example does not have (§5.2).
 func TestCancelVerdictWithACode(t *testing.T) {
-	peer := &google{answers: []gsp.Reply{success("SUCCESS")}}
-	n, err := NewNotifier(NotifierConfig{Client: peer, Network: "BC"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	peer := cardstest.Says("SUCCESS")
+	n := notifier(t, cards.NotifierConfig{Client: peer, Network: "BC"}, Profile{})
 	n.Send(t.Context(), engine.Notice{
 		ID: "n", Kind: engine.CancelResult, Account: "HanbitPG_KRW", Subject: "KR-CXL-0a91-0001", Result: "SUCCESS", Code: "0000",
 	})
-	body, err := gsp.Encode(peer.heard[0].Body)
+	body, err := gsp.Encode(peer.Heard[0].Body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +180,7 @@ func TestCancelVerdictWithACode(t *testing.T) {
 // Every kind of event in full, as a GspCardSettlementEntry of the file (§6.2) and in its array of a SettlementNotification (§5.9).
 func TestEachEventInFull(t *testing.T) {
 	var file bytes.Buffer
-	if err := WriteSettlementFile(&file, header, settlementOf("s", 1, allItems()), sequence(allItems(), nil)); err != nil {
+	if err := cards.WriteSettlementFile(&file, header, settlementOf("s", 1, allItems()), sequence(allItems(), nil)); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(file.String()), "\n")[2:]
@@ -214,11 +218,10 @@ func TestEachEventInFull(t *testing.T) {
 		}
 	}
 
-	part, err := settlementPart("HanbitPG_KRW", settlementOf("s", 1, allItems()), 0, allItems())
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := gsp.Encode(part)
+	peer := &cardstest.Google{Answers: []gsp.Reply{successB(t)}}
+	keep := &shelf{s: settlementOf("s", 1, allItems()), items: allItems()}
+	notifier(t, cards.NotifierConfig{Client: peer, Settlements: keep}, Profile{}).Send(t.Context(), part("s", 0))
+	body, err := gsp.Encode(peer.Heard[0].Body)
 	if err != nil {
 		t.Fatal(err)
 	}

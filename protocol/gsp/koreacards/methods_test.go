@@ -1,14 +1,8 @@
 package koreacards
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
 	"fmt"
-	"io"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,153 +11,29 @@ import (
 
 	"naru/core/fault"
 	"naru/core/payment"
-	"naru/engine"
-	"naru/protocol/gsp"
-	"naru/seal"
+	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/cards/cardstest"
 )
 
-var _ Engine = (*engine.Engine)(nil)
-
-// verbs stands in for the engine: it remembers what it was asked and answers, or fails as it is told.
-type verbs struct {
-	asked []string
-	fail  error
-}
-
-func (v *verbs) heard(format string, args ...any) error {
-	v.asked = append(v.asked, fmt.Sprintf(format, args...))
-	return v.fail
-}
-
-func (v *verbs) Reserve(_ context.Context, _ engine.Turn, ask engine.ReserveAsk) ([]byte, error) {
-	out := payment.Outcome{Verdict: payment.Approved, Code: "00"}
-	if ask.Decided != nil {
-		out = *ask.Decided
-	}
-	if err := v.heard("reserve%s %s decided=%v", ask.Order.Purpose, ask.Order.Amount, ask.Decided != nil); err != nil {
-		return nil, err
-	}
-	return ask.Encode(engine.ReserveResult{ReservationID: "r-1", Outcome: out, HoldUntil: time.UnixMilli(1773014401240)})
-}
-
-func (v *verbs) Capture(_ context.Context, _ engine.Turn, ask engine.CaptureAsk) ([]byte, error) {
-	amount, err := ask.Amount(won)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.heard("capture %s of %s", amount, ask.Reservation.RequestID); err != nil {
-		return nil, err
-	}
-	return ask.Encode("c-1")
-}
-
-func (v *verbs) Cancel(_ context.Context, _ engine.Turn, ask engine.CancelAsk) ([]byte, error) {
-	if err := v.heard("cancel %s", ask.Reservation.RequestID); err != nil {
-		return nil, err
-	}
-	return ask.Encode()
-}
-
-func (v *verbs) Refund(_ context.Context, _ engine.Turn, ask engine.RefundAsk) ([]byte, error) {
-	amount, err := ask.Amount(won)
-	if err != nil {
-		return nil, err
-	}
-	if err := v.heard("refund %s of %s", amount, ask.Capture.RequestID); err != nil {
-		return nil, err
-	}
-	return ask.Encode("f-1")
-}
-
-func (v *verbs) Defend(_ context.Context, _ engine.Turn, ask engine.DefendAsk) ([]byte, error) {
-	if err := v.heard("defend %s with %d bytes", ask.Capture.RequestID, len(ask.Document)); err != nil {
-		return nil, err
-	}
-	if ask.Document == nil {
-		return ask.Encode(engine.DefenceUnreadable)
-	}
-	return ask.Encode(engine.DefenceTaken)
-}
-
-// plainBox seals nothing: sealing has its own tests.
-type plainBox struct{}
-
-func (plainBox) Open(_ context.Context, wire []byte) (seal.Opened, error) {
-	return seal.Opened{Plain: wire}, nil
-}
-func (plainBox) Seal(plain []byte) ([]byte, error) { return plain, nil }
-
-// everyTime runs each request as a new one: idempotency has its own tests.
-type everyTime struct{}
-
-func (everyTime) Once(ctx context.Context, _ engine.Request, fn func(context.Context, engine.Turn) ([]byte, error)) ([]byte, error) {
-	return fn(ctx, engine.Turn{})
-}
-
-type accounts struct{}
-
-func (accounts) Account(id string) (engine.Account, bool) {
-	a := korea.account
-	a.ID = id
-	switch id {
-	case "HanbitPG_KRW":
-		a.APIs = []string{Name}
-	case "Other_KRW":
-		a.APIs = []string{"card-fop-v1"}
-	default:
-		return engine.Account{}, false
-	}
-	return a, true
-}
-
 // serve puts the methods behind the real envelope and a real listener.
-func serve(t *testing.T, v *verbs) (base string) {
+func serve(t *testing.T, e *cardstest.Engine) cardstest.Server {
 	t.Helper()
-	s, err := NewService(v, nil)
+	s, err := NewService(e, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := func() time.Time { return korea.now }
-	server := gsp.NewServer(gsp.Config{
-		Box: plainBox{}, Idempotency: everyTime{}, Accounts: accounts{}, Now: now, Business: now, Log: slog.New(slog.DiscardHandler),
-		NewID: func() string { return "e-1" }, Deadline: time.Minute, // the largest documents under the race detector
-	})
-	server.Serve(s.API())
-	listener := httptest.NewServer(server)
-	t.Cleanup(listener.Close)
-	return listener.URL
-}
-
-func post(t *testing.T, address, account, members string) (int, string) {
-	t.Helper()
-	body := fmt.Sprintf(`{"requestHeader":{"protocolVersion":{"major":1,"minor":0,"revision":0},"requestId":"q-1","requestTimestamp":"%d"},`,
-		korea.now.UnixMilli())
-	if account != "" {
-		body += `"paymentIntegratorAccountId":"` + account + `",`
-	}
-	if members == "{}" {
-		body = strings.TrimSuffix(body, ",")
-	}
-	resp, err := http.Post(address, "application/octet-stream", strings.NewReader(body+members[1:]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opening := fmt.Sprintf(`{"responseHeader":{"responseTimestamp":"%d"}`, korea.now.UnixMilli())
-	if len(answer) > 0 && !bytes.HasPrefix(answer, []byte(opening)) {
-		t.Errorf("the answer has no header: %s", answer)
-	}
-	return resp.StatusCode, string(answer)
+	e.In, e.Result.ReservationID, e.Result.HoldUntil = won, "r-1", time.UnixMilli(1773014401240)
+	e.Result.Outcome = payment.Outcome{Verdict: payment.Approved, Code: "00"}
+	own, other := korea.Account, korea.Account
+	own.APIs, other.APIs = []string{Name}, []string{"card-fop-v1"}
+	other.ID = "Other_KRW"
+	return cardstest.Serve(t, korea.Now, cardstest.Accounts{own.ID: own, other.ID: other}, s.API())
 }
 
 const apiPath = "/v1/payment-integrator-korea-cards-api/"
 
 func TestMethodsAtTheirPaths(t *testing.T) {
-	v := &verbs{}
+	v := &cardstest.Engine{}
 	base := serve(t, v)
 	const checked = `"cardNetworkResult":{"rawResult":{"scope":"Iso8583Code","rawCode":"00"}},` +
 		`"addressVerificationResult":{"notSent":{"support":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_SENT_UNSUPPORTED_BY_NETWORK"}`
@@ -194,14 +64,13 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 			checked[:len(checked)-1] + `,"result":"SUCCESS"}`,
 		},
 	} {
-		v.asked = nil
-		status, answer := post(t, base+row.path, row.account, string(golden(t, row.example)))
-		want := fmt.Sprintf(`{"responseHeader":{"responseTimestamp":"%d"},`, korea.now.UnixMilli()) + row.answer
-		if status != 200 || answer != want || fmt.Sprint(v.asked) != "["+row.asked+"]" {
-			t.Errorf("%s: %d %s\nwant %s\nasked %v", row.path, status, answer, want, v.asked)
+		v.Asked = nil
+		status, answer := base.Post(t, row.path, row.account, string(golden(t, row.example)))
+		if status != 200 || answer != row.answer || fmt.Sprint(v.Asked) != "["+row.asked+"]" {
+			t.Errorf("%s: %d %s\nwant %s\nasked %v", row.path, status, answer, row.answer, v.Asked)
 		}
 	}
-	if status, answer := post(t, base+"/v1/echo", "", `{"clientMessage":"annyeong 0001"}`); status != 200 ||
+	if status, answer := base.Post(t, "/v1/echo", "", `{"clientMessage":"annyeong 0001"}`); status != 200 ||
 		!strings.HasSuffix(answer, `"clientMessage":"annyeong 0001"}`) {
 		t.Errorf("echo: %d %s", status, answer)
 	}
@@ -209,7 +78,7 @@ func TestMethodsAtTheirPaths(t *testing.T) {
 		apiPath + "capture", apiPath + "reservefunds", "/v1/reserveFunds", apiPath + "echo",
 		apiPath + "reserveFunds/HanbitPG_KRW", apiPath + "defendChargeback", "/v1/payment-integrator-dispute-api/asynchronousRefund",
 	} {
-		if status, answer := post(t, base+path, "HanbitPG_KRW", string(golden(t, "p2-request"))); status != 404 || answer != "" {
+		if status, answer := base.Post(t, path, "HanbitPG_KRW", string(golden(t, "p2-request"))); status != 404 || answer != "" {
 			t.Errorf("%s: %d %q, want 404 and nothing", path, status, answer)
 		}
 	}
@@ -309,43 +178,43 @@ func TestErrorMatrix(t *testing.T) {
 		"parallel copy at deadline":   {reserve, "p1-full", "HanbitPG_KRW", nil, fault.New(fault.Aborted, "still running"), 409, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := &verbs{fail: row.fail}
-			status, answer := post(t, serve(t, v)+row.path, row.account, string(edited(t, row.example, row.edit)))
+			v := &cardstest.Engine{Fail: row.fail}
+			status, answer := serve(t, v).Post(t, row.path, row.account, string(edited(t, row.example, row.edit)))
 			var got struct {
 				Code   string `json:"errorResponseCode"`
 				ID     string `json:"paymentIntegratorErrorIdentifier"`
 				Result string `json:"result"`
 			}
-			if err := json.Unmarshal([]byte(answer), &got); err != nil {
+			if err := json.Unmarshal([]byte("{"+answer), &got); err != nil {
 				t.Fatal(err)
 			}
 			if status != row.status || got.Code != row.code || got.ID != "e-1" || got.Result != "" {
 				t.Errorf("got %d %s", status, answer)
 			}
-			if row.fail == nil && len(v.asked) > 0 {
-				t.Errorf("the engine was asked: %v", v.asked)
+			if row.fail == nil && len(v.Asked) > 0 {
+				t.Errorf("the engine was asked: %v", v.Asked)
 			}
 		})
 	}
 }
 
 func TestMistypedNumberIsA200(t *testing.T) {
-	v := &verbs{}
-	status, answer := post(t, serve(t, v)+apiPath+"reserveFunds", "HanbitPG_KRW",
+	v := &cardstest.Engine{}
+	status, answer := serve(t, v).Post(t, apiPath+"reserveFunds", "HanbitPG_KRW",
 		string(edited(t, "p1-full", edits{cardAt + "accountNumber": "4242424242424241"})))
 	if status != 200 || !strings.HasSuffix(answer, `"result":"CARD_NUMBER_INVALID"}`) ||
-		fmt.Sprint(v.asked) != "[reserve 12900 KRW decided=true]" {
-		t.Errorf("%d %s, asked %v", status, answer, v.asked)
+		fmt.Sprint(v.Asked) != "[reserve 12900 KRW decided=true]" {
+		t.Errorf("%d %s, asked %v", status, answer, v.Asked)
 	}
 }
 
 // The largest document arrives whole, through the bounds of the envelope.
 func TestLargestDocument(t *testing.T) {
-	v := &verbs{}
-	pdf := append([]byte("%PDF-1.7"), make([]byte, maxDocument-len("%PDF-1.7"))...)
-	status, answer := post(t, serve(t, v)+disputePath, "HanbitPG_KRW",
+	v := &cardstest.Engine{}
+	pdf := append([]byte("%PDF-1.7"), make([]byte, 16<<20-len("%PDF-1.7"))...)
+	status, answer := serve(t, v).Post(t, cards.DisputePath, "HanbitPG_KRW",
 		string(edited(t, "p6-request", edits{document + "payload": base64.URLEncoding.EncodeToString(pdf)})))
-	if want := "[defend KR-CAP-77b0-0001 with 16777216 bytes]"; status != 200 || fmt.Sprint(v.asked) != want {
-		t.Errorf("%d %.200s, asked %v", status, answer, v.asked)
+	if want := "[defend KR-CAP-77b0-0001 with 16777216 bytes]"; status != 200 || fmt.Sprint(v.Asked) != want {
+		t.Errorf("%d %.200s, asked %v", status, answer, v.Asked)
 	}
 }

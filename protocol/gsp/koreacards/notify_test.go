@@ -10,25 +10,38 @@ import (
 
 	"naru/engine"
 	"naru/protocol/gsp"
+	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/cards/cardstest"
 )
 
-// google answers as it is told and remembers what it was told.
-type google struct {
-	answers []gsp.Reply
-	heard   []gsp.Message
-}
-
-func (g *google) Call(_ context.Context, m gsp.Message) gsp.Reply {
-	g.heard = append(g.heard, m)
-	r := g.answers[0]
-	if len(g.answers) > 1 {
-		g.answers = g.answers[1:]
+// notifier tells of one account with a profile, and of a few with none.
+func notifier(t testing.TB, c cards.NotifierConfig, p Profile) *cards.Notifier {
+	t.Helper()
+	c.Accounts = map[string]cards.Told{"HanbitPG_KRW": {API: API, Profile: p.Profile}, "A": {API: API}, "B": {API: API}}
+	n, err := cards.NewNotifier(c)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return r
+	return n
 }
 
-func success(result string) gsp.Reply {
-	return gsp.Reply{Class: gsp.Delivered, Status: 200, Body: []byte(`{"responseHeader":{"responseTimestamp":"1"},"result":"` + result + `"}`)}
+// tell sends a notice to a Google that takes all of them, and reads what it heard. It is false where nothing is said.
+func tell(t testing.TB, p Profile, notice engine.Notice, said any) bool {
+	t.Helper()
+	notice.Account = "HanbitPG_KRW"
+	peer := cardstest.Says("SUCCESS")
+	notifier(t, cards.NotifierConfig{Client: peer}, p).Send(t.Context(), notice)
+	if len(peer.Heard) == 0 {
+		return false
+	}
+	body, err := gsp.Encode(peer.Heard[0].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gsp.Decode(body, said); err != nil {
+		t.Fatal(err)
+	}
+	return true
 }
 
 func TestVerdictsOnTheWire(t *testing.T) {
@@ -126,15 +139,13 @@ func TestVerdictsOnTheWire(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			peer := &google{answers: []gsp.Reply{success("SUCCESS")}}
-			n, err := NewNotifier(NotifierConfig{Client: peer, Paths: row.paths, Network: row.network})
-			if err != nil {
-				t.Fatal(err)
-			}
+			peer := cardstest.Says("SUCCESS")
+			paths := map[string]map[string]string{Name: row.paths}
+			n := notifier(t, cards.NotifierConfig{Client: peer, Paths: paths, Network: row.network}, Profile{})
 			if r := n.Send(context.Background(), row.notice); r.Class != gsp.Delivered || r.Alert {
 				t.Errorf("got %s: %s", r.Class, r.Why)
 			}
-			m := peer.heard[0]
+			m := peer.Heard[0]
 			body, err := gsp.Encode(m.Body)
 			if err != nil {
 				t.Fatal(err)
@@ -160,36 +171,38 @@ func TestWhatGoogleAnswersToAVerdict(t *testing.T) {
 		alert   bool
 		calls   int
 	}{
-		"success":                          {notice, []gsp.Reply{success("SUCCESS")}, gsp.Delivered, false, 1},
-		"another word":                     {notice, []gsp.Reply{success("REFUSED")}, gsp.Park, true, 1},
+		"success":                          {notice, []gsp.Reply{cardstest.Answered("SUCCESS")}, gsp.Delivered, false, 1},
+		"another word":                     {notice, []gsp.Reply{cardstest.Answered("REFUSED")}, gsp.Park, true, 1},
 		"no word":                          {notice, []gsp.Reply{{Class: gsp.Delivered, Status: 200, Body: []byte(`{}`)}}, gsp.Park, true, 1},
 		"silent":                           {notice, []gsp.Reply{{}}, gsp.Retry, false, 1},
 		"unknown there":                    {notice, []gsp.Reply{{Class: gsp.RetryBriefly, Status: 404}}, gsp.RetryBriefly, false, 1},
 		"refused":                          {notice, []gsp.Reply{{Class: gsp.Park, Status: 400, Alert: true}}, gsp.Park, true, 1},
-		"clock off once":                   {notice, []gsp.Reply{stale, success("SUCCESS")}, gsp.Delivered, false, 2},
+		"clock off once":                   {notice, []gsp.Reply{stale, cardstest.Answered("SUCCESS")}, gsp.Delivered, false, 2},
 		"clock off for good":               {notice, []gsp.Reply{stale}, gsp.RetryNow, true, 3},
-		"a capture's verdict that is none": {engine.Notice{Kind: engine.CaptureResult, Result: "PENDING"}, nil, gsp.Park, true, 0},
-		"a cancel's verdict that is none":  {engine.Notice{Kind: engine.CancelResult, Result: "PENDING"}, nil, gsp.Park, true, 0},
-		"a refund's verdict that is none":  {engine.Notice{Kind: engine.RefundResult, Result: "REFUND_PENDING"}, nil, gsp.Park, true, 0},
-		"a refund's verdict that is empty": {engine.Notice{Kind: engine.RefundResult}, nil, gsp.Park, true, 0},
-		"a file is nobody's call":          {engine.Notice{Kind: engine.SettlementFile}, nil, gsp.Park, true, 0},
-		"a settlement, and nobody to ask":  {engine.Notice{Kind: engine.SettlementPart}, nil, gsp.Park, true, 0},
-		"no kind":                          {engine.Notice{Subject: "echo"}, nil, gsp.Park, true, 0},
-		"a kind of another API":            {engine.Notice{Kind: "payout-result", Result: "SUCCESS"}, nil, gsp.Park, true, 0},
+		"a capture's verdict that is none": {engine.Notice{Kind: engine.CaptureResult, Account: "A", Result: "PENDING"}, nil, gsp.Park, true, 0},
+		"a cancel's verdict that is none":  {engine.Notice{Kind: engine.CancelResult, Account: "A", Result: "PENDING"}, nil, gsp.Park, true, 0},
+		"a refund's verdict that is none":  {engine.Notice{Kind: engine.RefundResult, Account: "A", Result: "PENDING"}, nil, gsp.Park, true, 0},
+		"a refund's verdict that is empty": {engine.Notice{Kind: engine.RefundResult, Account: "A"}, nil, gsp.Park, true, 0},
+		"a file is nobody's call":          {engine.Notice{Kind: engine.SettlementFile, Account: "A"}, nil, gsp.Park, true, 0},
+		"a settlement, and nobody to ask":  {engine.Notice{Kind: engine.SettlementPart, Account: "A"}, nil, gsp.Park, true, 0},
+		"no kind":                          {engine.Notice{Account: "A", Subject: "echo"}, nil, gsp.Park, true, 0},
+		"nobody's account": {
+			engine.Notice{Kind: engine.CancelResult, Account: "Z", Subject: "c", Result: "SUCCESS"}, nil, gsp.Park, true, 0,
+		},
+		"a kind of another API": {engine.Notice{Kind: "payout-result", Account: "A", Result: "SUCCESS"}, nil, gsp.Park, true, 0},
 	} {
-		peer := &google{answers: row.answers}
-		n, err := NewNotifier(NotifierConfig{Client: peer})
-		if err != nil {
-			t.Fatal(err)
+		peer := &cardstest.Google{Answers: row.answers}
+		n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
+		if r := n.Send(context.Background(), row.notice); r.Class != row.want || r.Alert != row.alert || len(peer.Heard) != row.calls {
+			t.Errorf("%s: got %s, alert %v, after %d calls", name, r.Class, r.Alert, len(peer.Heard))
 		}
-		if r := n.Send(context.Background(), row.notice); r.Class != row.want || r.Alert != row.alert || len(peer.heard) != row.calls {
-			t.Errorf("%s: got %s, alert %v, after %d calls", name, r.Class, r.Alert, len(peer.heard))
-		}
-		if other := func(m gsp.Message) bool { return m.RequestID != row.notice.ID }; slices.ContainsFunc(peer.heard, other) {
+		if other := func(m gsp.Message) bool { return m.RequestID != row.notice.ID }; slices.ContainsFunc(peer.Heard, other) {
 			t.Errorf("%s: a repeat under another id", name)
 		}
 	}
-	if _, err := NewNotifier(NotifierConfig{Paths: map[string]string{"refundResultNotifications": "/x"}}); err == nil {
+	if _, err := cards.NewNotifier(cards.NotifierConfig{
+		Accounts: map[string]cards.Told{"A": {API: API}}, Paths: map[string]map[string]string{Name: {"refundResultNotifications": "/x"}},
+	}); err == nil {
 		t.Error("a path for a method that Google does not have is taken")
 	}
 }
@@ -219,11 +232,8 @@ func TestNoticesThatSayTooLittle(t *testing.T) {
 	}
 	for kind, list := range needs {
 		for name, spoil := range without {
-			peer := &google{answers: []gsp.Reply{success("SUCCESS")}}
-			n, err := NewNotifier(NotifierConfig{Client: peer})
-			if err != nil {
-				t.Fatal(err)
-			}
+			peer := cardstest.Says("SUCCESS")
+			n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
 			f := whole
 			spoil(&f)
 			want := gsp.Delivered
@@ -244,11 +254,11 @@ func TestEveryNoticeHasAMethod(t *testing.T) {
 		"reverseRefundNotification", "inquiryNotification", "chargebackNotification", "chargebackReversedNotification", "fraudNotification",
 		"settlementNotification", "setAcquirerReferenceNumberForCaptureNotification", "setAcquirerReferenceNumberForRefundNotification", "echo",
 	}
-	if got := NotifiedMethods(); !slices.Equal(got, want) {
+	if got := Notifications.Methods(); !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
 	for _, kind := range engine.NoticeKinds {
-		has := slices.ContainsFunc(notifications, func(row notification) bool { return row.kind == kind && row.body != nil })
+		has := slices.ContainsFunc(Notifications, func(row cards.Notification) bool { return row.Kind == kind })
 		if has == (kind == engine.SettlementFile) { // a file is uploaded
 			t.Errorf("%s has a method: %v", kind, has)
 		}
@@ -271,7 +281,7 @@ func TestNotOffered(t *testing.T) {
 		want   gsp.Class
 		why    string
 	}
-	told := step{cancel, success("SUCCESS"), gsp.Delivered, ""}
+	told := step{cancel, cardstest.Answered("SUCCESS"), gsp.Delivered, ""}
 	notHeard := func(n engine.Notice) step { return step{n, nobody, gsp.Misconfigured, nobody.Why} }
 	notOffered := func(n engine.Notice) step { return step{n, nobody, gsp.Park, "not offered"} }
 	for name, steps := range map[string][]step{
@@ -280,18 +290,15 @@ func TestNotOffered(t *testing.T) {
 		"of another account":         {told, notHeard(other)},
 		"others do not work either":  {told, notHeard(cancel), notHeard(arn)},
 		"silence says nothing":       {told, {cancel, gsp.Reply{}, gsp.Retry, ""}, notOffered(arn)},
-		"the other ARN says nothing": {{arn, success("SUCCESS"), gsp.Delivered, ""}, notHeard(refund)},
+		"the other ARN says nothing": {{arn, cardstest.Answered("SUCCESS"), gsp.Delivered, ""}, notHeard(refund)},
 		"another status":             {told, {arn, unsealed, gsp.Misconfigured, unsealed.Why}},
 		"the capture is not known":   {told, {arn, unknown, gsp.RetryBriefly, ""}},
 		"a method that is certain":   {told, notHeard(cancel)},
 	} {
-		peer := &google{}
-		n, err := NewNotifier(NotifierConfig{Client: peer})
-		if err != nil {
-			t.Fatal(err)
-		}
+		peer := &cardstest.Google{}
+		n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
 		for i, s := range steps {
-			peer.answers = []gsp.Reply{s.answer}
+			peer.Answers = []gsp.Reply{s.answer}
 			r := n.Send(t.Context(), s.notice)
 			if r.Class != s.want || r.Why != s.why || s.why != "" && !r.Alert {
 				t.Errorf("%s, step %d: %s %q, alert %v", name, i+1, r.Class, r.Why, r.Alert)
@@ -308,17 +315,14 @@ func TestEcho(t *testing.T) {
 		}
 		return gsp.Reply{Class: gsp.Delivered, Status: 200, Body: text}
 	}
-	peer := &google{answers: []gsp.Reply{answered("g12-response")}}
-	n, err := NewNotifier(NotifierConfig{Client: peer, NewID: func() string { return "7" }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	peer := &cardstest.Google{Answers: []gsp.Reply{answered("g12-response")}}
+	n := notifier(t, cards.NotifierConfig{Client: peer, NewID: func() string { return "7" }}, Profile{})
 	if said, err := n.Echo(t.Context(), "HanbitPG_KRW", "hello from hanbit"); said != "server text" || err != nil {
 		t.Errorf("%q, %v", said, err)
 	}
-	hello := EchoRequest{"hello from hanbit"}
+	hello := cards.EchoRequest{ClientMessage: "hello from hanbit"}
 	want := gsp.Message{Account: "HanbitPG_KRW", Path: "/v1/echo", RequestID: "echo-7", Body: hello, NoAccount: true}
-	if got := peer.heard[0]; got != want {
+	if got := peer.Heard[0]; got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for name, row := range map[string]struct {
@@ -326,13 +330,13 @@ func TestEcho(t *testing.T) {
 		says   string
 	}{
 		"another text": {answered("p7-response"), "another text"},
-		"no text":      {success("SUCCESS"), "another text"},
+		"no text":      {cardstest.Answered("SUCCESS"), "another text"},
 		"no JSON":      {gsp.Reply{Class: gsp.Delivered, Body: []byte("x")}, "JSON"},
 		"refused": {
 			gsp.Reply{Class: gsp.Misconfigured, Status: 404, Why: "the peer does not know us"}, "does not know us (HTTP status 404, misconfigured)",
 		},
 	} {
-		peer.answers = []gsp.Reply{row.answer}
+		peer.Answers = []gsp.Reply{row.answer}
 		if said, err := n.Echo(t.Context(), "A", "hello"); said != "" || err == nil || !strings.Contains(err.Error(), row.says) {
 			t.Errorf("%s: %q, %v", name, said, err)
 		}

@@ -1,10 +1,6 @@
 package koreacards
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -12,16 +8,15 @@ import (
 	"naru/core/money"
 	"naru/core/payment"
 	"naru/engine"
-	"naru/protocol/gsp"
+	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/cards/cardstest"
 )
 
 func refundAsk(t testing.TB, body []byte) (engine.RefundAsk, error) {
 	t.Helper()
-	var in AsynchronousRefundRequest
-	if err := gsp.Decode(body, &in); err != nil {
-		return engine.RefundAsk{}, err
-	}
-	return korea.refundAsk(in)
+	s, e, call := heard(t, korea)
+	_, err := cardstest.Call(t, call, s.AsynchronousRefund, body)
+	return e.Refunded, err
 }
 
 func TestRefundsAreRead(t *testing.T) {
@@ -61,12 +56,14 @@ func TestRefundsAreRead(t *testing.T) {
 	}
 	// The currency is the payment's: an amount that fits another currency of the account is refused when that is known.
 	two := korea
-	two.account.Currencies = []money.Currency{won, money.Of("USD")}
-	half, id := gsp.Int64(4_500_000), "c"
-	ask, err = two.refundAsk(AsynchronousRefundRequest{&id, &half})
-	if err != nil {
+	two.Account.Currencies = []money.Currency{won, money.Of("USD")}
+	service, e, call := heard(t, two)
+	e.In = money.Of("USD")
+	half := []byte(`{"captureRequestId":"c","refundAmount":"4500000"}`)
+	if _, err := cardstest.Call(t, call, service.AsynchronousRefund, half); err != nil {
 		t.Fatal(err)
 	}
+	ask = e.Refunded
 	if a, err := ask.Amount(money.Of("USD")); a != money.New(450, money.Of("USD")) || err != nil {
 		t.Errorf("%v, %v", a, err)
 	}
@@ -77,7 +74,7 @@ func TestRefundsAreRead(t *testing.T) {
 
 // The whole table of §5.3: every reason of the domain, and what is said where the profile does not list the word.
 func TestRefundCodes(t *testing.T) {
-	for verdict, want := range map[string]struct{ code, fallback RefundResultCode }{
+	for verdict, want := range map[string]struct{ code, fallback cards.RefundResultCode }{
 		"SUCCESS":             {"SUCCESS", "SUCCESS"},
 		"nothing_left":        {"NO_MONEY_LEFT_ON_TRANSACTION", "NO_MONEY_LEFT_ON_TRANSACTION"},
 		"window_exceeded":     {"REFUND_WINDOW_EXCEEDED", "REFUND_WINDOW_EXCEEDED"},
@@ -89,52 +86,33 @@ func TestRefundCodes(t *testing.T) {
 	} {
 		for _, row := range []struct {
 			profile Profile
-			want    RefundResultCode
+			want    cards.RefundResultCode
 		}{
 			{Profile{}, want.code},
-			{Profile{RefundCodes: []RefundResultCode{}}, want.fallback},
-			{Profile{RefundCodes: []RefundResultCode{want.code}}, want.code},
+			{Profile{Profile: cards.Profile{RefundCodes: []cards.RefundResultCode{}}}, want.fallback},
+			{Profile{Profile: cards.Profile{RefundCodes: []cards.RefundResultCode{want.code}}}, want.code},
 		} {
-			if got, ok := row.profile.refundCode(verdict); got != row.want || !ok {
+			if got, ok := refundCode(t, row.profile, verdict); got != row.want || !ok {
 				t.Errorf("%s with %v: %s, %v", verdict, row.profile.RefundCodes, got, ok)
 			}
 		}
 	}
 	for _, verdict := range []string{"", "REFUND_PENDING", "REFUNDED", "success"} {
-		if got, ok := (Profile{}).refundCode(verdict); ok {
+		if got, ok := refundCode(t, Profile{}, verdict); ok {
 			t.Errorf("%q is said as %s", verdict, got)
 		}
 	}
-	for _, why := range constants(t, "../../../core/payment/refund.go", "RefundReason") {
-		if _, ok := (Profile{}).refundCode(why); !ok && why != string(payment.RefundDone) {
+	for _, why := range cardstest.Constants(t, "../../../core/payment/refund.go", "RefundReason") {
+		if _, ok := refundCode(t, Profile{}, why); !ok && why != string(payment.RefundDone) {
 			t.Errorf("%s has no word", why)
 		}
 	}
 }
 
-// constants reads a type's constants from the domain's source: a new one must not be forgotten here.
-func constants(t *testing.T, path, typ string) (list []string) {
+// refundCode is how G3 says a verdict, if it does.
+func refundCode(t *testing.T, p Profile, verdict string) (cards.RefundResultCode, bool) {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		v, ok := n.(*ast.ValueSpec)
-		if !ok {
-			return true
-		}
-		if name, ok := v.Type.(*ast.Ident); ok && name.Name == typ && len(v.Values) == 1 {
-			text, err := strconv.Unquote(v.Values[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, text)
-		}
-		return true
-	})
-	if len(list) < 3 {
-		t.Fatalf("%s: found %d constants of %s", path, len(list), typ)
-	}
-	return list
+	var said cards.RefundResultNotification
+	ok := tell(t, p, engine.Notice{Kind: engine.RefundResult, Subject: "r", Result: verdict}, &said)
+	return said.RefundResult, ok
 }

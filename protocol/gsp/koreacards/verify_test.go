@@ -248,10 +248,12 @@ func TestCardCheckAnswers(t *testing.T) {
 			t.Errorf("%s, issuer down: %s, %v; want 503", c.example, out, err)
 		}
 	}
-	if p := plain; p.Emit == nil { // the switch is for card checks alone
-		if code, err := p.resultCode(payment.PINMismatch); code != "PIN_MISMATCH" || err != nil {
-			t.Errorf("reserveFunds says %s, %v", code, err)
-		}
+	ask, err := reserveAsk(t, korea.with(plain), golden(t, "p1-request")) // the switch is for card checks alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := answer(t, ask, engine.ReserveResult{Outcome: wrongPIN}); !strings.HasSuffix(text, `"result":"PIN_MISMATCH"}`) {
+		t.Errorf("reserveFunds says %s", text)
 	}
 }
 

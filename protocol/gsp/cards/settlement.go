@@ -1,4 +1,4 @@
-package koreacards
+package cards
 
 import (
 	"bufio"
@@ -193,7 +193,7 @@ func partOf(s settlement.Settlement, part int64) (offset, count int64, ok bool) 
 	return part * size, min(size, max(s.Items-part*size, 0)), true
 }
 
-// settlementPart is one notification of a settlement (G9, §5.9).
+// settlementPart is one notification of a settlement (G9, §5.9; FOP G11, §5.11).
 func settlementPart(account string, s settlement.Settlement, part int64, items []settlement.Item) (*SettlementNotification, error) {
 	parts := max(s.Parts, 1)
 	if s.Account != account {
