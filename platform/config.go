@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ import (
 	"naru/core/money"
 	"naru/core/settlement"
 	"naru/engine"
+	"naru/protocol/gsp/cardfop"
+	"naru/protocol/gsp/cards"
 	"naru/protocol/gsp/koreacards"
 	"naru/rail/iso8583"
 )
@@ -51,27 +54,30 @@ type Store struct {
 
 // GSP is the listener that Google calls, the keys, and Google's own side.
 type GSP struct {
-	Listen        string            `toml:"listen"`         // host:port
-	Cert          string            `toml:"cert"`           // certificate chain, PEM
-	Key           string            `toml:"key"`            // its private key, PEM
-	TLSMax        string            `toml:"tls_max"`        // 1.2 or 1.3; 1.3
-	BasePath      string            `toml:"base_path"`      // in front of every path
-	ServerMessage string            `toml:"server_message"` // of echo
-	OwnKeys       string            `toml:"own_keys"`       // folder of our OpenPGP keys
-	Passphrase    string            `toml:"passphrase"`     // file with the passphrase of our keys, if they have one
-	GoogleKeys    string            `toml:"google_keys"`    // folder of Google's public keys
-	GoogleBase    string            `toml:"google_base"`    // https address of what Google hosts
-	GoogleCA      string            `toml:"google_ca"`      // PEM file of authorities to trust there; those of the system if empty
-	Paths         map[string]string `toml:"paths"`          // overrides of Google-hosted paths, by method
-	Armor         bool              `toml:"armor"`          // send armored OpenPGP inside
-	NoIntegrity   bool              `toml:"allow_no_integrity_packet"`
-	Deadline      iso8583.Duration  `toml:"deadline"`  // for a whole call; 5s
-	MaxCalls      int               `toml:"max_calls"` // calls in work at a time; 1024
-	BodyLimit     int64             `toml:"body_limit"`
-	Failures      int               `toml:"max_failures"` // unreadable or unsigned messages a second from one address; 40
-	RawScope      string            `toml:"raw_scope"`    // scope of rawResult in what we tell Google; Iso8583Code
-	Settlements   Drop              `toml:"settlements"`  // where settlement files go, for accounts that settle by file
+	Listen        string           `toml:"listen"`         // host:port
+	Cert          string           `toml:"cert"`           // certificate chain, PEM
+	Key           string           `toml:"key"`            // its private key, PEM
+	TLSMax        string           `toml:"tls_max"`        // 1.2 or 1.3; 1.3
+	BasePath      string           `toml:"base_path"`      // in front of every path
+	ServerMessage string           `toml:"server_message"` // of echo
+	OwnKeys       string           `toml:"own_keys"`       // folder of our OpenPGP keys
+	Passphrase    string           `toml:"passphrase"`     // file with the passphrase of our keys, if they have one
+	GoogleKeys    string           `toml:"google_keys"`    // folder of Google's public keys
+	GoogleBase    string           `toml:"google_base"`    // https address of what Google hosts
+	GoogleCA      string           `toml:"google_ca"`      // PEM file of authorities to trust there; those of the system if empty
+	Paths         Paths            `toml:"paths"`          // overrides of Google-hosted paths, by API and method
+	Armor         bool             `toml:"armor"`          // send armored OpenPGP inside
+	NoIntegrity   bool             `toml:"allow_no_integrity_packet"`
+	Deadline      iso8583.Duration `toml:"deadline"`  // for a whole call; 5s
+	MaxCalls      int              `toml:"max_calls"` // calls in work at a time; 1024
+	BodyLimit     int64            `toml:"body_limit"`
+	Failures      int              `toml:"max_failures"` // unreadable or unsigned messages a second from one address; 40
+	RawScope      string           `toml:"raw_scope"`    // scope of rawResult in what we tell Google; Iso8583Code
+	Settlements   Drop             `toml:"settlements"`  // where settlement files go, for accounts that settle by file
 }
+
+// Paths are Google-hosted paths, by API and method.
+type Paths map[string]map[string]string
 
 // Drop is where files go: a folder, or an SFTP server that we know by its key.
 type Drop struct {
@@ -124,8 +130,10 @@ type Account struct {
 	Terminals  []string           `toml:"terminals"`
 	Merchant   string             `toml:"merchant"`
 	MCC        string             `toml:"mcc"`
-	TimeZone   string             `toml:"time_zone"` // of its business day; Asia/Seoul
+	TimeZone   string             `toml:"time_zone"` // of its business day; Asia/Seoul for an account in won alone, otherwise needed
+	Limits     map[string]Limits  `toml:"limits"`    // of payments, by currency
 	Korea      koreacards.Profile `toml:"korea_cards"`
+	FOP        cardfop.Profile    `toml:"card_fop"`
 
 	RefundWindow  iso8583.Duration `toml:"refund_window"`  // after a capture; 8760h
 	DisputeWindow iso8583.Duration `toml:"dispute_window"` // after a capture; 12960h. When both are over the card is erased
@@ -133,6 +141,13 @@ type Account struct {
 	DisputeWait   iso8583.Duration `toml:"dispute_wait"`   // after evidence, until a chargeback counts as lost; 1800h
 	Settle        Settle           `toml:"settle"`
 	Fees          Fees             `toml:"fees"`
+	FeesIn        map[string]Fees  `toml:"fees_in"` // instead of fees, by currency
+}
+
+// Limits bounds what one payment may ask for, in minor units; 0 bounds nothing. What is beyond is declined without asking the acquirer.
+type Limits struct {
+	Least int64 `toml:"least"`
+	Most  int64 `toml:"most"`
 }
 
 // Settle is how an account settles with Google.
@@ -209,6 +224,12 @@ var (
 	fileID     = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 )
 
+// cardAPIs are the card APIs there are, and notifications what each of them lets us tell Google.
+var (
+	cardAPIs      = []string{koreacards.Name, cardfop.Name}
+	notifications = map[string]cards.Notifications{koreacards.Name: koreacards.Notifications, cardfop.Name: cardfop.Notifications}
+)
+
 func (c Config) check() error {
 	var problems []error
 	refuse := func(format string, args ...any) {
@@ -248,8 +269,11 @@ func (c Config) check() error {
 		refuse("gsp.google_base = %q is no https address", c.GSP.GoogleBase)
 	}
 	oneOf("gsp.tls_max", c.GSP.TLSMax, "", "1.2", "1.3")
-	for method := range c.GSP.Paths {
-		oneOf("gsp.paths", method, koreacards.NotifiedMethods()...)
+	for api, paths := range c.GSP.Paths {
+		oneOf("gsp.paths", api, cardAPIs...)
+		for method := range paths {
+			oneOf("gsp.paths."+api, method, notifications[api].Methods()...)
+		}
 	}
 	if len(c.Acquirers) == 0 {
 		refuse("there is no [[acquirer]]")
@@ -299,12 +323,31 @@ func (c Config) check() error {
 		}
 		ids[a.ID] = true
 		for _, api := range a.APIs {
-			oneOf(name+": apis", api, koreacards.Name)
+			oneOf(name+": apis", api, cardAPIs...)
 		}
+		if len(a.APIs) > 1 { // what we tell Google of an account goes the way of its one contract
+			refuse("%s: apis: a card account has one of %s", name, strings.Join(cardAPIs, " and "))
+		}
+		known := true
 		for _, code := range a.Currencies {
 			if _, ok := money.Lookup(code); !ok {
+				known = false
 				refuse("%s: currency %q is unknown", name, code)
 			}
+		}
+		if known {
+			if err := a.account().Check(); err != nil {
+				refuse("%s: %w", name, err)
+			}
+		}
+		if a.TimeZone == "" && !slices.Equal(a.Currencies, []string{"KRW"}) {
+			refuse("%s: time_zone is missing: only an account in KRW alone has a default", name)
+		}
+		for code := range a.Limits {
+			oneOf(name+": limits", code, a.Currencies...)
+		}
+		for code := range a.FeesIn {
+			oneOf(name+": fees_in", code, a.Currencies...)
 		}
 		if len(a.Currencies) == 0 {
 			refuse("%s: currencies is empty", name)
@@ -329,8 +372,20 @@ func (c Config) check() error {
 		if _, err := a.location(); err != nil {
 			refuse("%s: time_zone %q is unknown", name, a.TimeZone)
 		}
-		if err := a.Korea.Check(); err != nil {
-			refuse("%s: korea_cards: %w", name, err)
+		for section, profile := range map[string]struct {
+			api   string
+			unset bool
+			check func() error
+		}{
+			"korea_cards": {koreacards.Name, reflect.ValueOf(a.Korea).IsZero(), a.Korea.Check},
+			"card_fop":    {cardfop.Name, reflect.ValueOf(a.FOP).IsZero(), a.FOP.Check},
+		} {
+			if err := profile.check(); err != nil {
+				refuse("%s: %s: %w", name, section, err)
+			}
+			if !profile.unset && !slices.Contains(a.APIs, profile.api) {
+				refuse("%s: %s is set, and apis does not name %s", name, section, profile.api)
+			}
 		}
 		for key, d := range map[string]iso8583.Duration{
 			"refund_window": a.RefundWindow, "dispute_window": a.DisputeWindow, "verify_hold": a.VerifyHold, "dispute_wait": a.DisputeWait,
@@ -343,11 +398,11 @@ func (c Config) check() error {
 		if a.Settle.PartSize < 0 {
 			refuse("%s: settle.part_size is less than nothing", name)
 		}
+		if a.Settle.NoARN && slices.Contains(a.APIs, cardfop.Name) { // Card FOP v1 §5.4: the numbers must be sent
+			refuse("%s: settle.no_arn: %s offers the calls for acquirer reference numbers, and demands them", name, cardfop.Name)
+		}
 		if a.Settle.By == engine.SettleByFile && c.GSP.Settlements == (Drop{}) {
 			refuse("%s: it settles by file, and gsp.settlements says nowhere", name)
-		}
-		if err := a.Fees.terms().Check(); err != nil {
-			refuse("%s: fees: %w", name, err)
 		}
 	}
 	if d := c.GSP.Settlements; d != (Drop{}) {
@@ -398,10 +453,17 @@ func (a Account) account() engine.Account {
 		ID: a.ID, APIs: a.APIs, Acquirer: a.Acquirer, Terminals: a.Terminals, Merchant: a.Merchant, MCC: a.MCC, Location: in,
 		RefundWindow: a.RefundWindow.Duration, DisputeWindow: a.DisputeWindow.Duration, VerifyHold: a.VerifyHold.Duration,
 		DisputeWait: a.DisputeWait.Duration, Terms: a.Fees.terms(), SettleBy: a.Settle.By, SkipEmptyDays: a.Settle.SkipEmpty,
-		PartSize: a.Settle.PartSize, NoARN: a.Settle.NoARN,
+		PartSize: a.Settle.PartSize, NoARN: a.Settle.NoARN, TermsIn: map[string]settlement.Terms{},
 	}
 	for _, code := range a.Currencies {
-		out.Currencies = append(out.Currencies, money.Of(code))
+		in := money.Of(code)
+		out.Currencies = append(out.Currencies, in)
+		if l, ok := a.Limits[code]; ok {
+			out.Limits = append(out.Limits, engine.Limits{Least: money.New(l.Least, in), Most: money.New(l.Most, in)})
+		}
+		if f, ok := a.FeesIn[code]; ok {
+			out.TermsIn[code] = f.terms()
+		}
 	}
 	return out
 }

@@ -54,8 +54,9 @@ level = "loud"
 listen = "7440"
 google_base = "http://example.com"
 tls_max = "1.1"
-[gsp.paths]
+[gsp.paths.korea-cards-v1]
 noSuchNotification = "/x"
+[gsp.paths.no-such-paths]
 [admin]
 listen = "0.0.0.0:7444"
 [[acquirer]]
@@ -73,6 +74,27 @@ merchant = "M"
 mcc = "58"
 time_zone = "Mars/Olympus"
 korea_cards = { emit = ["NO_SUCH_CODE"] }
+[[account]]
+id = "two"
+apis = ["korea-cards-v1", "card-fop-v1"]
+currencies = ["EUR"]
+acquirer = "main"
+terminals = ["PI000001"]
+merchant = "PIMERCHANT00001"
+mcc = "5816"
+settle = { no_arn = true }
+limits = { USD = { least = 1 }, EUR = { least = 2, most = 1 } }
+fees_in = { JPY = { capture = 1 } }
+[[account]]
+id = "three"
+apis = ["korea-cards-v1"]
+currencies = ["KRW"]
+acquirer = "main"
+terminals = ["PI000001"]
+merchant = "PIMERCHANT00001"
+mcc = "5816"
+fees = { capture_rate = 10001 }
+card_fop = { skip_luhn = true }
 `), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +107,8 @@ korea_cards = { emit = ["NO_SUCH_CODE"] }
 		`environment = "test"`, "colour", `log.level = "loud"`, "store.path is missing", "store.kek is missing", "gsp.listen", "gsp.google_base", "gsp.tls_max",
 		"noSuchNotification", "gsp.cert is missing", "admin.remote = true", "pi99", "addresses is empty", "institution", "id is 1 to 100",
 		"no-such-api", `"XXX" is unknown`, `no acquirer "other"`, `terminal "SHORT"`, `merchant "M"`, `mcc "58"`, "Mars/Olympus", "NO_SUCH_CODE",
+		"no-such-paths", "has one of korea-cards-v1 and card-fop-v1", "time_zone is missing", `limits = "USD"`, "no amount fits", `fees_in = "JPY"`,
+		"settle.no_arn", "at most 10 000", "apis does not name card-fop-v1",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing about %s in\n%v", want, err)

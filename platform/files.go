@@ -14,7 +14,7 @@ import (
 	"naru/drop"
 	"naru/engine"
 	"naru/outbox"
-	"naru/protocol/gsp/koreacards"
+	"naru/protocol/gsp/cards"
 	"naru/seal"
 )
 
@@ -37,13 +37,13 @@ func (f files) Send(ctx context.Context, n engine.Notice) outbox.Result {
 	if err != nil {
 		return f.later("unreadable", err)
 	}
-	head := koreacards.FileHeader{RequestID: n.ID, At: s.ClosedAt}
-	name, err := koreacards.SettlementFileName(f.name, head, s)
+	head := cards.FileHeader{RequestID: n.ID, At: s.ClosedAt}
+	name, err := cards.SettlementFileName(f.name, head, s)
 	if err != nil {
 		return f.never(err)
 	}
 	var plain bytes.Buffer
-	if err := koreacards.WriteSettlementFile(&plain, head, s, f.all(ctx, s)); err != nil {
+	if err := cards.WriteSettlementFile(&plain, head, s, f.all(ctx, s)); err != nil {
 		return f.never(err)
 	}
 	sealed, err := f.box.Seal(plain.Bytes())

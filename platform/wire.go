@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ import (
 	"naru/engine"
 	"naru/outbox"
 	"naru/protocol/gsp"
+	"naru/protocol/gsp/cardfop"
+	"naru/protocol/gsp/cards"
 	"naru/protocol/gsp/koreacards"
 	"naru/rail/iso8583"
 	"naru/seal"
@@ -53,7 +56,7 @@ type Platform struct {
 	links     map[string]*iso8583.Acquirer
 	gsp       *gsp.Server
 	client    *gsp.Client
-	notifier  *koreacards.Notifier
+	notifier  *cards.Notifier
 	log       *slog.Logger
 	sandbox   bool
 	done      chan error
@@ -140,10 +143,16 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	p.metrics.registry.MustRegister(watched)
 
 	// The engine.
-	accounts, korea := make([]engine.Account, 0, len(c.Accounts)), map[string]koreacards.Profile{}
+	accounts, korea, fop := make([]engine.Account, 0, len(c.Accounts)), map[string]koreacards.Profile{}, map[string]cardfop.Profile{}
+	told := map[string]cards.Told{}
 	for _, a := range c.Accounts {
 		accounts = append(accounts, a.account())
-		korea[a.ID] = a.Korea
+		switch {
+		case slices.Contains(a.APIs, koreacards.Name):
+			korea[a.ID], told[a.ID] = a.Korea, cards.Told{API: koreacards.API, Profile: a.Korea.Profile}
+		case slices.Contains(a.APIs, cardfop.Name):
+			fop[a.ID], told[a.ID] = a.FOP, cards.Told{API: cardfop.API, Profile: a.FOP.Profile}
+		}
 	}
 	p.Engine, err = engine.New(engine.Config{
 		Store: p.Store, Vault: keys, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Accounts: accounts, Links: links, Lanes: 32, Meter: p.metrics,
@@ -175,7 +184,11 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if p.documents, err = seal.NewBox(boxed); err != nil {
 		return fail(err)
 	}
-	service, err := koreacards.NewService(p.Engine, korea)
+	forKorea, err := koreacards.NewService(p.Engine, korea)
+	if err != nil {
+		return fail(err)
+	}
+	forFOP, err := cardfop.NewService(p.Engine, fop)
 	if err != nil {
 		return fail(err)
 	}
@@ -184,7 +197,8 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		Accounts: p.Engine, Now: time.Now, Business: w.Clock.Now, Log: w.Log, Meter: p.metrics, Deadline: c.GSP.Deadline.Duration,
 		BodyLimit: c.GSP.BodyLimit, MaxCalls: c.GSP.MaxCalls, Failures: c.GSP.Failures,
 	})
-	p.gsp.Serve(service.API())
+	p.gsp.Serve(forKorea.API())
+	p.gsp.Serve(forFOP.API())
 
 	// What we owe Google.
 	roots, err := c.roots()
@@ -194,8 +208,8 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if p.client, err = gsp.NewClient(gsp.ClientConfig{Base: c.GSP.GoogleBase, Box: p.box, Now: time.Now, Roots: roots}); err != nil {
 		return fail(err)
 	}
-	p.notifier, err = koreacards.NewNotifier(koreacards.NotifierConfig{
-		Client: p.client, Settlements: settlements{p.Store}, Profiles: korea, Paths: c.GSP.Paths, Network: c.GSP.RawScope,
+	p.notifier, err = cards.NewNotifier(cards.NotifierConfig{
+		Client: p.client, Settlements: settlements{p.Store}, Accounts: told, Paths: c.GSP.Paths, Network: c.GSP.RawScope,
 	})
 	if err != nil {
 		return fail(err)
@@ -328,7 +342,7 @@ func plain(list []iso8583.Duration) (out []time.Duration) {
 }
 
 // google lets the outbox deliver what the protocol knows how to say.
-type google struct{ notifier *koreacards.Notifier }
+type google struct{ notifier *cards.Notifier }
 
 // classes says what Google's answer means for what we owe (gsp-core §5.5, §5.6).
 var classes = map[gsp.Class]outbox.Class{
