@@ -77,20 +77,22 @@ type hostHold struct {
 
 // hostBooking is money that moved, unless it was undone.
 type hostBooking struct {
-	Kind   string `json:"kind"`
-	RRN    string `json:"rrn"`
-	Amount int64  `json:"amount"`
-	Undone bool   `json:"undone"`
+	Kind     string `json:"kind"`
+	RRN      string `json:"rrn"`
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+	Undone   bool   `json:"undone"`
 }
 
 type hostDispute struct {
-	RRN    string   `json:"rrn"`
-	Amount int64    `json:"amount"`
-	Told   []string `json:"told"`
-	Answer string   `json:"answer"` // to its 0422
-	Event  string   `json:"event_id"`
-	STAN   string   `json:"stan"`
-	Sent   string   `json:"transmission_dt"`
+	RRN      string   `json:"rrn"`
+	Amount   int64    `json:"amount"`
+	Currency string   `json:"currency"`
+	Told     []string `json:"told"`
+	Answer   string   `json:"answer"` // to its 0422
+	Event    string   `json:"event_id"`
+	STAN     string   `json:"stan"`
+	Sent     string   `json:"transmission_dt"`
 }
 
 // hostRecord is a line of a file, or of the next one.

@@ -2,11 +2,13 @@ package sandbox
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"naru/core/money"
 	"naru/engine"
 	"naru/sandbox/google"
 	"naru/store"
@@ -16,8 +18,14 @@ var testNow = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
 // world is a few payments and one settlement in which everybody is right: r1 was captured in part, refunded in part, of which some came
 // back, and charged back in vain; r2 was cancelled, r3 is still held, r4 was lost and never held, r5 was declined. Of the checks v1 was
-// cancelled, v2 holds money, v3 never did. One payment is of somebody outside.
+// cancelled, v2 holds money, v3 never did. One payment is of somebody outside. What was sold abroad follows.
 func world() evidence {
+	e := korea()
+	sellAbroad(&e)
+	return e
+}
+
+func korea() evidence {
 	const k = 1_000_000
 	until, day := testNow.AddDate(0, 0, 7), testNow.Add(-2*time.Hour)
 	said := func(method, id, reservation string, won int64, status int, result string) google.Exchange {
@@ -129,10 +137,10 @@ func world() evidence {
 			}},
 			refunds: []store.RefundRow{
 				{
-					Account: "A_KRW", RequestID: "f1", CaptureRequestID: "c1", State: "REFUND_REVERSED", RRN: "rrnf1", ARN: "ARN2",
+					Account: "A_KRW", RequestID: "f1", CaptureRequestID: "c1", State: "REFUND_REVERSED", Currency: "KRW", RRN: "rrnf1", ARN: "ARN2",
 					Amount: 4_000, Returned: 1_000,
 				},
-				{Account: "A_KRW", RequestID: "f2", CaptureRequestID: "c1", State: "REFUND_FAILED", RRN: "rrnf2", Amount: 2_000},
+				{Account: "A_KRW", RequestID: "f2", CaptureRequestID: "c1", State: "REFUND_FAILED", Currency: "KRW", RRN: "rrnf2", Amount: 2_000},
 			},
 			disputes: []store.DisputeRow{
 				{Account: "A_KRW", CaptureRequestID: "c1", Stage: "INQUIRY", State: "INQUIRY_CLOSED", Amount: 20_000},
@@ -148,20 +156,23 @@ func world() evidence {
 		},
 		acquirer: host{
 			holds: []hostHold{
-				{RRN: "rrn1", Amount: 50_000, State: "captured"},
-				{RRN: "rrn2", Amount: 33_000, State: "released"},
-				{RRN: "rrn3-lost", Amount: 7_700, State: "released"},
-				{RRN: "rrn3", Amount: 7_700, State: "open"},
-				{RRN: "rrn4", Amount: 9_900, State: "released"},
-				{RRN: "rrn6", Amount: 100, State: "open"},
-				{RRN: "rrn9", Amount: 600, State: "open"},
+				{RRN: "rrn1", Amount: 50_000, Currency: "410", State: "captured"},
+				{RRN: "rrn2", Amount: 33_000, Currency: "410", State: "released"},
+				{RRN: "rrn3-lost", Amount: 7_700, Currency: "410", State: "released"},
+				{RRN: "rrn3", Amount: 7_700, Currency: "410", State: "open"},
+				{RRN: "rrn4", Amount: 9_900, Currency: "410", State: "released"},
+				{RRN: "rrn6", Amount: 100, Currency: "410", State: "open"},
+				{RRN: "rrn9", Amount: 600, Currency: "410", State: "open"},
 			},
 			bookings: []hostBooking{
-				{Kind: "capture", RRN: "rrn1", Amount: 20_000},
-				{Kind: "refund", RRN: "rrnf1-lost", Amount: 4_000, Undone: true},
-				{Kind: "refund", RRN: "rrnf1", Amount: 4_000},
+				{Kind: "capture", RRN: "rrn1", Amount: 20_000, Currency: "410"},
+				{Kind: "refund", RRN: "rrnf1-lost", Amount: 4_000, Currency: "410", Undone: true},
+				{Kind: "refund", RRN: "rrnf1", Amount: 4_000, Currency: "410"},
 			},
-			disputes: []hostDispute{{RRN: "rrn1", Amount: 5_000, Told: []string{"CHB"}, Event: "E1"}, {RRN: "rrn1", Amount: 700, Event: "E8"}},
+			disputes: []hostDispute{
+				{RRN: "rrn1", Amount: 5_000, Currency: "410", Told: []string{"CHB"}, Event: "E1"},
+				{RRN: "rrn1", Amount: 700, Currency: "410", Event: "E8"},
+			},
 			records: []hostRecord{
 				told("CAP", "P1", "rrn1", "ARN1", 20_000, -120, -20, -60, -6), told("REF", "P2", "rrnf1", "ARN2", -4_000, 24, 0, 0, 0),
 				told("RRF", "E5", "rrnf1", "ARN2", 1_000, -6, 0, 0, 0), told("CHB", "E1", "rrn1", "ARN1", -5_000, 0, 0, -1_000, -100),
@@ -170,6 +181,102 @@ func world() evidence {
 			messages: []hostMessage{{MTI: "0510", DE39: "00"}},
 		},
 	}
+}
+
+// sellAbroad adds sales: s1 was undone and made again, refunded in part and charged back, s2 was declined, s3 is in yen, s4 was lost and
+// undone.
+func sellAbroad(e *evidence) {
+	const account, cents, yen = "A_EUR", 10_000, 1_000_000
+	day := testNow.Add(-2 * time.Hour)
+	sold := func(id, currency string, micros int64, status int, result string) google.Exchange {
+		return google.Exchange{
+			At: day, Method: sale, Account: account, RequestID: id, Currency: currency, AmountMicros: micros, Status: status, Result: result,
+			Digest: id + result,
+		}
+	}
+	hold := func(id, state, currency string, amount, captured int64) store.Hold {
+		return store.Hold{
+			Account: account, RequestID: id, Purpose: "SALE", State: state, Currency: currency, RRN: "rrn" + id, Amount: amount,
+			Captured: captured,
+		}
+	}
+	captured := func(id, currency, number string, amount int64) store.CaptureRow {
+		return store.CaptureRow{
+			Account: account, RequestID: id, ReservationRequestID: id, State: "SUCCESS", Currency: currency, RRN: "rrn" + id, ARN: number,
+			Amount: amount,
+		}
+	}
+	told := func(kind, id, rrn, arn, currency string, gross, fees, tax int64) hostRecord {
+		return hostRecord{
+			Type: kind, ID: id, RRN: rrn, ARN: arn, Amount: max(gross, -gross), Currency: currency, Gross: gross, Acquirer: fees, Tax: tax,
+			Merchant: "M3", File: "PISTL_3",
+		}
+	}
+	settled := func(id, currency string, micros int64, events ...google.Event) google.Settlement {
+		return google.Settlement{
+			Account: account, ID: id, Currency: currency, AmountMicros: micros, End: testNow.Add(-time.Hour), Complete: true, Events: events,
+		}
+	}
+	balances := func(currency string, of map[string]int64) {
+		for _, kind := range slices.Sorted(maps.Keys(of)) {
+			e.books.balances = append(e.books.balances, store.Balance{Account: kind, Owner: account, Currency: currency, Amount: of[kind]})
+		}
+	}
+	e.owners["M3"] = account
+	g, b, h := &e.google, &e.books, &e.acquirer
+	g.exchanges = append(g.exchanges,
+		sold("s1", "EUR", 2_990*cents, 503, ""), sold("s1", "EUR", 2_990*cents, 200, "SUCCESS"),
+		sold("s2", "EUR", 1_000*cents, 200, "CVN_MISMATCH"), sold("s3", "JPY", 1_500*yen, 200, "SUCCESS"),
+		sold("s4", "EUR", 800*cents, 503, ""),
+		google.Exchange{
+			Method: refundOf, Account: account, RequestID: "f4", Capture: "s1", AmountMicros: 500 * cents, Status: 200, Result: "ACKNOWLEDGED",
+		})
+	g.verdicts = append(g.verdicts, google.Verdict{At: day, Method: refundEnd, Account: account, Subject: "f4", Result: "SUCCESS"})
+	g.refunds = append(g.refunds, google.Refund{
+		Account: account, RequestID: "f4", Capture: "s1", AmountMicros: 500 * cents, Status: 200, Result: "SUCCESS",
+	})
+	g.disputes = append(g.disputes,
+		google.Dispute{At: day, Method: chargedBack, Account: account, RequestID: "k2", Capture: "s1", AmountMicros: 1_000 * cents})
+	g.arns = append(g.arns,
+		google.ARN{Method: captureARN, Account: account, Subject: "s1", Number: "ARN3"},
+		google.ARN{Method: captureARN, Account: account, Subject: "s3", Number: "ARN4"},
+		google.ARN{Method: refundARN, Account: account, Subject: "f4", Number: "ARN5"})
+	g.settlements = append(g.settlements,
+		settled("S2", "EUR", 1_314*cents,
+			google.Event{Kind: "captureEvent", Subject: "s1", ChargeMicros: 2_990 * cents, FeeMicros: -60 * cents, VATMicros: -6 * cents},
+			google.Event{Kind: "refundEvent", Subject: "f4", ChargeMicros: -500 * cents},
+			google.Event{Kind: "chargebackEvent", Subject: "k2", ChargeMicros: -1_000 * cents, FeeMicros: -100 * cents, VATMicros: -10 * cents}),
+		settled("S3", "JPY", 1_467*yen,
+			google.Event{Kind: "captureEvent", Subject: "s3", ChargeMicros: 1_500 * yen, FeeMicros: -30 * yen, VATMicros: -3 * yen}))
+	b.holds = append(b.holds, hold("s1", "CAPTURED", "EUR", 2_990, 2_990), hold("s2", "DECLINED", "EUR", 1_000, 0),
+		hold("s3", "CAPTURED", "JPY", 1_500, 1_500), hold("s4", "NOT_HELD", "EUR", 800, 0))
+	b.captures = append(b.captures, captured("s1", "EUR", "ARN3", 2_990), captured("s3", "JPY", "ARN4", 1_500))
+	b.refunds = append(b.refunds, store.RefundRow{
+		Account: account, RequestID: "f4", CaptureRequestID: "s1", State: "REFUNDED", Currency: "EUR", RRN: "rrnf4", ARN: "ARN5", Amount: 500,
+	})
+	b.disputes = append(b.disputes, store.DisputeRow{
+		Account: account, CaptureRequestID: "s1", Stage: "FIRST", State: "CB1_OPEN", Currency: "EUR", Notice: "k2", Amount: 1_000,
+	})
+	b.settlements = append(b.settlements,
+		store.SettlementRow{ID: "S2", Account: account, Currency: "EUR", Day: "20261122", State: "CLOSED", Net: 1_314, Items: 3},
+		store.SettlementRow{ID: "S3", Account: account, Currency: "JPY", Day: "20261122", State: "PAID", Net: 1_467, Items: 1})
+	balances("EUR", map[string]int64{
+		"acquirer:receivable": 1_297, "google:payable": -1_314, "fee:acquirer": 177, "tax:input": 16, "income:fees": -160, "tax:output": -16,
+	})
+	balances("JPY", map[string]int64{
+		"acquirer:receivable": 1_483, "google:payable": 0, "fee:acquirer": 16, "tax:input": 1, "income:fees": -30, "tax:output": -3,
+		"bank:settlement": -1_467,
+	})
+	h.bookings = append(h.bookings,
+		hostBooking{Kind: "sale", RRN: "rrns1-lost", Amount: 2_990, Currency: "978", Undone: true},
+		hostBooking{Kind: "sale", RRN: "rrns1", Amount: 2_990, Currency: "978"},
+		hostBooking{Kind: "refund", RRN: "rrnf4", Amount: 500, Currency: "978"},
+		hostBooking{Kind: "sale", RRN: "rrns3", Amount: 1_500, Currency: "392"},
+		hostBooking{Kind: "sale", RRN: "rrns4", Amount: 800, Currency: "978", Undone: true})
+	h.disputes = append(h.disputes, hostDispute{RRN: "rrns1", Amount: 1_000, Currency: "978", Told: []string{"CHB"}, Event: "E11"})
+	h.records = append(h.records,
+		told("CAP", "P11", "rrns1", "ARN3", "EUR", 2_990, -30, -1), told("REF", "P12", "rrnf4", "ARN5", "EUR", -500, 3, 0),
+		told("CHB", "E11", "rrns1", "ARN3", "EUR", -1_000, -150, -15), told("CAP", "P13", "rrns3", "ARN4", "JPY", 1_500, -16, -1))
 }
 
 // found is everything that a comparison complains about, the rows with their names.
@@ -197,16 +304,18 @@ func TestCompareAgrees(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"A_KRW     r1            50,000   booked 20,000, refunded 4,000, returned 1,000, charged back 5,000, won 5,000   the same   the same",
-		"A_KRW     r3            7,700    holds 7,700  ", "A_KRW     v2            check    holds 100  ",
-		"A_KRW     v3            check    nothing  ",
-		"A_KRW     S1           6       -5,457   -5,457 paid   agree",
+		"A_KRW     r1        50,000 KRW   booked 20,000, refunded 4,000, returned 1,000, charged back 5,000, won 5,000   the same   the same",
+		"A_KRW     r3        7,700 KRW    holds 7,700  ", "A_KRW     v2        check        holds 100  ",
+		"A_KRW     v3        check        nothing  ",
+		"A_EUR     s1        29.90 EUR    booked 29.90, refunded 5.00, charged back 10.00  ", "A_EUR     s3        1,500 JPY    booked 1,500  ",
+		"A_KRW     S1           6       -5,457 KRW   -5,457 KRW paid    agree",
+		"A_EUR     S2           3       13.14 EUR    13.14 EUR closed   agree",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables lack %q:\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "DIFFER") || c.String() != "8 payments, 1 settlements" {
+	if strings.Contains(out.String(), "DIFFER") || c.String() != "12 payments, 3 settlements" {
 		t.Errorf("%s:\n%s", c, out.String())
 	}
 }
@@ -214,16 +323,17 @@ func TestCompareAgrees(t *testing.T) {
 // What fits nothing and is before a person is known to differ: a chargeback of a payment that nobody knows.
 func TestCompareKnowsExceptions(t *testing.T) {
 	e := world()
-	e.acquirer.disputes = append(e.acquirer.disputes, hostDispute{RRN: "stray", Amount: 300, Told: []string{"CHB"}, Event: "E6"})
 	e.acquirer.disputes = append(e.acquirer.disputes,
-		hostDispute{RRN: "stray", Amount: 400, Told: []string{"0422"}, Event: "E7", Sent: "1122030000", STAN: "000007"})
+		hostDispute{RRN: "stray", Amount: 300, Currency: "410", Told: []string{"CHB"}, Event: "E6"})
+	e.acquirer.disputes = append(e.acquirer.disputes,
+		hostDispute{RRN: "stray", Amount: 400, Currency: "410", Told: []string{"0422"}, Event: "E7", Sent: "1122030000", STAN: "000007"})
 	e.acquirer.records = append(e.acquirer.records, hostRecord{
 		Type: "CHB", ID: "E6", RRN: "stray", Currency: "KRW", Gross: -300, Acquirer: -1_000, Tax: -100, Merchant: "M1", File: "PISTL_1",
 	})
 	want := []string{
-		"acquirer:receivable/A_KRW says 6,212, it should be 5,112", "fee:acquirer/A_KRW says 1,182, it should be 2,182",
-		"tax:input/A_KRW says 106, it should be 206", "the acquirer charged back 300 under RRN stray, which belongs to no payment",
-		"the acquirer charged back 400 under RRN stray, which belongs to no payment",
+		"acquirer:receivable/A_KRW says 6,212 KRW, it should be 5,112 KRW", "fee:acquirer/A_KRW says 1,182 KRW, it should be 2,182 KRW",
+		"tax:input/A_KRW says 106 KRW, it should be 206 KRW", "the acquirer charged back 300 KRW under RRN stray, which belongs to no payment",
+		"the acquirer charged back 400 KRW under RRN stray, which belongs to no payment",
 	}
 	if c := compare(e); !slices.Equal(c.found(), want) {
 		t.Errorf("with nobody told it finds %q", c.found())
@@ -244,6 +354,13 @@ func TestCompareFinds(t *testing.T) {
 	hostLine := func(e *evidence, id string) *hostRecord {
 		return &e.acquirer.records[slices.IndexFunc(e.acquirer.records, func(r hostRecord) bool { return r.ID == id })]
 	}
+	booking := func(e *evidence, rrn string) *hostBooking {
+		return &e.acquirer.bookings[slices.IndexFunc(e.acquirer.bookings, func(b hostBooking) bool { return b.RRN == rrn })]
+	}
+	exchange := func(e *evidence, id string) *google.Exchange {
+		return &e.google.exchanges[slices.IndexFunc(e.google.exchanges, func(x google.Exchange) bool { return x.RequestID == id })]
+	}
+	named := func(id string) func(store.Hold) bool { return func(h store.Hold) bool { return h.RequestID == id } }
 	for _, c := range []struct {
 		lie  string
 		tell func(*evidence)
@@ -252,9 +369,9 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"the acquirer booked one capture twice",
 			func(e *evidence) {
-				e.acquirer.bookings = append(e.acquirer.bookings, hostBooking{Kind: "capture", RRN: "again", Amount: 20_000})
+				e.acquirer.bookings = append(e.acquirer.bookings, hostBooking{Kind: "capture", RRN: "again", Amount: 20_000, Currency: "410"})
 			},
-			[]string{"the acquirer booked 20,000 under RRN again, which belongs to no payment"},
+			[]string{"the acquirer booked 20,000 KRW under RRN again, which belongs to no payment"},
 		},
 		{
 			"the acquirer booked it twice under one number",
@@ -308,7 +425,7 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"the first attempt of a repeated purchase is still held",
 			func(e *evidence) { hostRow(e, "rrn3-lost").State = "open" },
-			[]string{"the acquirer holds 7,700 under RRN rrn3-lost, which belongs to no payment"},
+			[]string{"the acquirer holds 7,700 KRW under RRN rrn3-lost, which belongs to no payment"},
 		},
 		{
 			"money is held although Google was told nothing",
@@ -350,19 +467,19 @@ func TestCompareFinds(t *testing.T) {
 			"the ledger has another amount",
 			func(e *evidence) { e.books.holds[0].Captured = 50_000 },
 			[]string{
-				"r1: they do not agree", "acquirer:receivable/A_KRW says 6,212, it should be 36,212",
-				"google:payable/A_KRW says 0, it should be -30,000",
+				"r1: they do not agree", "acquirer:receivable/A_KRW says 6,212 KRW, it should be 36,212 KRW",
+				"google:payable/A_KRW says 0 KRW, it should be -30,000 KRW",
 			},
 		},
 		{
 			"a balance is off",
 			func(e *evidence) { e.books.balances[1].Amount++ },
-			[]string{"google:held/A_KRW says -8,399, it should be -8,400"},
+			[]string{"google:held/A_KRW says -8,399 KRW, it should be -8,400 KRW"},
 		},
 		{
 			"a balance is missing",
 			func(e *evidence) { e.books.balances = slices.Delete(e.books.balances, 4, 5) },
-			[]string{"fee:acquirer/A_KRW is missing, it should be 1,182"},
+			[]string{"fee:acquirer/A_KRW is missing, it should be 1,182 KRW"},
 		},
 		{
 			"a payment that Google did not send differs",
@@ -374,14 +491,14 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"the hold of a check that Google cancelled is still there at the acquirer",
 			func(e *evidence) {
-				e.acquirer.holds = append(e.acquirer.holds, hostHold{RRN: "rrn5", Amount: 100, State: "open"})
+				e.acquirer.holds = append(e.acquirer.holds, hostHold{RRN: "rrn5", Amount: 100, Currency: "410", State: "open"})
 			},
 			[]string{"v1: they do not agree"},
 		},
 		{
 			"the hold of a check that Google cancelled is in the books and at the acquirer",
 			func(e *evidence) {
-				e.acquirer.holds = append(e.acquirer.holds, hostHold{RRN: "rrn5", Amount: 100, State: "open"})
+				e.acquirer.holds = append(e.acquirer.holds, hostHold{RRN: "rrn5", Amount: 100, Currency: "410", State: "open"})
 				e.books.holds[4].Held = true
 				e.books.balances[0].Amount, e.books.balances[1].Amount = 8_500, -8_500
 			},
@@ -390,21 +507,134 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"a check that holds nothing holds something",
 			func(e *evidence) {
-				e.acquirer.holds = append(e.acquirer.holds, hostHold{RRN: "rrn7", Amount: 100, State: "open"})
+				e.acquirer.holds = append(e.acquirer.holds, hostHold{RRN: "rrn7", Amount: 100, Currency: "410", State: "open"})
 			},
 			[]string{"v3: they do not agree"},
+		},
+
+		// Sales.
+		{
+			"a sale is booked whose answer was lost, and which was made again",
+			func(e *evidence) { booking(e, "rrns1-lost").Undone = false },
+			[]string{"the acquirer booked 29.90 EUR under RRN rrns1-lost, which belongs to no payment"},
+		},
+		{
+			"a sale is booked of which Google was told nothing",
+			func(e *evidence) { booking(e, "rrns4").Undone = false },
+			[]string{"s4: they do not agree"},
+		},
+		{
+			"a sale was undone that Google was told of",
+			func(e *evidence) { booking(e, "rrns1").Undone = true },
+			[]string{"s1: they do not agree"},
+		},
+		{
+			"Google was told that a sale succeeded that nobody made",
+			func(e *evidence) {
+				x := exchange(e, "s4")
+				x.Status, x.Result = 200, "SUCCESS"
+			},
+			[]string{"s4: they do not agree", "no settlement has the captureEvent of s4"},
+		},
+		{
+			"Google was told that a sale was declined",
+			func(e *evidence) { exchange(e, "s3").Result = "DO_NOT_HONOR" },
+			[]string{"s3: they do not agree", "settlement S3 has a captureEvent of s3, which never happened"},
+		},
+		{
+			"a sale got two answers",
+			func(e *evidence) {
+				again := *exchange(e, "s3")
+				again.Digest = "another"
+				e.google.exchanges = append(e.google.exchanges, again)
+			},
+			[]string{"s3: s3 got two answers"},
+		},
+		{
+			"a sale got a verdict beside its answer",
+			func(e *evidence) {
+				e.google.verdicts = append(e.google.verdicts,
+					google.Verdict{At: testNow, Method: captureEnd, Account: "A_EUR", Subject: "s1", Result: "SUCCESS"})
+			},
+			[]string{"s1: a verdict on s1, whose answer was one"},
+		},
+		{
+			"the ledger has another amount of a sale",
+			func(e *evidence) { e.books.holds[slices.IndexFunc(e.books.holds, named("s3"))].Captured = 1_600 },
+			[]string{
+				"s3: they do not agree", "acquirer:receivable/A_EUR says 1,483 JPY, it should be 1,583 JPY",
+				"google:payable/A_EUR says 0 JPY, it should be -100 JPY",
+			},
+		},
+		{
+			"a sale was booked in another currency",
+			func(e *evidence) { booking(e, "rrns3").Currency = "978" },
+			[]string{"A_EUR s3 is in JPY, at the acquirer in EUR"},
+		},
+		{
+			"a sale is settled in another currency",
+			func(e *evidence) {
+				e.google.settlements[1].Events[0].Subject, e.google.settlements[2].Events[0].Subject = "s3", "s1"
+			},
+			[]string{
+				"settlement S2 has 29.90 EUR for the captureEvent of s3, it was 1,500 JPY",
+				"settlement S3 has 1,500 JPY for the captureEvent of s1, it was 29.90 EUR",
+			},
+		},
+		{
+			"a sale is in no settlement",
+			func(e *evidence) {
+				s := &e.google.settlements[2]
+				s.Events[0].Kind, s.Events[0].Subject, s.Events[0].AdjustmentMicros = "aggregateAdjustment", "", -33_000_000
+			},
+			[]string{"no settlement has the captureEvent of s3"},
+		},
+		{
+			"a refund of a sale was paid twice",
+			func(e *evidence) { e.acquirer.bookings = append(e.acquirer.bookings, *booking(e, "rrnf4")) },
+			[]string{"s1: they do not agree"},
+		},
+		{
+			"the refund of a sale has no verdict",
+			func(e *evidence) { e.google.verdicts = e.google.verdicts[:len(e.google.verdicts)-1] },
+			[]string{
+				"s1: no verdict on f4", "s1: they do not agree", "settlement S2 has a refundEvent of f4, which never happened",
+			},
+		},
+		{
+			"Google was not told that a sale was charged back",
+			func(e *evidence) { e.google.disputes = e.google.disputes[:len(e.google.disputes)-1] },
+			[]string{"s1: they do not agree", "settlement S2 has a chargebackEvent of k2, which never happened"},
+		},
+		{
+			"Google was not told the reference number of a sale",
+			func(e *evidence) { e.google.arns = slices.Delete(e.google.arns, 2, 3) },
+			[]string{"capture s1 has reference number none at Google, ARN3 in the ledger, ARN3 in the acquirer's files"},
+		},
+		{
+			"the totals of one currency are another's",
+			func(e *evidence) {
+				for i, b := range e.books.balances {
+					if b.Account == "fee:acquirer" && b.Currency == "JPY" {
+						e.books.balances[i].Currency = "EUR"
+					}
+				}
+			},
+			[]string{
+				"fee:acquirer/A_EUR is missing, it should be 16 JPY", "fee:acquirer/A_EUR says 1.93 EUR, it should be 1.77 EUR",
+			},
 		},
 
 		// Refunds.
 		{
 			"a refund was paid twice under two numbers",
 			func(e *evidence) { e.acquirer.bookings[1].Undone = false },
-			[]string{"the acquirer refunded 4,000 under RRN rrnf1-lost, which belongs to no payment"},
+			[]string{"the acquirer refunded 4,000 KRW under RRN rrnf1-lost, which belongs to no payment"},
 		},
 		{
 			"a refund was paid that failed for everybody else",
 			func(e *evidence) {
-				e.acquirer.bookings = append(e.acquirer.bookings, hostBooking{Kind: "refund", RRN: "rrnf2", Amount: 2_000})
+				e.acquirer.bookings = append(e.acquirer.bookings, hostBooking{Kind: "refund", RRN: "rrnf2", Amount: 2_000, Currency: "410"})
 			},
 			[]string{"r1: they do not agree"},
 		},
@@ -430,8 +660,8 @@ func TestCompareFinds(t *testing.T) {
 			"a refund that came back is not known to the acquirer",
 			func(e *evidence) { hostLine(e, "E5").File = "" },
 			[]string{
-				"r1: they do not agree", "acquirer:receivable/A_KRW says 6,212, it should be 6,218",
-				"fee:acquirer/A_KRW says 1,182, it should be 1,176",
+				"r1: they do not agree", "acquirer:receivable/A_KRW says 6,212 KRW, it should be 6,218 KRW",
+				"fee:acquirer/A_KRW says 1,182 KRW, it should be 1,176 KRW",
 			},
 		},
 		{
@@ -444,7 +674,8 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"a chargeback that the integrator was told of is in no books",
 			func(e *evidence) {
-				e.acquirer.disputes = append(e.acquirer.disputes, hostDispute{RRN: "rrn1", Amount: 900, Told: []string{"0422"}, Event: "E7"})
+				e.acquirer.disputes = append(e.acquirer.disputes,
+					hostDispute{RRN: "rrn1", Amount: 900, Currency: "410", Told: []string{"0422"}, Event: "E7"})
 			},
 			[]string{"r1: they do not agree"},
 		},
@@ -462,8 +693,8 @@ func TestCompareFinds(t *testing.T) {
 			"the ledger won more than there was",
 			func(e *evidence) { e.books.disputes[1].Won = 6_000 },
 			[]string{
-				"r1: they do not agree", "acquirer:receivable/A_KRW says 6,212, it should be 7,212",
-				"google:payable/A_KRW says 0, it should be -1,000",
+				"r1: they do not agree", "acquirer:receivable/A_KRW says 6,212 KRW, it should be 7,212 KRW",
+				"google:payable/A_KRW says 0 KRW, it should be -1,000 KRW",
 			},
 		},
 
@@ -471,27 +702,42 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"a fee is not in the books",
 			func(e *evidence) { hostLine(e, "P1").Scheme = -30 },
-			[]string{"acquirer:receivable/A_KRW says 6,212, it should be 6,202", "fee:acquirer/A_KRW says 1,182, it should be 1,192"},
+			[]string{
+				"acquirer:receivable/A_KRW says 6,212 KRW, it should be 6,202 KRW",
+				"fee:acquirer/A_KRW says 1,182 KRW, it should be 1,192 KRW",
+			},
 		},
 		{
 			"a tax is not in the books",
 			func(e *evidence) { hostLine(e, "P1").Tax = -7 },
-			[]string{"acquirer:receivable/A_KRW says 6,212, it should be 6,211", "tax:input/A_KRW says 106, it should be 107"},
+			[]string{
+				"acquirer:receivable/A_KRW says 6,212 KRW, it should be 6,211 KRW",
+				"tax:input/A_KRW says 106 KRW, it should be 107 KRW",
+			},
 		},
 		{
 			"the acquirer paid less",
 			func(e *evidence) { hostLine(e, "E4").Amount = 9_000 },
-			[]string{"acquirer:receivable/A_KRW says 6,212, it should be 7,212", "bank:settlement/A_KRW says 15,457, it should be 14,457"},
+			[]string{
+				"acquirer:receivable/A_KRW says 6,212 KRW, it should be 7,212 KRW",
+				"bank:settlement/A_KRW says 15,457 KRW, it should be 14,457 KRW",
+			},
 		},
 		{
 			"the acquirer drew what the books say it paid",
 			func(e *evidence) { hostLine(e, "E4").Result = "D" },
-			[]string{"acquirer:receivable/A_KRW says 6,212, it should be 26,212", "bank:settlement/A_KRW says 15,457, it should be -4,543"},
+			[]string{
+				"acquirer:receivable/A_KRW says 6,212 KRW, it should be 26,212 KRW",
+				"bank:settlement/A_KRW says 15,457 KRW, it should be -4,543 KRW",
+			},
 		},
 		{
 			"a correction is not in suspense",
 			func(e *evidence) { hostLine(e, "E3").Gross = 0 },
-			[]string{"acquirer:receivable/A_KRW says 6,212, it should be 5,712", "suspense:acquirer/A_KRW says -500, it should be 0"},
+			[]string{
+				"acquirer:receivable/A_KRW says 6,212 KRW, it should be 5,712 KRW",
+				"suspense:acquirer/A_KRW says -500 KRW, it should be 0 KRW",
+			},
 		},
 		{
 			"the acquirer rejected a capture, and nobody bears the loss",
@@ -500,7 +746,10 @@ func TestCompareFinds(t *testing.T) {
 					Type: "REJ", ID: "P9", RRN: "rrn1", Amount: 20_000, Currency: "KRW", Merchant: "M1", File: "PISTL_2",
 				})
 			},
-			[]string{"acquirer:receivable/A_KRW says 6,212, it should be -13,788", "loss:acquirer/A_KRW is missing, it should be 20,000"},
+			[]string{
+				"acquirer:receivable/A_KRW says 6,212 KRW, it should be -13,788 KRW",
+				"loss:acquirer/A_KRW is missing, it should be 20,000 KRW",
+			},
 		},
 		{
 			"the totals of a day differ, and nobody was told",
@@ -516,7 +765,7 @@ func TestCompareFinds(t *testing.T) {
 		},
 		{
 			"Google was not told a reference number",
-			func(e *evidence) { e.google.arns = e.google.arns[:1] },
+			func(e *evidence) { e.google.arns = slices.Delete(e.google.arns, 1, 2) },
 			[]string{"refund f1 has reference number none at Google, ARN2 in the ledger, ARN2 in the acquirer's files"},
 		},
 		{
@@ -540,18 +789,18 @@ func TestCompareFinds(t *testing.T) {
 		// Settlements.
 		{
 			"Google knows nothing of a settlement",
-			func(e *evidence) { e.google.settlements = nil },
+			func(e *evidence) { e.google.settlements = e.google.settlements[1:] },
 			[]string{
-				"S1: Google knows nothing of it", "google:payable/A_KRW says 0, it should be -22,457",
-				"income:fees and tax:output/A_KRW says -22,457, it should be 0",
+				"S1: Google knows nothing of it", "google:payable/A_KRW says 0 KRW, it should be -22,457 KRW",
+				"income:fees and tax:output/A_KRW says -22,457 KRW, it should be 0 KRW",
 			},
 		},
 		{
 			"Google misses a part of a settlement",
 			func(e *evidence) { e.google.settlements[0].Complete = false },
 			[]string{
-				"S1: Google has not all of it", "google:payable/A_KRW says 0, it should be -22,457",
-				"income:fees and tax:output/A_KRW says -22,457, it should be 0",
+				"S1: Google has not all of it", "google:payable/A_KRW says 0 KRW, it should be -22,457 KRW",
+				"income:fees and tax:output/A_KRW says -22,457 KRW, it should be 0 KRW",
 			},
 		},
 		{
@@ -582,7 +831,10 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"a settlement is paid, but not in the books",
 			func(e *evidence) { e.books.settlements[0].State = "CLOSED" },
-			[]string{"bank:settlement/A_KRW says 15,457, it should be 10,000", "google:payable/A_KRW says 0, it should be 5,457"},
+			[]string{
+				"bank:settlement/A_KRW says 15,457 KRW, it should be 10,000 KRW",
+				"google:payable/A_KRW says 0 KRW, it should be 5,457 KRW",
+			},
 		},
 		{
 			"an event is in no settlement",
@@ -604,7 +856,7 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"an event is settled with another amount",
 			func(e *evidence) { e.google.settlements[0].Events[1].ChargeMicros = -3_000_000_000 },
-			[]string{"settlement S1 has -3,000 for the refundEvent of f1, it was -4,000"},
+			[]string{"settlement S1 has -3,000 KRW for the refundEvent of f1, it was -4,000 KRW"},
 		},
 		{
 			"a fee on a hold that became a payment",
@@ -614,7 +866,10 @@ func TestCompareFinds(t *testing.T) {
 		{
 			"our fee is not in the books",
 			func(e *evidence) { e.google.settlements[0].Events[0].FeeMicros -= 1_000_000 },
-			[]string{"google:payable/A_KRW says 0, it should be 1", "income:fees and tax:output/A_KRW says -22,457, it should be -22,458"},
+			[]string{
+				"google:payable/A_KRW says 0 KRW, it should be 1 KRW",
+				"income:fees and tax:output/A_KRW says -22,457 KRW, it should be -22,458 KRW",
+			},
 		},
 	} {
 		e := world()
@@ -635,10 +890,15 @@ func TestCompareWaits(t *testing.T) {
 	}
 }
 
-func TestWon(t *testing.T) {
-	for amount, want := range map[int64]string{0: "0", 999: "999", 12_900: "12,900", -12_900: "-12,900", -129: "-129", 1e6: "1,000,000"} {
-		if got := won(amount); got != want {
-			t.Errorf("%d is written %q, want %q", amount, got, want)
+func TestPriced(t *testing.T) {
+	for want, amount := range map[string]money.Amount{
+		"0 KRW": won(0), "999 KRW": won(999), "12,900 KRW": won(12_900), "-12,900 KRW": won(-12_900), "-129 KRW": won(-129),
+		"1,000,000 KRW": won(1e6), "0.05 EUR": euros(5), "-0.05 EUR": euros(-5), "999.00 EUR": euros(999_00), "1,299.00 EUR": euros(1_299_00),
+		"-1,234,567.89 EUR": euros(-1_234_567_89), "4.250 KWD": money.New(4_250, money.Of("KWD")),
+		"12,345.678 KWD": money.New(12_345_678, money.Of("KWD")),
+	} {
+		if got := sum(amount); got != want {
+			t.Errorf("%s is written %q, want %q", amount, got, want)
 		}
 	}
 }

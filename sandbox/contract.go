@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -63,13 +64,35 @@ type Address struct {
 	Address string `json:"address"`
 }
 
-// accounts are the two that the sandbox is contracted for. Each has a terminal and a merchant number of its own at the acquirer.
+// accounts are those that the sandbox is contracted for. Each has a terminal and a merchant number of its own at the acquirer.
 var accounts = []Account{
-	{first, []string{"korea-cards-v1"}, []string{"KRW"}},
-	{second, []string{"korea-cards-v1"}, []string{"KRW"}},
+	{first, []string{koreaCards}, []string{"KRW"}},
+	{second, []string{koreaCards}, []string{"KRW"}},
+	{third, []string{cardFOP}, []string{"EUR", "JPY", "KWD"}},
 }
 
-const first, second = "NaruPG_KRW", "NaruPG2_KRW"
+const (
+	first, second, third = "NaruPG_KRW", "NaruPG2_KRW", "NaruPG_EUR"
+	koreaCards, cardFOP  = "korea-cards-v1", "card-fop-v1"
+)
+
+// apiOf is the one card API of each account.
+func apiOf() map[string]string {
+	of := map[string]string{}
+	for _, a := range accounts {
+		of[a.PIAID] = a.APIs[0]
+	}
+	return of
+}
+
+// contracted is every currency that the acquirer settles with us.
+func contracted() (codes []string) {
+	for _, a := range accounts {
+		codes = append(codes, a.Currencies...)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
 
 // merchant is the number that the acquirer knows an account by.
 func merchant(i int) string { return fmt.Sprintf("PIMERCHANT%05d", i+1) }
@@ -128,7 +151,8 @@ func (a addresses) config() ([]byte, error) {
 		addresses
 		GooglePath string
 		Accounts   []Account
-	}{a, googlePath, accounts})
+		Terms      map[string]string
+	}{a, googlePath, accounts, terms})
 	return []byte(b.String()), err
 }
 
@@ -186,13 +210,49 @@ acquirer = "simulator"
 terminals = ["{{terminal $i}}"]
 merchant = "{{merchant $i}}"
 mcc = "5816"
+{{index $.Terms $a.PIAID}}{{end}}`))
 
+// terms is what the contract of each account says beside its names.
+var terms = map[string]string{
+	first: fmt.Sprintf(koreanTerms, "notification"), second: fmt.Sprintf(koreanTerms, "file"), third: worldTerms,
+}
+
+const koreanTerms = `
 [account.settle]
-by = "{{if $i}}file{{else}}notification{{end}}"
+by = "%s"
 
 [account.fees]
 capture_rate = 200
 chargeback = 20000
 reservation = 15
 vat_rate = 1000
-{{end}}`))
+`
+
+// worldTerms are in cents, yen and fils.
+const worldTerms = `time_zone = "Asia/Seoul"
+limits = { EUR = { least = 50, most = 1000000 }, JPY = { least = 50 }, KWD = { least = 100 } }
+
+[account.card_fop]
+network_result = "passThrough"
+
+[account.settle]
+by = "notification"
+skip_empty_days = true
+
+[account.fees]
+capture_rate = 200
+chargeback = 1500
+reservation = 5
+vat_rate = 1000
+
+[account.fees_in.JPY]
+capture_rate = 250
+chargeback = 2500
+vat_rate = 1000
+
+[account.fees_in.KWD]
+capture_rate = 200
+capture = 20
+chargeback = 5000
+vat_rate = 1000
+`

@@ -3,7 +3,7 @@
 //
 //	control ──▶ Google ──HTTPS, PGP──▶ Naru ──TCP, ISO 8583──▶ acquirer
 //	  story.go    google/                platform/                rail/iso8583/sim
-//	                │                      │                        │
+//	  abroad.go     │                      │                        │
 //	                └── google.jsonl       └── naru.db              └── acquirer.jsonl
 //	                          └──────── compare.go: do the three agree? ────────┘
 //	                                 rows.go payment by payment, totals.go in sum

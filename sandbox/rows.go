@@ -14,10 +14,10 @@ import (
 	"naru/store"
 )
 
-// place is where the money of a payment is in somebody's eyes, in minor units.
+// place is where the money of a payment is in somebody's eyes, in minor units of its currency.
 type place struct{ held, booked, refunded, returned, charged, won int64 }
 
-func (p place) String() string {
+func (p place) in(currency string) string {
 	var parts []string
 	for _, part := range []struct {
 		word   string
@@ -26,7 +26,7 @@ func (p place) String() string {
 		{"holds", p.held}, {"booked", p.booked}, {"refunded", p.refunded}, {"returned", p.returned}, {"charged back", p.charged}, {"won", p.won},
 	} {
 		if part.amount != 0 {
-			parts = append(parts, part.word+" "+won(part.amount))
+			parts = append(parts, part.word+" "+figures(part.amount, currency))
 		}
 	}
 	if parts == nil {
@@ -47,7 +47,7 @@ type name struct{ account, id string }
 
 // row is one payment, or one check of a card, in everybody's eyes.
 type row struct {
-	id                       google.Exchange // the reservation
+	id                       google.Exchange // the reservation, or the sale
 	google, ledger, acquirer place
 	problems                 []string
 }
@@ -96,7 +96,8 @@ func compare(e evidence) (c comparison) {
 	}
 	for n := range rest {
 		if inBooks[n] != atHost[n] {
-			c.problem("%s %s: the ledger %s, the acquirer %s", n.account, n.id, inBooks[n], atHost[n])
+			in := rest[n].Currency
+			c.problem("%s %s: the ledger %s, the acquirer %s", n.account, n.id, inBooks[n].in(in), atHost[n].in(in))
 		}
 	}
 	c.checkBalances(e, inBooks)
@@ -149,53 +150,72 @@ func (e evidence) reservations() map[name]name {
 // clearing stays booked here, as Google was told: the loss is the integrator's, and stands in its balances.
 func (c *comparison) atHost(e evidence) map[name]place {
 	at, of := map[name]place{}, e.reservations()
-	payments, refunds := map[string]name{}, map[string]name{} // by RRN
+	type party struct {
+		name
+		currency string
+	}
+	payments, refunds := map[string]party{}, map[string]party{} // by RRN
 	for _, h := range e.books.holds {
-		payments[h.RRN] = name{h.Account, h.RequestID}
+		payments[h.RRN] = party{name{h.Account, h.RequestID}, h.Currency}
 	}
 	for _, f := range e.books.refunds {
-		refunds[f.RRN] = of[name{f.Account, f.CaptureRequestID}]
+		refunds[f.RRN] = party{of[name{f.Account, f.CaptureRequestID}], f.Currency}
 	}
-	add := func(rrn string, known map[string]name, p place) {
+	add := func(rrn, currency string, known map[string]party, p place) {
 		n, ok := known[rrn]
-		if !ok && p != (place{}) {
-			c.problem("the acquirer %s under RRN %s, which belongs to no payment", p, rrn)
+		switch {
+		case p == (place{}):
+		case !ok:
+			c.problem("the acquirer %s %s under RRN %s, which belongs to no payment", p.in(currency), currency, rrn)
+		case n.currency != currency:
+			c.problem("%s %s is in %s, at the acquirer in %s", n.account, n.id, n.currency, currency)
 		}
-		at[n] = at[n].plus(p)
+		at[n.name] = at[n.name].plus(p)
 	}
 	for _, h := range e.acquirer.holds {
 		if h.State == "open" {
-			add(h.RRN, payments, place{held: h.Amount})
+			add(h.RRN, letters(h.Currency), payments, place{held: h.Amount})
 		}
 	}
 	for _, b := range e.acquirer.bookings {
 		switch {
 		case b.Undone:
 		case b.Kind == "refund":
-			add(b.RRN, refunds, place{refunded: b.Amount})
-		default:
-			add(b.RRN, payments, place{booked: b.Amount})
+			add(b.RRN, letters(b.Currency), refunds, place{refunded: b.Amount})
+		default: // a capture, or a sale
+			add(b.RRN, letters(b.Currency), payments, place{booked: b.Amount})
 		}
 	}
 	for _, d := range e.acquirer.disputes {
 		if len(d.Told) > 0 && !e.excepted(d.Event) && !(d.STAN != "" && e.excepted(d.Sent+"-"+d.STAN)) {
-			add(d.RRN, payments, place{charged: d.Amount})
+			add(d.RRN, letters(d.Currency), payments, place{charged: d.Amount})
 		}
 	}
 	for _, r := range e.told() {
 		switch r.Type {
 		case "RRF":
-			add(r.RRN, refunds, place{returned: r.Gross})
+			add(r.RRN, r.Currency, refunds, place{returned: r.Gross})
 		case "CBR":
-			add(r.RRN, payments, place{won: r.Gross})
+			add(r.RRN, r.Currency, payments, place{won: r.Gross})
 		}
 	}
 	return at
 }
 
-// The methods of Google that the comparison knows (Korea Cards v1 §4, §5).
+// letters is a currency by name, which the acquirer has by number (DE49); what is none stays as it is.
+func letters(numeric string) string {
+	for _, code := range contracted() {
+		if money.Of(code).Numeric() == numeric {
+			return code
+		}
+	}
+	return numeric
+}
+
+// The methods of Google that the comparison knows (Korea Cards v1 §4, §5; Card FOP v1 §4, §5).
 const (
 	reserve     = "reserveFunds"
+	sale        = "capture" // in one message: Card FOP v1 §4.4
 	captureOf   = "asynchronousCaptureFundsReservation"
 	cancelOf    = "asynchronousCancelFundsReservation"
 	refundOf    = "asynchronousRefund"
@@ -215,12 +235,12 @@ const (
 	refundARN   = "setAcquirerReferenceNumberForRefundNotification"
 )
 
-// payments is the first time that each reservation or check of a card was asked for, oldest first.
+// payments is the first time that each reservation, sale or check of a card was asked for, oldest first.
 func (e evidence) payments() (list []google.Exchange) {
 	seen := map[name]bool{}
 	for _, x := range e.google.exchanges {
 		n := name{x.Account, x.RequestID}
-		if (x.Method == reserve || x.Method == checkLeast || x.Method == checkZero) && !seen[n] {
+		if slices.Contains([]string{reserve, sale, checkLeast, checkZero}, x.Method) && !seen[n] {
 			seen[n], list = true, append(list, x)
 		}
 	}
@@ -254,14 +274,20 @@ func (e evidence) job(of google.Exchange) (j job) {
 	return j
 }
 
-// atGoogle is what Google must believe of a reservation, from what it was told and nothing else. How much a check of a card holds, and for
-// how long, it is never told: until it cancels, that is what the ledger says.
+// atGoogle is what Google must believe of a reservation or a sale, from what it was told and nothing else. How much a check of a card
+// holds, and for how long, it is never told: until it cancels, that is what the ledger says.
 func (e evidence) atGoogle(id google.Exchange, ledger place) (p place, problems []string) {
 	reserved := e.job(id)
 	problems = reserved.problems
 	approved := reserved.exchange.Status == http.StatusOK && reserved.exchange.Result == "SUCCESS"
 	ended := !reserved.exchange.HeldUntil.After(e.now) && id.Method == reserve
-	seen, captured, captures := map[string]bool{}, map[string]bool{}, 0
+	seen, captured, captures := map[string]bool{}, map[string]bool{id.RequestID: id.Method == sale}, 0
+	if id.Method == sale && approved {
+		p.booked = minor(reserved.exchange.AmountMicros, id.Currency)
+	}
+	if id.Method == sale && reserved.verdict != "" { // Card FOP v1 §4.4
+		problems = append(problems, "a verdict on "+id.RequestID+", whose answer was one")
+	}
 	for _, x := range e.google.exchanges {
 		if x.Account != id.Account || x.Reservation != id.RequestID && !captured[x.Capture] || seen[x.RequestID+x.Method] {
 			continue
@@ -315,7 +341,7 @@ func (e evidence) atGoogle(id google.Exchange, ledger place) (p place, problems 
 		}
 	}
 	switch {
-	case !approved || ended || id.Method == checkZero:
+	case !approved || ended || id.Method == checkZero || id.Method == sale:
 	case id.Method == checkLeast:
 		p.held = ledger.held
 	default:
@@ -339,14 +365,15 @@ func minor(micros int64, currency string) int64 {
 // print writes the tables, and below them what is wrong.
 func (c comparison) print(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "  account\treservation\twon\tGoogle\tledger\tacquirer\t")
+	fmt.Fprintln(t, "  account\trequest\tamount\tGoogle\tledger\tacquirer\t")
 	for _, r := range c.rows {
-		amount := won(minor(r.id.AmountMicros, r.id.Currency))
-		if r.id.Method != reserve {
+		in := r.id.Currency
+		amount := priced(minor(r.id.AmountMicros, in), in)
+		if r.id.Method == checkLeast || r.id.Method == checkZero {
 			amount = "check"
 		}
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.id.Account, r.id.RequestID, amount,
-			r.google, same(r.ledger, r.google), same(r.acquirer, r.google), verdictOn(r.problems))
+			r.google.in(in), same(r.ledger, r.google, in), same(r.acquirer, r.google, in), verdictOn(r.problems))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -384,11 +411,11 @@ func (c comparison) print(out io.Writer) error {
 	return nil
 }
 
-func same(p, as place) string {
+func same(p, as place, currency string) string {
 	if p == as {
 		return "the same"
 	}
-	return p.String()
+	return p.in(currency)
 }
 
 func verdictOn(problems []string) string {

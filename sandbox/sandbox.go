@@ -144,7 +144,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 
 	// Google, and the control port.
 	s.google, err = google.New(google.Config{
-		Integrator: "https://" + where.GSP, Roots: keys.roots, Keys: keys.google, Peer: keys.integrator, Accounts: names(accounts),
+		Integrator: "https://" + where.GSP, Roots: keys.roots, Keys: keys.google, Peer: keys.integrator, Accounts: names(accounts), APIs: apiOf(),
 		BasePath: googlePath, Now: time.Now, Business: s.clock.Now, Seed: o.Seed, File: s.folder.file(googleRecord),
 		Files: s.folder.file(googleFiles),
 		Log:   s.log.With("peer", "google"),

@@ -217,7 +217,8 @@ func TestContract(t *testing.T) {
 	must(t, json.Unmarshal([]byte(`{
 		"gsp": { "base": "https://127.0.0.1:7440", "ca": "ca.pem",
 			"accounts": [ { "piaid": "NaruPG_KRW", "apis": ["korea-cards-v1"], "currencies": ["KRW"] },
-			              { "piaid": "NaruPG2_KRW", "apis": ["korea-cards-v1"], "currencies": ["KRW"] } ],
+			              { "piaid": "NaruPG2_KRW", "apis": ["korea-cards-v1"], "currencies": ["KRW"] },
+			              { "piaid": "NaruPG_EUR", "apis": ["card-fop-v1"], "currencies": ["EUR", "JPY", "KWD"] } ],
 			"integrator": { "pgp_public": "integrator.pub.asc" },
 			"google": { "base": "https://127.0.0.1:7441/secure-serving/gsp",
 			            "pgp_secret": "google.sec.asc", "pgp_public": "google.pub.asc",
@@ -415,8 +416,8 @@ func TestDrainFiles(t *testing.T) {
 	t.Cleanup(func() { must(t, s.Close()) })
 	tell := &teller{client: s.client(), out: io.Discard, id: "files"}
 	defer tell.http.CloseIdleConnections()
-	held := tell.reserve(t.Context(), second, goodCard, 5_000, nil, expect{200, "SUCCESS"})
-	captured := tell.capture(t.Context(), second, held, 5_000, expect{200, "ACKNOWLEDGED"})
+	held := tell.reserve(t.Context(), second, goodCard, won(5_000), nil, expect{200, "SUCCESS"})
+	captured := tell.capture(t.Context(), held, won(5_000), expect{200, "ACKNOWLEDGED"})
 	must(t, s.drain(t.Context()))
 	_, verdicts := s.google.Record()
 	if len(verdicts) != 1 || verdicts[0].Subject != captured.id || verdicts[0].Result != "SUCCESS" || tell.wrong > 0 {
@@ -514,18 +515,25 @@ func keysOf(t *testing.T, dir string) map[string]string {
 func TestOnce(t *testing.T) {
 	always := []string{
 		"200 SUCCESS", "412 IDEMPOTENCY_VIOLATION", "200 INSUFFICIENT_FUNDS", "200 PIN_MISMATCH", "503",
-		"NaruPG2_KRW reserveFunds 7,700 on 999999******0006", "asynchronousRefund 10,001", "400 PRECONDITION_VIOLATION", "ISSUER_DECLINED",
-		captureARN + " 7", refundARN + " 7", refundBack + " 4,000", checkZero + " on 999999******0006", "200 CARD_LOST_OR_STOLEN",
-		inquired + " 12,900 CHARGE_NOT_RECOGNIZED", chargedBack + " 12,900 FIRST NOT_DELIVERED", wonBack + " 12,900",
-		fraudTold + " FRAUDULENT_USE", chargedBack + " 7,700 FIRST FRAUD", "0500 > 0510 00", "NaruPG_KRW settlement by notification",
-		"NaruPG2_KRW settlement by file",
-		"nothing is held", "200 CHARGEBACK_NOT_DEFENDABLE", "refunded 10,000, returned 4,000", "13 payments, ",
-		"settlements: all three records agree, and fsck finds nothing.",
+		"NaruPG2_KRW reserveFunds 7,700 KRW on 999999******0006", "asynchronousRefund 10,001 KRW", "400 PRECONDITION_VIOLATION",
+		"ISSUER_DECLINED", captureARN + " 7", refundARN + " 7", refundBack + " 4,000 KRW", checkZero + " on 999999******0006",
+		"200 CARD_LOST_OR_STOLEN", inquired + " 12,900 KRW CHARGE_NOT_RECOGNIZED", chargedBack + " 12,900 KRW FIRST NOT_DELIVERED",
+		wonBack + " 12,900 KRW", fraudTold + " FRAUDULENT_USE", chargedBack + " 7,700 KRW FIRST FRAUD", "0500 > 0510 00",
+		"NaruPG_KRW settlement by notification", "NaruPG2_KRW settlement by file", "nothing is held", "200 CHARGEBACK_NOT_DEFENDABLE",
+		"refunded 10,000, returned 4,000",
+
+		"NaruPG_EUR capture 29.90 EUR on 999999******9106", "200 SUCCESS, CVN MATCH, AVS Y", "200 CVN_MISMATCH, CVN MISMATCH",
+		"200 SUCCESS, AVS N", "NaruPG_EUR capture 1,500 JPY", "NaruPG_EUR capture 4.250 KWD", "200 SUCCESS, CVN MATCH, network id ",
+		"NaruPG_EUR capture 14.50 EUR on 999999******9452", "200 STRONG_CUSTOMER_AUTHENTICATION_REQUIRED",
+		"200 TRANSACTION_UNDER_AMOUNT_LIMIT", "400 INVALID_FIELD_VALUE", "403 FORBIDDEN", "booked 1,199.00  ", "booked 19.90, refunded 19.90  ",
+		chargedBack + " 29.90 EUR SECOND FRAUD", "booked 29.90, charged back 59.80, won 29.90  ", "booked 1,500  ", "booked 4.250  ",
+		"NaruPG_EUR settlement in JPY: the money moved", "NaruPG_EUR settlement in KWD: the money moved", "29 payments, ",
+		"49 settlements: all three records agree, and fsck finds nothing.",
 	}
 	for dialect, its := range map[string][]string{
-		"pi87-default": {"0100 > silence, 0420 > 0430 00", "0200 > silence", "booked 15,000, refunded 5,000"},
-		"pi87-alt":     {"0100 > silence, 0400 > 0410 00", "0200 > silence", "booked 15,000, refunded 5,000", "< 0432 00"},
-		"pi87-file":    {"0100 > silence, 0420 > 0430 00", "booked 15,000  ", "< 0432 00"},
+		"pi87-default": {"0100 > silence, 0420 > 0430 00", "0200 > silence, 0420 > 0430 00", "booked 15,000, refunded 5,000"},
+		"pi87-alt":     {"0100 > silence, 0400 > 0410 00", "0200 > silence, 0400 > 0410 00", "booked 15,000, refunded 5,000", "< 0432 00"},
+		"pi87-file":    {"0100 > silence, 0420 > 0430 00", "0200 > silence, 0420 > 0430 00", "booked 15,000  ", "< 0432 00"},
 	} {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
@@ -572,10 +580,16 @@ func checkSecrets(t *testing.T, dir, story string) {
 		return err
 	}))
 	for where, text := range texts {
-		for _, pan := range []string{goodCard, poorCard, lostCard, pinCard, silentCard, oneWayCard} {
+		for _, pan := range []string{
+			goodCard, poorCard, lostCard, pinCard, silentCard, oneWayCard,
+			worldCard, checkedCard, homeCard, carefulCard, deviceToken, storedCard,
+		} {
 			if strings.Contains(text, pan) {
 				t.Errorf("%s shows %s", where, card.PAN{Secret: card.Conceal(pan)})
 			}
+		}
+		if strings.Contains(text, cryptogram) || strings.Contains(text, cavv) {
+			t.Errorf("%s shows a proof of one payment", where)
 		}
 		if strings.Contains(text, evidencePDF) || strings.Contains(text, "signed by the holder") {
 			t.Errorf("%s shows evidence", where)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"naru/core/card"
+	"naru/core/money"
 	"naru/rail/iso8583"
 )
 
@@ -40,85 +42,133 @@ type expect struct {
 
 // asked is a request that can be repeated and referred to.
 type asked struct {
-	id     string
-	method string
-	body   fields
+	id, method, account string
+	api                 string       // that is called instead of the account's own
+	amount              money.Amount // zero where it names none
+	body                fields
+	network             string // the network's name of the payment, where a card was stored with it
 }
 
 // reply is what came back on one copy.
 type reply struct {
 	Status int `json:"status"`
 	Body   struct {
-		Result string `json:"result"`
-		Code   string `json:"errorResponseCode"`
+		Result  string `json:"result"`
+		Code    string `json:"errorResponseCode"`
+		CVN     string `json:"cvnResult"`
+		Address struct {
+			Result struct {
+				Letter string `json:"rawAvsResult"`
+			} `json:"result"`
+		} `json:"addressVerificationResult"`
+		Processing struct {
+			Stored struct {
+				Network string `json:"networkTransactionIdentifier"`
+			} `json:"storedCredentialInformationSuccessful"`
+		} `json:"additionalTransactionProcessingResult"`
 	} `json:"body"`
 }
 
 func (r reply) word() string { return r.Body.Result + r.Body.Code }
 
+// end is how the answer is told: with what the issuer found of what was sent to be checked, and the name to pay again under.
+func (r reply) end() string {
+	text := strings.TrimSpace(fmt.Sprint(r.Status, " ", r.word()))
+	if cvn := r.Body.CVN; cvn != "" && !strings.HasPrefix(cvn, "NOT_SENT") {
+		text += ", CVN " + cvn
+	}
+	if letter := r.Body.Address.Result.Letter; letter != "" {
+		text += ", AVS " + letter
+	}
+	if id := r.Body.Processing.Stored.Network; id != "" {
+		text += ", network id " + id
+	}
+	return text
+}
+
 func (t *teller) say(format string, args ...any) { fmt.Fprintf(t.out, "\n"+format+".\n", args...) }
 
-// reserve holds money. The members that only Korea has stand with every request: a card that knows no PIN takes any.
-func (t *teller) reserve(ctx context.Context, account, pan string, amount int64, korea fields, e expect) asked {
+// charge is a request for the money of a card, as both APIs know it: a hold, or a sale (Card FOP v1 §4.1, §4.4).
+type charge struct {
+	api, account string // api only where it is not the account's
+	amount       money.Amount
+	from         fields // accountDetails
+	address      fields
+	options      fields // beside what does not apply
+}
+
+// without is what stands in additionalTransactionProcessingOptions where the member that it is about does not (Card FOP v1 §3.2).
+var without = map[string]string{
+	"userSelectedProcessingNetworkType":      "userSelectedProcessingNetworkTypeNotApplicable",
+	"electronicCommerceIndicator":            "electronicCommerceIndicatorNotApplicable",
+	"threeDSecureAuthenticationDetails":      "threeDSecureNotAppplicable",
+	"storedCredentialTransactionInformation": "storedCredentialTransactionInformationNotApplicable",
+}
+
+func (t *teller) charge(ctx context.Context, method string, c charge, e expect) asked {
+	options := fields{}
+	for member, none := range without {
+		if c.options[member] == nil {
+			options[none] = fields{}
+		}
+	}
+	maps.Copy(options, c.options)
+	body := fields{
+		"currencyCode": c.amount.Currency().Code(), "accountDetails": c.from, "transactionDescription": "GOOGLE*Star Farm",
+		"merchantCategoryCode": "5816", "additionalTransactionProcessingOptions": options,
+	}
+	if c.address != nil {
+		body["addressVerificationData"] = c.address
+	}
+	return t.ask(ctx, asked{api: c.api, method: method, account: c.account, amount: c.amount, body: body}, e)
+}
+
+// reserve holds money in Korea. The members that only Korea has stand with every request: a card that knows no PIN takes any.
+func (t *teller) reserve(ctx context.Context, account, pan string, amount money.Amount, korea fields, e expect) asked {
 	options := fields{
-		"userSelectedProcessingNetworkTypeNotApplicable": fields{}, "electronicCommerceIndicatorNotApplicable": fields{},
-		"threeDSecureNotAppplicable": fields{}, "storedCredentialTransactionInformationNotApplicable": fields{},
 		"pin": "47", "dateOfBirth": "1991-04-17",
 		"connectingInformation": base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("Naru"), 16)),
 	}
-	for name, value := range korea {
-		options[name] = value
-	}
-	return t.ask(ctx, reserve, fields{
-		"paymentIntegratorAccountId": account, "currencyCode": "KRW", "amount": micros(amount),
-		"accountDetails":         fields{"card": cardOf(pan)},
-		"transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816", "additionalTransactionProcessingOptions": options,
-	}, e)
+	maps.Copy(options, korea)
+	return t.charge(ctx, reserve, charge{account: account, amount: amount, from: fields{"card": cardOf(pan)}, options: options}, e)
 }
 
-func (t *teller) capture(ctx context.Context, account string, of asked, amount int64, e expect) asked {
-	return t.ask(ctx, captureOf,
-		fields{"paymentIntegratorAccountId": account, "reservationRequestId": of.id, "amount": micros(amount)}, e)
+func (t *teller) capture(ctx context.Context, of asked, amount money.Amount, e expect) asked {
+	return t.ask(ctx, asked{method: captureOf, account: of.account, amount: amount, body: fields{"reservationRequestId": of.id}}, e)
 }
 
 // cancel is repeated while nobody knows what it would have to give back.
-func (t *teller) cancel(ctx context.Context, account string, of asked, e expect) asked {
-	a := t.named(cancelOf, fields{"paymentIntegratorAccountId": account, "reservationRequestId": of.id})
-	t.until(ctx, a, e)
-	return a
+func (t *teller) cancel(ctx context.Context, of asked, e expect) asked {
+	return t.ask(ctx, asked{method: cancelOf, account: of.account, body: fields{"reservationRequestId": of.id}}, e)
 }
 
 // repeat sends a request again, with another amount if it is one.
-func (t *teller) repeat(ctx context.Context, a asked, amount int64, e expect) {
-	a.body["amount"] = micros(amount)
+func (t *teller) repeat(ctx context.Context, a asked, amount money.Amount, e expect) {
+	a.amount = amount
 	t.report(ctx, a, t.send(ctx, a), e)
 }
 
-func (t *teller) ask(ctx context.Context, method string, body fields, e expect) asked {
-	a := t.named(method, body)
+// ask sends a request under a new id. Where it should fail for want of an answer it is sent once.
+func (t *teller) ask(ctx context.Context, a asked, e expect) asked {
+	t.serial++
+	a.id = fmt.Sprintf("%s-%d", t.id, t.serial)
 	if e.status == http.StatusServiceUnavailable {
 		t.report(ctx, a, t.send(ctx, a), e)
-	} else {
-		t.until(ctx, a, e)
+		return a
 	}
-	return a
-}
-
-func (t *teller) named(method string, body fields) asked {
-	t.serial++
-	id := fmt.Sprintf("%s-%d", t.id, t.serial)
-	body["requestHeader"] = fields{"requestId": id}
-	return asked{id, method, body}
+	return t.until(ctx, a, e)
 }
 
 // until repeats a request as Google does: as long as the answer is 503, which decides nothing.
-func (t *teller) until(ctx context.Context, a asked, e expect) {
+func (t *teller) until(ctx context.Context, a asked, e expect) asked {
 	var r reply
 	t.poll(ctx, func() bool {
 		r = t.send(ctx, a)
 		return r.Status != http.StatusServiceUnavailable
 	})
 	t.report(ctx, a, r, e)
+	a.network = r.Body.Processing.Stored.Network
+	return a
 }
 
 // verdicts is where the end of each job is told.
@@ -139,21 +189,22 @@ func (t *teller) verdict(ctx context.Context, a asked, want string) {
 		})
 	}
 	end := verdicts[a.method]
-	if body := t.wait(ctx, end.told, end.subject, a.id); body != nil {
+	if body := t.wait(ctx, end.told, fields{end.subject: a.id}); body != nil {
 		word := fmt.Sprint(body[end.result])
 		t.line("Naru", end.told, word, t.iso(ctx), word == want)
 	}
 }
 
-// notice waits for something that the integrator tells by itself.
-func (t *teller) notice(ctx context.Context, method, subject, id string) {
-	body := t.wait(ctx, method, subject, id)
+// notice waits for something that the integrator tells by itself of a payment, which says what its amounts are in.
+func (t *teller) notice(ctx context.Context, method string, of asked, with fields) {
+	body := t.wait(ctx, method, with)
 	if body == nil {
 		return
 	}
 	what := method
 	if micros, err := strconv.ParseInt(fmt.Sprint(body["amount"]), 10, 64); err == nil {
-		what += " " + won(micros/1_000_000)
+		in := of.amount.Currency().Code()
+		what += " " + priced(minor(micros, in), in)
 	}
 	for _, member := range []string{"chargebackStage", "reasonCode", "fraudType", "acquirerReferenceNumber"} {
 		if word, ok := body[member].(string); ok {
@@ -163,13 +214,17 @@ func (t *teller) notice(ctx context.Context, method, subject, id string) {
 	t.line("Naru", what, "told", t.iso(ctx), true)
 }
 
-// wait looks for a message to Google until it is there.
-func (t *teller) wait(ctx context.Context, method, subject, id string) (body map[string]any) {
+// wait looks for a message to Google that has these members until it is there.
+func (t *teller) wait(ctx context.Context, method string, with fields) (body fields) {
 	t.poll(ctx, func() bool {
 		var list []received
 		t.call(ctx, http.MethodGet, "/google/received", nil, &list)
 		for _, m := range list {
-			if m.Method == method && m.Body[subject] == id {
+			fits := m.Method == method
+			for member, value := range with {
+				fits = fits && m.Body[member] == value
+			}
+			if fits {
 				body = m.Body
 			}
 		}
@@ -183,31 +238,29 @@ func (t *teller) wait(ctx context.Context, method, subject, id string) (body map
 
 // chargebackID is the name that the chargeback of a capture was told under.
 func (t *teller) chargebackID(ctx context.Context, of asked) string {
-	header, _ := t.wait(ctx, chargedBack, "captureRequestId", of.id)["requestHeader"].(map[string]any)
+	header, _ := t.wait(ctx, chargedBack, fields{"captureRequestId": of.id})["requestHeader"].(map[string]any)
 	id, _ := header["requestId"].(string)
 	return id
 }
 
-func (t *teller) refund(ctx context.Context, account string, of asked, amount int64, e expect) asked {
-	return t.ask(ctx, refundOf, fields{"paymentIntegratorAccountId": account, "captureRequestId": of.id, "refundAmount": micros(amount)}, e)
+func (t *teller) refund(ctx context.Context, of asked, amount money.Amount, e expect) asked {
+	return t.ask(ctx, asked{method: refundOf, account: of.account, amount: amount, body: fields{"captureRequestId": of.id}}, e)
 }
 
 // check asks whether a card can be used. The two methods say the same in different members (Korea Cards v1 §4.5, §4.8).
-func (t *teller) check(ctx context.Context, method, pan string, e expect) asked {
-	body := fields{
-		"paymentIntegratorAccountId": first, "merchantCategoryCode": "5816", "card": cardOf(pan), "pin": "47", "dateOfBirth": "1991-04-17",
-	}
+func (t *teller) check(ctx context.Context, method, account, currency string, card fields, e expect) asked {
+	body := fields{"merchantCategoryCode": "5816", "card": card}
 	if method == checkLeast {
-		body["currencyCode"], body["transactionDescription"] = "KRW", "GOOGLE*Verification"
+		body["currencyCode"], body["transactionDescription"] = currency, "GOOGLE*Verification"
 	}
-	return t.ask(ctx, method, body, e)
+	return t.ask(ctx, asked{method: method, account: account, body: body}, e)
 }
 
-func (t *teller) defend(ctx context.Context, account string, of asked, e expect) asked {
-	return t.ask(ctx, defendOf, fields{
-		"paymentIntegratorAccountId": account, "captureRequestId": of.id,
+func (t *teller) defend(ctx context.Context, of asked, e expect) {
+	t.ask(ctx, asked{method: defendOf, account: of.account, body: fields{
+		"captureRequestId":        of.id,
 		"defenseMaterialDocument": fields{"mimeType": "APPLICATION_PDF", "payload": evidencePDF},
-	}, e)
+	}}, e)
 }
 
 func cardOf(pan string) fields {
@@ -220,15 +273,15 @@ func (t *teller) does(ctx context.Context, command string, how fields) (names []
 	t.call(ctx, http.MethodPost, "/acquirer/actions/"+command, how, &answer)
 	t.line("Host", command, "done", t.iso(ctx), true)
 	var files []struct {
-		Name    string
-		Records int
-		Net     int64
+		Name, Currency string
+		Records        int
+		Net            int64
 	}
 	if json.Unmarshal(answer, &files) != nil {
 		return nil
 	}
 	for _, f := range files {
-		t.line("Host", f.Name, fmt.Sprintf("records: %d, together %s won", f.Records, won(f.Net)), "", true)
+		t.line("Host", f.Name, fmt.Sprintf("records: %d, together %s", f.Records, priced(f.Net, f.Currency)), "", true)
 		names = append(names, f.Name)
 	}
 	return names
@@ -240,29 +293,30 @@ func (t *teller) payouts(ctx context.Context, files []string) {
 	t.call(ctx, http.MethodGet, "/acquirer/records?type=PAY", nil, &all)
 	for _, r := range all {
 		if slices.Contains(files, r.File) {
-			t.line("Host", r.Merchant+" "+won(r.Amount)+" won", map[string]string{"C": "paid", "D": "drawn"}[r.Result], "", true)
+			t.line("Host", r.Merchant+" "+priced(r.Amount, r.Currency), map[string]string{"C": "paid", "D": "drawn"}[r.Result], "", true)
 		}
 	}
 }
 
 // rrn is the reference number of the acquirer's newest booking of a kind and an amount.
-func (t *teller) rrn(ctx context.Context, kind string, amount int64) (rrn string) {
+func (t *teller) rrn(ctx context.Context, kind string, amount money.Amount) (rrn string) {
 	var all []hostBooking
 	t.call(ctx, http.MethodGet, "/acquirer/bookings", nil, &all)
 	for _, b := range all {
-		if b.Kind == kind && b.Amount == amount && !b.Undone {
+		if b.Kind == kind && b.Amount == amount.Minor() && b.Currency == amount.Currency().Numeric() && !b.Undone {
 			rrn = b.RRN
 		}
 	}
 	return rrn
 }
 
-// hear waits until the acquirer's record shows a message of a type after a place in it, whatever was printed of it already.
-func (t *teller) hear(ctx context.Context, after int, mti, means string) {
+// hear waits until the acquirer's record shows so many messages of a type after a place in it, whatever was printed of it already.
+func (t *teller) hear(ctx context.Context, after int, mti string, times int, means string) {
 	heard := t.poll(ctx, func() bool {
 		var list []hostMessage
 		t.call(ctx, http.MethodGet, "/acquirer/transactions?after="+strconv.Itoa(after), nil, &list)
-		return slices.ContainsFunc(list, func(m hostMessage) bool { return m.MTI == mti && m.DE39 == "00" })
+		list = slices.DeleteFunc(list, func(m hostMessage) bool { return m.MTI != mti || m.DE39 != "00" })
+		return len(list) >= times
 	})
 	t.line("Host", means, "done", t.iso(ctx), heard)
 }
@@ -274,7 +328,7 @@ func (t *teller) advance(ctx context.Context, by time.Duration) {
 
 var seoul = time.FixedZone("KST", 9*60*60)
 
-// untilMidnight is how long the business day of both accounts still is.
+// untilMidnight is how long the business day of all accounts still is.
 func (t *teller) untilMidnight(ctx context.Context) time.Duration {
 	var clock struct{ Now time.Time }
 	t.call(ctx, http.MethodGet, "/clock", nil, &clock)
@@ -306,7 +360,7 @@ func (t *teller) settlements(ctx context.Context) (list []statement) {
 	return list
 }
 
-// balance is that of one account of the ledger, in won.
+// balance is that of one account of the ledger which has one currency.
 func (t *teller) balance(ctx context.Context, account string) (amount int64) {
 	var all []struct {
 		Account string
@@ -358,24 +412,19 @@ func (t *teller) rule(ctx context.Context, rule fields) {
 }
 
 func (t *teller) report(ctx context.Context, a asked, r reply, e expect) {
-	what := a.method
-	for _, member := range []string{"amount", "refundAmount"} {
-		if text, ok := a.body[member].(string); ok {
-			amount, _ := strconv.ParseInt(text, 10, 64) // written by micros
-			what += " " + won(amount/1_000_000)
-		}
-	}
-	if account, ok := a.body["paymentIntegratorAccountId"].(string); ok {
-		what = account + " " + what
+	what := strings.TrimSpace(a.account + " " + a.method)
+	if !a.amount.IsZero() {
+		what += " " + sum(a.amount)
 	}
 	holder := a.body
 	if details, ok := a.body["accountDetails"].(fields); ok {
 		holder = details
 	}
-	if plain, ok := holder["card"].(fields); ok {
-		pan, err := card.ParsePAN(plain["accountNumber"].(string))
-		if err == nil {
-			what += " on " + pan.Masked()
+	for kind, number := range map[string]string{"card": "accountNumber", "paymentToken": "paymentTokenAccountNumber"} {
+		if plain, ok := holder[kind].(fields); ok {
+			if pan, err := card.ParsePAN(plain[number].(string)); err == nil {
+				what += " on " + pan.Masked()
+			}
 		}
 	}
 	heard := t.iso(ctx)
@@ -386,7 +435,7 @@ func (t *teller) report(ctx context.Context, a asked, r reply, e expect) {
 		})
 	}
 	asTold := r.Status == e.status && (e.word == "" || e.word == r.word())
-	t.line("Google", what, strings.TrimSpace(fmt.Sprint(r.Status, " ", r.word())), heard, asTold)
+	t.line("Google", what, r.end(), heard, asTold)
 }
 
 // joined is what was heard, and what was heard after it: an answer goes on with its request.
@@ -459,21 +508,47 @@ func (t *teller) iso(ctx context.Context) string {
 }
 
 func (t *teller) send(ctx context.Context, a asked) reply {
+	body := maps.Clone(a.body)
+	body["requestHeader"] = fields{"requestId": a.id}
+	if a.account != "" {
+		body["paymentIntegratorAccountId"] = a.account
+	}
+	if member := "amount"; !a.amount.IsZero() {
+		if a.method == refundOf {
+			member = "refundAmount"
+		}
+		body[member] = strconv.FormatInt(a.amount.Micros(), 10)
+	}
+	order := fields{"method": a.method, "body": body}
+	if a.api != "" {
+		order["api"] = a.api
+	}
 	var replies []reply
-	t.call(ctx, http.MethodPost, "/google/send", fields{"method": a.method, "body": a.body}, &replies)
+	t.call(ctx, http.MethodPost, "/google/send", order, &replies)
 	if len(replies) == 0 {
 		return reply{}
 	}
 	return replies[0]
 }
 
-func micros(won int64) string { return strconv.FormatInt(won*1_000_000, 10) }
+// won and its like are amounts of the story, in minor units.
+func won(n int64) money.Amount   { return money.New(n, money.Of("KRW")) }
+func euros(n int64) money.Amount { return money.New(n, money.Of("EUR")) }
 
-// won writes an amount as people do: 12,900.
-func won(amount int64) string {
-	text := strconv.FormatInt(amount, 10)
-	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
+// figures writes minor units as people do: 12,900 of won, 1,299.00 of euros.
+func figures(minor int64, currency string) string {
+	text := strconv.FormatInt(minor, 10)
+	if in, ok := money.Lookup(currency); ok {
+		text, _, _ = strings.Cut(money.New(minor, in).String(), " ")
+	}
+	whole, _, _ := strings.Cut(text, ".")
+	for at := len(whole) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
 		text = text[:at] + "," + text[at:]
 	}
 	return text
 }
+
+// priced is figures with the currency behind them.
+func priced(minor int64, currency string) string { return figures(minor, currency) + " " + currency }
+
+func sum(a money.Amount) string { return priced(a.Minor(), a.Currency().Code()) }

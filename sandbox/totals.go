@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -74,13 +75,13 @@ func (c *comparison) checkBalances(e evidence, payments map[name]place) {
 	}
 	for at, amount := range have {
 		if amount != want[at] {
-			c.problem("%s says %s, it should be %s", at.account, won(amount), won(want[at]))
+			c.problem("%s says %s, it should be %s", at.account, priced(amount, at.currency), priced(want[at], at.currency))
 		}
 		delete(want, at)
 	}
 	for at, amount := range want {
 		if amount != 0 {
-			c.problem("%s is missing, it should be %s", at.account, won(amount))
+			c.problem("%s is missing, it should be %s", at.account, priced(amount, at.currency))
 		}
 	}
 }
@@ -150,7 +151,7 @@ type settled struct {
 }
 
 func (s settled) ledger() string {
-	return won(s.row.Net) + " " + strings.ToLower(s.row.State)
+	return priced(s.row.Net, s.row.Currency) + " " + strings.ToLower(s.row.State)
 }
 
 // checkSettlements compares each settlement: Google has it whole, with the same sum and number of items, and finds nothing wrong with it.
@@ -175,7 +176,7 @@ func (c *comparison) checkSettlements(e evidence) {
 		n := name{own.Account, own.ID}
 		g, told := known[n]
 		delete(known, n)
-		s := settled{row: own, google: won(minor(g.AmountMicros, g.Currency))}
+		s := settled{row: own, google: priced(minor(g.AmountMicros, g.Currency), g.Currency)}
 		switch {
 		case !told:
 			s.google, s.problems = "nothing", []string{"Google knows nothing of it"}
@@ -196,40 +197,51 @@ type event struct{ account, kind, subject string }
 
 // happening is when Google heard of an event, and what it was about; 0 where it did not ask for it itself.
 type happening struct {
-	at     time.Time
-	micros int64
+	at       time.Time
+	micros   int64
+	currency string
 }
 
 // events is everything that Google was told of and that moved money, as settlements call it (Korea Cards v1 §6.3).
 func (e evidence) events() map[event]happening {
-	all, size := map[event]happening{}, map[name]int64{}
+	all, size, in := map[event]happening{}, map[name]int64{}, map[name]string{}
 	for _, x := range e.google.exchanges {
-		refused := x.Status >= 400 && x.Status < 500 // such as other content under the same id: it never happened
-		if n := (name{x.Account, x.RequestID}); !refused && (x.Method == captureOf || x.Method == refundOf) {
+		if x.Status >= 400 && x.Status < 500 { // such as other content under the same id: it never happened
+			continue
+		}
+		n := name{x.Account, x.RequestID}
+		in[n] = cmp.Or(x.Currency, in[name{x.Account, x.Reservation}], in[name{x.Account, x.Capture}])
+		if x.Method == captureOf || x.Method == refundOf {
 			size[n] = cmp.Or(x.AmountMicros, size[n])
+		}
+		sold := event{x.Account, "captureEvent", x.RequestID} // its answer is its verdict
+		if _, known := all[sold]; x.Method == sale && x.Status == http.StatusOK && x.Result == "SUCCESS" && !known {
+			all[sold] = happening{x.At, x.AmountMicros, x.Currency}
 		}
 	}
 	for _, v := range e.google.verdicts {
-		micros := size[name{v.Account, v.Subject}]
+		n := name{v.Account, v.Subject}
 		switch {
 		case v.Result != "SUCCESS":
 		case v.Method == captureEnd:
-			all[event{v.Account, "captureEvent", v.Subject}] = happening{v.At, micros}
+			all[event{v.Account, "captureEvent", v.Subject}] = happening{v.At, size[n], in[n]}
 		case v.Method == refundEnd:
-			all[event{v.Account, "refundEvent", v.Subject}] = happening{v.At, -micros}
+			all[event{v.Account, "refundEvent", v.Subject}] = happening{v.At, -size[n], in[n]}
 		}
 	}
 	for _, f := range e.google.refunds {
 		if f.ReversedMicros > 0 {
-			all[event{f.Account, "reverseRefundEvent", f.RequestID}] = happening{e.google.heard(f), f.ReversedMicros}
+			n := name{f.Account, f.Capture}
+			all[event{f.Account, "reverseRefundEvent", f.RequestID}] = happening{e.google.heard(f), f.ReversedMicros, in[n]}
 		}
 	}
 	for _, d := range e.google.disputes {
+		n := name{d.Account, d.Capture}
 		switch d.Method {
 		case chargedBack:
-			all[event{d.Account, "chargebackEvent", d.RequestID}] = happening{d.At, -d.AmountMicros}
+			all[event{d.Account, "chargebackEvent", d.RequestID}] = happening{d.At, -d.AmountMicros, in[n]}
 		case wonBack:
-			all[event{d.Account, "reverseChargebackEvent", d.RequestID}] = happening{d.At, d.AmountMicros}
+			all[event{d.Account, "reverseChargebackEvent", d.RequestID}] = happening{d.At, d.AmountMicros, in[n]}
 		}
 	}
 	return all
@@ -267,9 +279,10 @@ func (c *comparison) checkEvents(e evidence, payments map[name]place) {
 				}
 			case !ok:
 				c.problem("settlement %s has a %s of %s, which never happened", s.ID, k.kind, k.subject)
-			case what.micros != 0 && v.ChargeMicros != what.micros:
-				c.problem("settlement %s has %s for the %s of %s, it was %s",
-					s.ID, won(minor(v.ChargeMicros, s.Currency)), k.kind, k.subject, won(minor(what.micros, s.Currency)))
+			case what.micros != 0 && v.ChargeMicros != what.micros, what.currency != "" && what.currency != s.Currency:
+				in := cmp.Or(what.currency, s.Currency)
+				c.problem("settlement %s has %s for the %s of %s, it was %s", s.ID, priced(minor(v.ChargeMicros, s.Currency), s.Currency),
+					k.kind, k.subject, priced(minor(what.micros, in), in))
 			}
 		}
 	}

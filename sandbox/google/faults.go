@@ -20,6 +20,9 @@ type rule struct {
 	Used    int    `json:"used"`
 }
 
+// notOffered is a fault that only an API has whose sheet leaves open what is hosted.
+const notOffered = "not-offered"
+
 // faults is every way in which Google may answer badly. Who judges takes the message into account: only its answer suffers.
 var faults = map[string]func(*visit){
 	// the message is as good as not received
@@ -28,7 +31,7 @@ var faults = map[string]func(*visit){
 	"500":                func(v *visit) { v.raw(http.StatusInternalServerError, "", nil) },
 	"503":                func(v *visit) { v.raw(http.StatusServiceUnavailable, "", nil) },
 	"404-empty":          func(v *visit) { v.raw(http.StatusNotFound, "", nil) },
-	"not-offered":        func(v *visit) { v.raw(http.StatusNotFound, "", nil) }, // how a method looks that we do not host (Korea §1.3)
+	notOffered:           func(v *visit) { v.raw(http.StatusNotFound, "", nil) }, // how a method looks that we do not host (Korea §1.3)
 	"generic-text":       (*visit).generic,
 	"invalid-identifier": func(v *visit) { v.answer(unknown(v.what.subject)) },
 	// the message is taken, the answer is late or lost or wrong
@@ -79,7 +82,11 @@ func (v *visit) forge() {
 // meddle picks what happens to a message. Under mu.
 func (g *Google) meddle(v *visit) func(*visit) {
 	for _, r := range g.rules {
-		if fits := r.Method == "" || r.Method == "*" || r.Method == v.what.name; fits && (r.Times == 0 || r.Used < r.Times) {
+		fits := r.Method == "" || r.Method == "*" || r.Method == v.what.name
+		if r.Action == notOffered && v.api.offered {
+			fits = false
+		}
+		if fits && (r.Times == 0 || r.Used < r.Times) {
 			r.Used++
 			v.rule = *r
 			return faults[r.Action]
@@ -103,8 +110,10 @@ func (r *rule) check() error {
 		problems = append(problems, errors.New("times and delay_ms are never negative"))
 	}
 	known := r.Method == "" || r.Method == "*"
-	for _, n := range routes {
-		known = known || n.name == r.Method
+	for _, a := range apis {
+		for _, n := range a.hosts {
+			known = known || n.name == r.Method
+		}
 	}
 	if !known {
 		problems = append(problems, fmt.Errorf("Google hosts no method %q", r.Method))

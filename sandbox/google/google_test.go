@@ -33,6 +33,7 @@ const (
 	g1            = capturePath + "/" + piaid
 	g2            = cancelPath + "/" + piaid
 	piaid         = "Test_KRW"
+	shop          = "Test_FOP" // of Card FOP, in several currencies
 )
 
 // pair is a private key and its public half, made once for all tests.
@@ -84,8 +85,8 @@ func meet(t *testing.T, file string, answer http.HandlerFunc) *side {
 	roots.AddCert(integrator.Certificate())
 	g, err := New(Config{
 		Integrator: integrator.URL, Roots: roots, Keys: ring(t, made()["google"].private), Peer: ring(t, made()["integrator"].public),
-		Accounts: []string{piaid, "Other_KRW"}, BasePath: "/base", Now: time.Now, Business: func() time.Time { return time.Now().UTC().Round(0) },
-		Seed: 7, File: file,
+		Accounts: []string{piaid, "Other_KRW", shop}, APIs: map[string]string{shop: cardFOP}, BasePath: "/secure-serving/gsp", Now: time.Now,
+		Business: func() time.Time { return time.Now().UTC().Round(0) }, Seed: 7, File: file,
 	})
 	must(t, err)
 	server := httptest.NewTLSServer(g)
@@ -94,7 +95,7 @@ func meet(t *testing.T, file string, answer http.HandlerFunc) *side {
 		server.Close()
 		must(t, g.Close())
 	})
-	return &side{t, g, box, server.URL + "/base", server.Client()}
+	return &side{t, g, box, server.URL + "/secure-serving/gsp", server.Client()}
 }
 
 // post sends bytes to Google. Status 0 is no answer.
@@ -437,6 +438,16 @@ func TestRecordSurvives(t *testing.T) {
 	}
 	if first.google.run == second.google.run {
 		t.Error("two runs would make up the same request ids")
+	}
+}
+
+// An account and an API that do not fit are a mistake that would otherwise show as an unknown account.
+func TestContractsThatAreNone(t *testing.T) {
+	for account, api := range map[string]string{"Nobody": cardFOP, piaid: "cards-of-tomorrow"} {
+		_, err := New(Config{Accounts: []string{piaid}, APIs: map[string]string{account: api}})
+		if err == nil || !strings.Contains(err.Error(), account) || !strings.Contains(err.Error(), api) {
+			t.Errorf("%s with %s: %v", account, api, err)
+		}
 	}
 }
 

@@ -27,16 +27,21 @@ type field struct {
 	also     string // another name that it may have
 }
 
-// job is an asynchronous method of the integrator and the notification that ends it.
-type job struct{ asked, told string }
+// job is an asynchronous method of the integrator, the notification that ends it, and the method that does the same at once: there the
+// answer is the verdict (Card FOP §4.4).
+type job struct{ asked, told, sold string }
 
 var (
-	captures = job{"asynchronousCaptureFundsReservation", "captureFundsReservationResultNotification"}
-	cancels  = job{"asynchronousCancelFundsReservation", "cancelFundsReservationResultNotification"}
-	refunds  = job{"asynchronousRefund", "refundResultNotification"}
+	captures = job{"asynchronousCaptureFundsReservation", "captureFundsReservationResultNotification", "capture"}
+	cancels  = job{asked: "asynchronousCancelFundsReservation", told: "cancelFundsReservationResultNotification"}
+	refunds  = job{asked: "asynchronousRefund", told: "refundResultNotification"}
 )
 
-// Everything that we host (Korea §5). Of the words, only those of a fraud are open.
+// methods is those whose requests the job is about.
+func (j job) methods() asked { return asked{j.asked, j.sold} }
+
+// Everything that we host (Korea §5, Card FOP §5). The numbers are Korea's; Card FOP counts otherwise. Of the words, only those of a fraud
+// are open.
 var (
 	captureResult = &notification{ // G1
 		name: captures.told, subject: "captureFundsReservationRequestId",
@@ -69,18 +74,19 @@ var (
 	}
 	refundReversed = &notification{ // G4
 		name: "reverseRefundNotification", subject: "refundRequestId",
-		fields: []field{{name: "refundRequestId", is: label}, {name: "amount", is: amount}, {name: "rawResult", is: raw}},
+		fields: []field{{name: "refundRequestId", is: label}, {name: "amount", is: positive}, {name: "rawResult", is: raw}},
 		take:   takeReversal,
 	}
 	inquiry = &notification{ // G5
 		name: "inquiryNotification", subject: "captureRequestId",
 		fields: []field{
+			{name: "fraudType", is: foreign, optional: true},
 			{name: "captureRequestId", is: label},
-			{name: "amount", is: amount},
+			{name: "amount", is: positive},
 			{name: "reasonCode", is: reason},
 			{name: "rawResult", is: raw},
-			{name: "inquiryDate", is: moment},
-			{name: "replyByDate", is: moment},
+			{name: "inquiryDate", is: positive},
+			{name: "replyByDate", is: positive},
 			{name: "caseId", is: label, optional: true},
 		},
 		take: takeDispute,
@@ -89,23 +95,23 @@ var (
 		name: "chargebackNotification", subject: "captureRequestId",
 		fields: []field{
 			{name: "captureRequestId", is: label},
-			{name: "amount", is: amount},
+			{name: "amount", is: positive},
 			{name: "chargebackStage", is: word("FIRST", "SECOND")},
 			{name: "reasonCode", is: reason},
 			{name: "rawResult", is: raw},
-			{name: "chargebackDate", is: moment},
-			{name: "replyByDate", is: moment},
+			{name: "chargebackDate", is: positive},
+			{name: "replyByDate", is: positive},
 			{name: "caseId", is: label, optional: true},
 		},
-		take: takeDispute, // a second stage without a reversed first one is taken (Korea §9.5)
+		take: takeDispute,
 	}
 	chargebackReversed = &notification{ // G7
 		name: "chargebackReversedNotification", subject: "chargebackRequestId",
 		fields: []field{
 			{name: "chargebackRequestId", is: label},
-			{name: "amount", is: amount},
+			{name: "amount", is: positive},
 			{name: "rawResult", is: raw},
-			{name: "chargebackReversalDate", is: moment},
+			{name: "chargebackReversalDate", is: positive},
 		},
 		take: takeChargebackReversal,
 	}
@@ -126,45 +132,34 @@ var (
 		},
 		take: takeSettlement,
 	}
-	captureARN = &notification{ // G10
-		name: "setAcquirerReferenceNumberForCaptureNotification", subject: "captureRequestId",
-		fields: []field{
-			{name: "captureRequestId", is: label, also: "captureFundsReservationRequestId"}, {name: "acquirerReferenceNumber", is: label},
-		},
-		take: takeARN(captures),
-	}
-	refundARN = &notification{ // G11
-		name: "setAcquirerReferenceNumberForRefundNotification", subject: "refundRequestId",
-		fields: []field{{name: "refundRequestId", is: label}, {name: "acquirerReferenceNumber", is: label}},
-		take:   takeARN(refunds),
-	}
+	captureARN = number( // G10
+		"setAcquirerReferenceNumberForCaptureNotification", captures, field{name: "captureRequestId", is: label},
+	)
+	koreaCaptureARN = number( // whose text and example differ (Korea §14 point 3)
+		captureARN.name, captures, field{name: "captureRequestId", is: label, also: "captureFundsReservationRequestId"},
+	)
+	refundARN = number( // G11
+		"setAcquirerReferenceNumberForRefundNotification", refunds, field{name: "refundRequestId", is: label},
+	)
 	echo = &notification{ // G12; changes nothing
 		name: "echo", subject: "clientMessage", fields: []field{{name: "clientMessage", is: sentence}},
 	}
 )
 
-// prefix is in front of every method but two (Korea §1.3).
-const prefix = "/google-korea-cards-api/v1/"
-
-// routes is where we host it. The path of G1 is irregular; the regular one leads to the same.
-var routes = map[string]*notification{
-	cards + captureResult.name:       captureResult,
-	prefix + captureResult.name:      captureResult,
-	prefix + cancelResult.name:       cancelResult,
-	prefix + refundResult.name:       refundResult,
-	prefix + refundReversed.name:     refundReversed,
-	prefix + inquiry.name:            inquiry,
-	prefix + chargeback.name:         chargeback,
-	prefix + chargebackReversed.name: chargebackReversed,
-	prefix + fraud.name:              fraud,
-	prefix + settlement.name:         settlement,
-	prefix + captureARN.name:         captureARN,
-	prefix + refundARN.name:          refundARN,
-	"/v1/" + echo.name:               echo,
+// alike is what both APIs have under their prefix.
+var alike = []*notification{
+	captureResult, cancelResult, refundResult, refundReversed, inquiry, chargeback, chargebackReversed, fraud, settlement, refundARN,
 }
 
-// verdict ends a request, or finds that it has ended already (Korea §9.3). The request may still be in flight (§8.5), or not be ours:
-// somebody else may have sent it with our key.
+// number hands over the acquirer reference number of what a job moved.
+func number(name string, j job, subject field) *notification {
+	return &notification{
+		name: name, subject: subject.name, fields: []field{subject, {name: "acquirerReferenceNumber", is: label}}, take: takeARN(j),
+	}
+}
+
+// verdict ends a request, or finds that it has ended already (Korea §9.3, Card FOP §8.3). The request may still be in flight (Korea §8.5),
+// or not be ours: somebody else may have sent it with our key.
 func verdict(j job, result string) func(*visit) (line, *refusal) {
 	return func(v *visit) (line, *refusal) {
 		id, said := v.text(v.what.subject), v.text(result)
@@ -181,14 +176,17 @@ func verdict(j job, result string) func(*visit) (line, *refusal) {
 	}
 }
 
-// succeeded finds the request that a message builds on: it must be one of that job and have ended well. What we did not send and were
-// not told of is taken on trust; its Exchange is empty.
+// succeeded finds the request that a message builds on: it must be one of that job and have ended well, by its verdict or by its answer.
+// What we did not send and were not told of is taken on trust; its Exchange is empty.
 func (v *visit) succeeded(j job) (Exchange, *refusal) {
 	id := v.text(v.what.subject)
 	e, ours := v.g.asked[key{v.piaid, id}]
 	result, told := v.g.record.byVerdict[subject{j.told, v.piaid, id}]
+	if ours && e.Method == j.sold && e.Status == http.StatusOK {
+		result = e.Result
+	}
 	switch {
-	case ours && e.Method != j.asked:
+	case ours && !slices.Contains(j.methods(), e.Method):
 		return e, unknown(v.what.subject)
 	case (ours || told) && result != "SUCCESS":
 		return e, precondition("nothing has succeeded under this " + v.what.subject)
@@ -202,6 +200,9 @@ func takeReversal(v *visit) (line, *refusal) {
 	if no != nil {
 		return line{}, no
 	}
+	if no := v.whole(v.text("refundRequestId")); no != nil {
+		return line{}, no
+	}
 	back := Reversal{v.g.cfg.Business(), v.piaid, *v.in.Header.ID, v.text("refundRequestId"), v.integer("amount")}
 	if left := refund.AmountMicros - v.g.record.reversed[key{v.piaid, back.Refund}]; refund.Method != "" && back.AmountMicros > left {
 		return line{}, precondition("more comes back than was refunded")
@@ -209,18 +210,39 @@ func takeReversal(v *visit) (line, *refusal) {
 	return line{Reversal: &back}, nil
 }
 
+// takeDispute hears of a contested or defrauded capture. A second stage without a reversed first one is no more than a warning in Korea
+// (Korea §9.5), and refused elsewhere (Card FOP §8.5).
 func takeDispute(v *visit) (line, *refusal) {
-	_, no := v.succeeded(captures)
-	return line{Dispute: v.dispute()}, no
+	if _, no := v.succeeded(captures); no != nil {
+		return line{}, no
+	}
+	d := v.dispute()
+	if no := v.whole(d.Capture); no != nil {
+		return line{}, no
+	}
+	if v.api.staged && d.Stage == "SECOND" && !v.g.record.reopens(d) {
+		return line{}, precondition("no reversed first chargeback of this capture is left for a second stage")
+	}
+	return line{Dispute: d}, nil
+}
+
+// whole refuses an amount that is finer than the currency of the payment, which a request of ours names. No amount is a whole one.
+func (v *visit) whole(request string) *refusal {
+	currency := cmp.Or(v.g.currency(v.piaid, request), v.api.currency)
+	return unless(currency == "" || whole(v.integer("amount"), currency), "amount")
 }
 
 func takeChargebackReversal(v *visit) (line, *refusal) {
 	d := v.dispute()
 	named := key{v.piaid, d.Chargeback}
-	raised, known := v.g.record.chargebacks[named]
-	switch {
-	case !known:
+	raised := v.g.record.contested[named]
+	if raised.Method != chargeback.name {
 		return line{}, unknown("chargebackRequestId")
+	}
+	if no := v.whole(raised.Capture); no != nil {
+		return line{}, no
+	}
+	switch {
 	case v.g.record.undone[named]:
 		return line{}, precondition("this chargeback was reversed before")
 	case d.AmountMicros > raised.AmountMicros:
@@ -230,7 +252,7 @@ func takeChargebackReversal(v *visit) (line, *refusal) {
 	return line{Dispute: d}, nil
 }
 
-// takeARN writes a number once (Korea §9.4).
+// takeARN writes a number once (Korea §9.4, Card FOP §8.4).
 func takeARN(j job) func(*visit) (line, *refusal) {
 	return func(v *visit) (line, *refusal) {
 		if _, no := v.succeeded(j); no != nil {
@@ -268,6 +290,34 @@ func (v *visit) dispute() *Dispute {
 	}
 }
 
+// decimals is how many a currency has (ISO 4217); two where it does not stand here.
+var decimals = map[string]int{
+	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "UYI": 0, "VND": 0, "VUV": 0,
+	"XAF": 0, "XOF": 0, "XPF": 0, "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3, "CLF": 4, "UYW": 4,
+}
+
+// whole reports whether money is not finer than the minor unit of its currency.
+func whole(micros int64, currency string) bool {
+	digits, odd := decimals[currency]
+	if !odd {
+		digits = 2
+	}
+	unit := int64(1_000_000)
+	for range digits {
+		unit /= 10
+	}
+	return micros%unit == 0
+}
+
+// currency is that of the payment which a request belongs to, "" where we did not ask for it. Under mu.
+func (g *Google) currency(account, request string) (currency string) {
+	for range 3 { // a refund, its capture, its reservation
+		e := g.asked[key{account, request}]
+		currency, request = cmp.Or(currency, e.Currency), cmp.Or(e.Capture, e.Reservation)
+	}
+	return currency
+}
+
 func (v *visit) text(member string) string { return text(v.in.Rest[member]) }
 
 func (v *visit) integer(member string) int64 {
@@ -298,18 +348,16 @@ func word(list ...string) kind {
 	}
 }
 
+// foreign is a member of another method that has come to the wrong address (Korea §14 point 5, Card FOP §12 point 4).
+func foreign(name string, _ jsontext.Value) *refusal { return invalid(name) }
+
 // reason is why a payment is contested (Korea §5.13).
 var reason = word("FRAUD", "FAMILIAR_FRAUD", "SUSPICIOUS", "CHARGE_NOT_RECOGNIZED", "CREDIT_NOT_PROCESSED", "DUPLICATE_PAYMENT",
 	"SUBSCRIPTION_CANCELED", "INPUT_ERROR", "INSUFFICIENT_FUNDS", "NOT_DELIVERED", "DEFECTIVE_OR_NOT_AS_DESCRIBED", "INCORRECT_MERCHANDISE",
 	"UNWANTED_MERCHANDISE", "UNCLEAR", "OTHER", "TRANSACTION_AMOUNT_DIFFER", "PAID_BY_OTHER_MEANS", "LATE_PRESENTMENT")
 
-// amount is money in micros of the won, which has no minor unit (Korea §2.2).
-func amount(name string, v jsontext.Value) *refusal {
-	n, ok := integer(v)
-	return unless(ok && n > 0 && n%1_000_000 == 0, name)
-}
-
-func moment(name string, v jsontext.Value) *refusal {
+// positive is a number: the moment of a message, or its money in micros, whose currency the message does not tell.
+func positive(name string, v jsontext.Value) *refusal {
 	n, ok := integer(v)
 	return unless(ok && n > 0, name)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Exchange is one request that we sent and what came back. It holds no card data and no document.
+// Exchange is one request that we sent and what came back. It holds no card data and no document. The result of a sale is its verdict.
 type Exchange struct {
 	At             time.Time `json:"at"` // business time
 	Method         string    `json:"method"`
@@ -43,7 +43,7 @@ type Verdict struct {
 	OwnID   string    `json:"own_id,omitzero"` // the integrator's, of a refund
 }
 
-// Reversal is money of a successful refund that came back (G4). One refund may have several, up to its amount.
+// Reversal is money of a successful refund that came back. One refund may have several, up to its amount.
 type Reversal struct {
 	At           time.Time `json:"at"` // business time
 	Account      string    `json:"piaid"`
@@ -65,7 +65,7 @@ type Refund struct {
 	ARN            string
 }
 
-// Dispute is one thing that we were told about a contested capture (G5 to G8).
+// Dispute is one thing that we were told about a contested capture.
 type Dispute struct {
 	At           time.Time `json:"at"` // business time
 	Method       string    `json:"method"`
@@ -83,7 +83,7 @@ type Dispute struct {
 	ReplyBy      time.Time `json:"reply_by,omitzero"`
 }
 
-// ARN is the acquirer reference number of one capture or refund, written once (Korea §9.4).
+// ARN is the acquirer reference number of one capture or refund, written once (Korea §9.4, Card FOP §8.4).
 type ARN struct {
 	At      time.Time `json:"at"`     // business time
 	Method  string    `json:"method"` // of the notification
@@ -111,14 +111,14 @@ type record struct {
 	settlements []*Settlement
 	files       []SettlementFile
 
-	byVerdict   map[subject]string
-	byARN       map[subject]string
-	chargebacks map[key]Dispute // by the request id that told of them
-	reversed    map[key]int64   // by the refund
-	undone      map[key]bool    // chargebacks
-	accepted    map[key]string
-	announced   map[statement]*Settlement
-	settled     map[settledEvent]string // the settlement in which it stands
+	byVerdict map[subject]string
+	byARN     map[subject]string
+	contested map[key]Dispute // by the request id that told of it
+	reversed  map[key]int64   // by the refund
+	undone    map[key]bool    // chargebacks
+	accepted  map[key]string
+	announced map[statement]*Settlement
+	settled   map[settledEvent]string // the settlement in which it stands
 }
 
 // subject is what a notification is about: those of one method speak of requests of one kind.
@@ -126,7 +126,7 @@ type subject struct{ method, account, id string }
 
 func newRecord() record {
 	return record{
-		byVerdict: map[subject]string{}, byARN: map[subject]string{}, chargebacks: map[key]Dispute{}, reversed: map[key]int64{},
+		byVerdict: map[subject]string{}, byARN: map[subject]string{}, contested: map[key]Dispute{}, reversed: map[key]int64{},
 		undone: map[key]bool{}, accepted: map[key]string{}, announced: map[statement]*Settlement{}, settled: map[settledEvent]string{},
 	}
 }
@@ -172,10 +172,8 @@ func (g *Google) recall(l line) {
 	}
 	if d := l.Dispute; d != nil {
 		r.disputes = append(r.disputes, *d)
-		switch d.Method {
-		case chargeback.name:
-			r.chargebacks[key{d.Account, d.RequestID}] = *d
-		case chargebackReversed.name:
+		r.contested[key{d.Account, d.RequestID}] = *d
+		if d.Method == chargebackReversed.name {
 			r.undone[key{d.Account, d.Chargeback}] = true
 		}
 	}
@@ -194,8 +192,28 @@ func (g *Google) recall(l line) {
 	}
 }
 
+// reopens reports whether a second stage may follow: a first one of that capture, and of that case where both name theirs, was reversed and
+// has none yet (Card FOP §8.5).
+func (r *record) reopens(d *Dispute) bool {
+	left := 0
+	for k, c := range r.contested {
+		switch {
+		case c.Account != d.Account || c.Capture != d.Capture || c.Case != "" && d.Case != "" && c.Case != d.Case:
+		case c.Stage == "SECOND":
+			left--
+		case r.undone[k]:
+			left++
+		}
+	}
+	return left > 0
+}
+
 // ask notes what a request id stands for: its first use, or the first that got a 200, since an error decides nothing (gsp-core §4.1).
+// A request without one stands for nothing.
 func (g *Google) ask(e Exchange) {
+	if e.RequestID == "" {
+		return
+	}
 	k := key{e.Account, e.RequestID}
 	if first, known := g.asked[k]; !known || first.Status != http.StatusOK && e.Status == http.StatusOK {
 		g.asked[k] = e

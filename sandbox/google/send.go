@@ -2,6 +2,7 @@ package google
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -20,27 +21,21 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// hosted is what the integrator hosts for us (Korea §1.2), and which members of a request the record keeps. What is not named here, cards
-// and documents above all, is not kept.
+// hosted is what the integrator hosts for us in both APIs (Korea §1.2, Card FOP §1.2), and what of a request the record keeps. What is
+// not named, cards and documents above all, is not kept.
 var hosted = map[string]method{
-	"reserveFunds":                        {path: cards, amount: "amount", currency: "currencyCode"},            // P1
-	"asynchronousCaptureFundsReservation": {path: cards, amount: "amount", reservation: "reservationRequestId"}, // P2
-	"asynchronousCancelFundsReservation":  {path: cards, reservation: "reservationRequestId"},                   // P3
-	"asynchronousRefund":                  {path: cards, amount: "refundAmount", capture: "captureRequestId"},   // P4
-	"verifyCardWithMinimumReservation":    {path: cards},                                                        // P5
-	"defendChargeback":                    {path: disputes, capture: "captureRequestId", document: true},        // P6
-	"echo":                                {path: "/v1/", newer: "/v2/"},                                        // P7; gsp-core §7.1
-	"verifyCardWithZeroAmount":            {path: cards},                                                        // P8
+	"reserveFunds":                        {amount: "amount", currency: "currencyCode"},
+	"asynchronousCaptureFundsReservation": {amount: "amount", reservation: "reservationRequestId"},
+	"asynchronousCancelFundsReservation":  {reservation: "reservationRequestId"},
+	"asynchronousRefund":                  {amount: "refundAmount", capture: "captureRequestId"},
+	"verifyCardWithMinimumReservation":    {currency: "currencyCode"},
+	"defendChargeback":                    {path: "/v1/payment-integrator-dispute-api/", capture: "captureRequestId", document: true},
+	"echo":                                {path: "/v1/", newer: "/v2/"}, // gsp-core §7.1
 }
-
-const (
-	cards    = "/v1/payment-integrator-korea-cards-api/"
-	disputes = "/v1/payment-integrator-dispute-api/"
-)
 
 // method is where one method is and what its requests say.
 type method struct {
-	path, newer                            string // in front of its name, by message generation (gsp-core §0); "" does not exist
+	path, newer                            string // in front of its name, by message generation (gsp-core §0); "" is that of its API, or none
 	amount, currency, reservation, capture string // members
 	document                               bool   // carries a defenseMaterialDocument, of which length and hash are kept
 }
@@ -57,6 +52,7 @@ func (m method) address(name, generation string) string {
 // Order asks Google to send a request, in several copies at the same moment if need be.
 type Order struct {
 	Method     string         `json:"method"`
+	API        string         `json:"api"`        // that of the account in the body where empty
 	Body       jsontext.Value `json:"body"`       // what it lacks of header and account is filled in; what it has is kept
 	Copies     int            `json:"copies"`     // 1 where 0
 	Generation string         `json:"generation"` // A where empty; echo also speaks B
@@ -80,21 +76,29 @@ func (g *Google) Send(ctx context.Context, o Order) ([]Answer, error) {
 	if o.Generation == "" {
 		o.Generation = "A"
 	}
-	method, known := hosted[o.Method]
-	path := method.address(o.Method, o.Generation)
-	switch {
-	case !known:
-		return nil, fmt.Errorf("%w: there is no method %q", errOrder, o.Method)
-	case path == "":
-		return nil, fmt.Errorf("%w: %s has no generation %q", errOrder, o.Method, o.Generation)
-	case o.Copies < 0 || o.Copies > maxCopies:
-		return nil, fmt.Errorf("%w: copies are 1 to %d", errOrder, maxCopies)
-	}
 	body := map[string]jsontext.Value{}
 	if len(o.Body) > 0 {
 		if err := json.Unmarshal(o.Body, &body); err != nil {
 			return nil, fmt.Errorf("%w: body is not a strict JSON object", errOrder)
 		}
+	}
+	// A request goes to the wrong API where the order says so. An account that is not contracted has none.
+	spoken := cmp.Or(g.apis[text(body["paymentIntegratorAccountId"])], g.apis[g.cfg.Accounts[0]])
+	if o.API != "" {
+		spoken = apis[o.API]
+	}
+	if spoken == nil {
+		return nil, fmt.Errorf("%w: there is no API %q", errOrder, o.API)
+	}
+	method, known := spoken.sends[o.Method]
+	path := method.address(o.Method, o.Generation)
+	switch {
+	case !known:
+		return nil, fmt.Errorf("%w: there is no method %q in %s", errOrder, o.Method, spoken.name)
+	case path == "":
+		return nil, fmt.Errorf("%w: %s has no generation %q", errOrder, o.Method, o.Generation)
+	case o.Copies < 0 || o.Copies > maxCopies:
+		return nil, fmt.Errorf("%w: copies are 1 to %d", errOrder, maxCopies)
 	}
 	header, err := g.fill(body, o)
 	if err != nil {

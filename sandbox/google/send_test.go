@@ -180,7 +180,7 @@ func TestSendEveryMethod(t *testing.T) {
 		},
 		{"asynchronousCancelFundsReservation", api, `"reservationRequestId":"r"`, Exchange{Reservation: "r"}},
 		{"asynchronousRefund", api, `"captureRequestId":"c","refundAmount":"4000000"`, Exchange{Capture: "c", AmountMicros: 4_000_000}},
-		{"verifyCardWithMinimumReservation", api, check, Exchange{}},
+		{"verifyCardWithMinimumReservation", api, check, Exchange{Currency: "KRW"}},
 		{"defendChargeback", dispute, document(pdf), Exchange{Capture: "c", DocumentBytes: weight, DocumentSHA256: sum}},
 		{"defendChargeback", dispute, document("no base64!"), Exchange{Capture: "c", DocumentBytes: 10, DocumentSHA256: sum}},
 		{"defendChargeback", dispute, `"defenseMaterialDocument":[]`, Exchange{}},
@@ -212,7 +212,7 @@ func TestSendEveryMethod(t *testing.T) {
 		}
 		sent[c.method] = true
 	}
-	for method := range hosted {
+	for method := range apis[koreaCards].sends {
 		if !sent[method] {
 			t.Errorf("%s has no row", method)
 		}
@@ -232,7 +232,8 @@ func TestSendRefusesOrders(t *testing.T) {
 		`{"method":"refund"}`, `{"method":"reserveFunds","generation":"B"}`, `{"method":"echo","generation":"C"}`,
 		`{"method":"echo","copies":-1}`,
 		`{"method":"echo","copies":1001}`, `{"method":"echo","body":[]}`, `{"method":"echo","body":{"a":1,"a":1}}`,
-		`{"method":"echo","copy":2}`, `{`,
+		`{"method":"echo","copy":2}`, `{`, `{"method":"capture"}`, `{"method":"echo","api":"card-fop-v2"}`,
+		`{"method":"verifyCardWithZeroAmount","body":{"paymentIntegratorAccountId":"Test_FOP"}}`,
 	} {
 		s.control("POST", "/send", bad, http.StatusBadRequest)
 	}

@@ -1,6 +1,7 @@
 package google
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -41,7 +42,9 @@ type visit struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	what  *notification
+	path  string // of the address, between base and account
 	piaid string // of the address
+	api   *api   // of the account
 	plain []byte
 	in    message
 	rule  rule // what a fault rule asks for
@@ -64,9 +67,10 @@ func (g *Google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
-	// Who is not known hears one sentence for every cause (gsp-core §5.5): whose accounts exist is nobody's business.
+	// Who is not known hears one sentence for every cause (gsp-core §5.5): whose accounts exist, and in which API, is nobody's business.
 	opened, err := g.box.Open(r.Context(), wire)
-	if err != nil || !slices.Contains(g.cfg.Accounts, v.piaid) {
+	v.api = g.apis[v.piaid]
+	if err != nil || v.api == nil || v.api.hosts[v.path] == nil {
 		g.cfg.Log.Warn("a call was turned away", "method", v.what.name, "readable", err == nil)
 		v.generic()
 		return
@@ -83,15 +87,21 @@ func (g *Google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	do(v)
 }
 
+// secure is in front of the base on some pages and not on others: both lead here (Card FOP §12 point 5).
+const secure = "/secure-serving"
+
 // route takes the address apart: base, method, account.
 func (v *visit) route() bool {
-	path, ok := strings.CutPrefix(v.r.URL.EscapedPath(), v.g.cfg.BasePath)
+	path, ok := strings.CutPrefix(strings.TrimPrefix(v.r.URL.EscapedPath(), secure), strings.TrimPrefix(v.g.cfg.BasePath, secure))
 	at := strings.LastIndexByte(path, '/')
 	if !ok || at < 0 {
 		return false
 	}
 	var err error
-	v.what = routes[path[:at]]
+	v.path = path[:at]
+	for _, a := range apis {
+		v.what = cmp.Or(v.what, a.hosts[v.path])
+	}
 	v.piaid, err = url.PathUnescape(path[at+1:])
 	return err == nil && v.what != nil && v.piaid != ""
 }

@@ -1,6 +1,7 @@
 package google
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/big"
@@ -37,6 +38,7 @@ type Event struct {
 	OwnID            string `json:"own_id,omitzero"`             // the integrator's id of it
 	Capture          string `json:"capture_request_id,omitzero"` // of a chargeback
 	Adjustment       string `json:"adjustment,omitzero"`         // its type
+	Presented        string `json:"presented,omitzero"`          // the currency of the payment, where the event tells it
 	ChargeMicros     int64  `json:"charge_micros,omitzero"`
 	FeeMicros        int64  `json:"fee_micros,omitzero"`
 	VATMicros        int64  `json:"vat_micros,omitzero"`
@@ -63,9 +65,9 @@ const minimum = "verifyCardWithMinimumReservation"
 
 // kinds is every event by its member in a file; a notification has lists of them under the plural (Korea §5.9, §6.3).
 var kinds = map[string]eventKind{
-	"captureEvent":            {subject: "captureRequestId", own: "paymentIntegratorCaptureId", of: asked{captures.asked}, sign: 1},
-	"refundEvent":             {subject: "asynchronousRefundRequestId", own: "paymentIntegratorRefundId", of: asked{refunds.asked}, sign: -1},
-	"reverseRefundEvent":      {subject: "asynchronousRefundRequestId", of: asked{refunds.asked}, sign: 1},
+	"captureEvent":            {subject: "captureRequestId", own: "paymentIntegratorCaptureId", of: captures.methods(), sign: 1},
+	"refundEvent":             {subject: "asynchronousRefundRequestId", own: "paymentIntegratorRefundId", of: refunds.methods(), sign: -1},
+	"reverseRefundEvent":      {subject: "asynchronousRefundRequestId", of: refunds.methods(), sign: 1},
 	"chargebackEvent":         {subject: "paymentIntegratorChargebackNotificationRequestId", sign: -1},
 	"reverseChargebackEvent":  {sign: 1},
 	"fundsReservationEvent":   {subject: "fundsReservationRequestId", of: asked{"reserveFunds", minimum}, feeOnly: true},
@@ -177,8 +179,15 @@ func (g *Google) judgeEvents(p *part) *refusal {
 		if asked, ours := g.asked[key{p.Account, e.Subject}]; ours && k.of != nil && !slices.Contains(k.of, asked.Method) {
 			return unknown(k.subject)
 		}
-		if asked, ours := g.asked[key{p.Account, e.Capture}]; ours && asked.Method != captures.asked {
+		if asked, ours := g.asked[key{p.Account, e.Capture}]; ours && !slices.Contains(captures.methods(), asked.Method) {
 			return unknown("captureRequestId")
+		}
+		paid := cmp.Or(e.Capture, e.Subject)
+		if k.of == nil { // an id of the integrator's
+			paid = cmp.Or(e.Capture, g.record.contested[key{p.Account, e.Subject}].Capture)
+		}
+		if c := g.currency(p.Account, paid); c != "" && c != cmp.Or(e.Presented, p.Currency) {
+			return precondition("the payment behind the " + e.Kind + " of " + e.Subject + " was in " + c)
 		}
 		own := settledEvent{p.Channel, p.Account, e.Kind, e.Subject}
 		for _, c := range channels {
@@ -281,26 +290,30 @@ func readEvent(at, name string, v jsontext.Value, currency string) (e Event, no 
 	} else {
 		e.ChargeMicros, e.VATMicros = money("eventCharge"), money("eventVat")
 		fail(unless(e.ChargeMicros == 0 || (e.ChargeMicros > 0) == (k.sign > 0), at+".eventCharge"))
+		fail(unless(whole(e.ChargeMicros, currency), at+".eventCharge"))
 	}
 	if in["eventPresentmentDetails"] != nil || k.feeOnly {
-		fail(checkPresentment(at+".eventPresentmentDetails", in["eventPresentmentDetails"]))
+		var why *refusal
+		e.Presented, why = readPresentment(at+".eventPresentmentDetails", in["eventPresentmentDetails"])
+		fail(why)
 	}
 	return e, no
 }
 
-func checkPresentment(at string, v jsontext.Value) *refusal {
+// readPresentment reads what the holder saw: its currency.
+func readPresentment(at string, v jsontext.Value) (currency string, no *refusal) {
 	in, no := members(at, v)
 	if no != nil {
-		return no
+		return "", no
 	}
-	if _, _, no := readAmount(at+".presentmentAmount", in["presentmentAmount"]); no != nil {
-		return no
+	if _, currency, no = readAmount(at+".presentmentAmount", in["presentmentAmount"]); no != nil {
+		return "", no
 	}
 	if in["nanoExchangeRate"] == nil {
-		return missing(at + ".nanoExchangeRate")
+		return "", missing(at + ".nanoExchangeRate")
 	}
 	rate, ok := integer(in["nanoExchangeRate"])
-	return unless(ok && rate > 0, at+".nanoExchangeRate")
+	return currency, unless(ok && rate > 0, at+".nanoExchangeRate")
 }
 
 // members takes an object apart; null members are left out.

@@ -22,11 +22,13 @@ func newerField(field string) string {
 }
 
 // newer is a message of generation B.
-func newer(id string, changes map[string]string) string {
+func newer(id string, changes map[string]string) string { return newerOf(piaid, id, changes) }
+
+func newerOf(account, id string, changes map[string]string) string {
 	members := map[string]string{
 		"paymentIntegratorAccountId": "-",
 		"requestHeader": fmt.Sprintf(`{"protocolVersion":{"major":1},"requestId":%q,"requestTimestamp":{"epochMillis":"%d"},`+
-			`"paymentIntegratorAccountId":%q}`, id, time.Now().UnixMilli(), piaid),
+			`"paymentIntegratorAccountId":%q}`, id, time.Now().UnixMilli(), account),
 	}
 	maps.Copy(members, changes)
 	return notice(id, members)
@@ -61,7 +63,7 @@ func adjustment(micros string) string {
 	return `{"adjustmentAmount":` + inWon(micros) + `,"adjustmentType":{"aggregatedSchemeFees":{}}}`
 }
 
-const presented = `"eventPresentmentDetails":{"presentmentAmount":{"amountMicros":"0","currencyCode":"USD"},` +
+const presented = `"eventPresentmentDetails":{"presentmentAmount":{"amountMicros":"0","currencyCode":"KRW"},` +
 	`"nanoExchangeRate":"10000000000000"}`
 
 // One settlement after the other (remittance §11.2). The ids are those of paid.
@@ -191,7 +193,7 @@ func TestSettlement(t *testing.T) {
 				{Kind: "aggregateAdjustment", Adjustment: "aggregatedSchemeFees", AdjustmentMicros: 1_000_000},
 				{Kind: "captureEvent", Subject: "z", OwnID: "own-z", ChargeMicros: 285_000_000, FeeMicros: -258_000_000, VATMicros: -26_000_000},
 				{Kind: "chargebackEvent", Subject: "c", Capture: "z", ChargeMicros: -3_000_000},
-				{Kind: "fundsReservationEvent", Subject: "r", FeeMicros: -100_000},
+				{Kind: "fundsReservationEvent", Subject: "r", Presented: "KRW", FeeMicros: -100_000},
 				{Kind: "miscellaneousAdjustment", AdjustmentMicros: -500_000},
 				{Kind: "refundEvent", Subject: "z", OwnID: "own-z", ChargeMicros: -1_000_000},
 				{Kind: "reverseChargebackEvent", Subject: "w", ChargeMicros: 3_000_000},
@@ -268,6 +270,11 @@ func TestSettlementForm(t *testing.T) {
 			"two currencies", event("captureEvents", strings.Replace(captureEvent("z", "0"), "KRW", "USD", 1)),
 			newerField("captureEvents[0].eventCharge.currencyCode"),
 		},
+		{"a capture of half a won", event("captureEvents", captureEvent("z", "500000")), newerField("captureEvents[0].eventCharge")},
+		{
+			"won that the holder paid in dollars", event("captureEvents", strings.Replace(captureEvent("c", "1000000"), "{",
+				"{"+strings.Replace(presented, "KRW", "USD", 1)+",", 1)), newerCode("preconditionViolation"),
+		},
 		{"a capture that Google owes", event("captureEvents", captureEvent("z", "-1000000")), newerField("captureEvents[0].eventCharge")},
 		{"a refund that the integrator owes", event("refundEvents", refundEvent("z", "1000000")), newerField("refundEvents[0].eventCharge")},
 		{
@@ -301,8 +308,8 @@ func TestSettlementForm(t *testing.T) {
 			newerField("captureEvents[0].eventCharge.amountMicros"),
 		},
 		{
-			"a sum beyond 64 bits", but(statementOf("f", 0, 1, "-568000002"), "captureEvents",
-				`[`+captureEvent("z", "9223372036854775807")+`,`+captureEvent("y", "9223372036854775807")+`]`), newerCode("preconditionViolation"),
+			"a sum beyond 64 bits", but(statementOf("f", 0, 1, "-569551616"), "captureEvents",
+				`[`+captureEvent("z", "9223372036854000000")+`,`+captureEvent("y", "9223372036854000000")+`]`), newerCode("preconditionViolation"),
 		},
 		{"loose JSON", map[string]string{"a": `1,"a":1`}, newerCode("invalidDecryptedRequest")},
 	} {
