@@ -27,6 +27,7 @@ type hostRecord struct {
 	ID          string `json:"event_id"`
 	RRN         string `json:"rrn"`
 	Amount      int64  `json:"txn_amount"`
+	Currency    string `json:"txn_ccy"`
 	Gross       int64  `json:"gross_amount"`
 	Interchange int64  `json:"interchange_fee"`
 	Scheme      int64  `json:"scheme_fee"`
@@ -86,13 +87,26 @@ func (w *world) taken() bool {
 	return len(left) == 0
 }
 
-// sold is a payment that was captured: id is the reservation, id and "-capture" the capture. It gives back the reference of the hold.
+// sold is a payment that was taken: id is the reservation, id and "-capture" the capture, or the sale. It gives back the network's
+// reference.
 func (w *world) sold(id string, amount int64, changes edits) (rrn string) {
 	w.t.Helper()
-	w.want(reserve, id, edits{"amount": won(amount)}.and(changes), 200, "SUCCESS")
-	w.want(capture, id+"-capture", edits{of: id, "amount": won(amount)}.and(only(changes, account)), 200, "ACKNOWLEDGED")
+	if w.single {
+		w.want(sell, id+"-capture", edits{"amount": sum(amount)}.and(changes), 200, "SUCCESS")
+		return w.reference(w.asked(id))
+	}
+	w.want(reserve, id, edits{"amount": sum(amount)}.and(changes), 200, "SUCCESS")
+	w.want(capture, id+"-capture", edits{of: id, "amount": sum(amount)}.and(only(changes, account)), 200, "ACKNOWLEDGED")
 	w.verdict(id+"-capture", "SUCCESS")
 	return w.reference(id)
+}
+
+// asked is the request that first named a payment of sold.
+func (w *world) asked(id string) string {
+	if w.single {
+		return id + "-capture"
+	}
+	return id
 }
 
 // only is one of several changes.
@@ -106,14 +120,14 @@ func only(e edits, path string) edits {
 // repay asks for a refund of what sold sold.
 func (w *world) repay(id, sale string, amount int64, status int, word string) answer {
 	w.t.Helper()
-	return w.want(refund, id, edits{paid: sale + "-capture", back: won(amount)}, status, word)
+	return w.want(refund, id, edits{paid: sale + "-capture", back: sum(amount)}, status, word)
 }
 
 // refundRow is where a refund stands, and how the network names it.
 func (w *world) refundRow(id string) (state, rrn string) {
 	w.t.Helper()
 	for _, f := range w.books().refunds {
-		if f.RequestID == id {
+		if f.RequestID == id && w.api.owns(f.Account) {
 			return f.State, f.RRN
 		}
 	}
@@ -124,7 +138,7 @@ func (w *world) refundRow(id string) (state, rrn string) {
 func (w *world) disputeState(capture string) (state string) {
 	w.t.Helper()
 	for _, d := range w.books().disputes {
-		if d.CaptureRequestID == capture {
+		if d.CaptureRequestID == capture && w.api.owns(d.Account) {
 			state = d.State
 		}
 	}

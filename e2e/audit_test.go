@@ -28,6 +28,7 @@ var always = []string{
 	"5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g==", "1991-04-17", "BD06910417", "BD006910417",
 	"PW0247", "PW00247", "SEO JIHUN", `"pin"`, `\"pin\"`, `"cvn"`, `\"cvn\"`, `"accountNumber"`, `\"accountNumber\"`, `"dateOfBirth"`,
 	`"connectingInformation"`, `"businessIdentifier"`, `"paymentTokenAccountNumber"`, `"cryptogram"`, `"payload"`, "JVBERi0xLjcKJcK1wrYKCg",
+	"INES DUARTE", "TOMAS BERG", "LENA VOSS", `"cavv"`, `\"cavv\"`, "kBMI1mH9wqAAAAAAAAAAAAAAAAA=", "CV03737", "CV003737", "Rua das Flores 8",
 }
 
 // audit ends a world: nothing is owed but what the test says, the three records agree, the database is sound, nothing leaked.
@@ -145,7 +146,7 @@ func (b books) place(h store.Hold) (p place) {
 func (w *world) atHost() map[string]place {
 	w.t.Helper()
 	places := map[string]place{}
-	for _, h := range w.hostHolds() {
+	for _, h := range w.hostPayments() {
 		p := place{booked: h.Captured, refunded: h.Refunded}
 		if h.State == "open" {
 			p.held = h.Amount
@@ -170,7 +171,7 @@ func (w *world) agree(own books) {
 			"acquirer:receivable": ledger.booked - ledger.refunded - ledger.disputed,
 			"google:payable":      ledger.refunded + ledger.disputed - ledger.booked,
 		} {
-			want[kind+" "+h.Account] += amount
+			want[kind+" "+h.Account+" "+h.Currency] += amount
 		}
 		delete(host, h.RRN)
 		if w.open[h.RequestID] {
@@ -203,11 +204,11 @@ func (w *world) agree(own books) {
 			"acquirer:receivable": fees + r.Tax - paid + fixed, "fee:acquirer": -fees, "tax:input": -r.Tax, "bank:settlement": paid,
 			"suspense:acquirer": -fixed,
 		} {
-			want[kind+" "+merchants[r.Merchant]] += amount
+			want[kind+" "+merchants[r.Merchant]+" "+r.Currency] += amount
 		}
 	}
 	for _, b := range own.balances {
-		at := b.Account + " " + b.Owner
+		at := b.Account + " " + b.Owner + " " + b.Currency
 		if b.Amount != want[at] {
 			t.Errorf("%s: %d, its payments make %d", at, b.Amount, want[at])
 		}
@@ -221,7 +222,10 @@ func (w *world) agree(own books) {
 }
 
 // merchants is whose number at the acquirer is whose.
-var merchants = map[string]string{"PIMERCHANT00001": first, "PIMERCHANT00002": second, "CLOSED000000001": closed}
+var merchants = map[string]string{
+	"PIMERCHANT00001": first, "PIMERCHANT00002": second, "CLOSED000000001": closed,
+	"PIMERCHANT00005": firstFOP, "PIMERCHANT00006": secondFOP, "CLOSED000000002": closedFOP,
+}
 
 // believed is what Google must believe of a hold, from what it was told and nothing else. A card check has no amount that Google knows: it
 // believes that something is held until it has cancelled.
@@ -234,7 +238,7 @@ func (w *world) believed(h store.Hold, ledger place) (p place, sent bool) {
 			told[v.Method+v.Subject] = v.Result
 		}
 	}
-	ended, digests, captures := false, map[string]string{}, map[string]bool{}
+	ended, digests, captures, unit := false, map[string]string{}, map[string]bool{}, micros[h.Currency]
 	for _, x := range exchanges {
 		if x.Account != h.Account || x.RequestID != id && x.Reservation != id {
 			continue
@@ -250,15 +254,19 @@ func (w *world) believed(h store.Hold, ledger place) (p place, sent bool) {
 		switch x.Method {
 		case reserve:
 			if x.Result == "SUCCESS" && x.HeldUntil.After(w.clock.Now()) {
-				p.held = x.AmountMicros / 1_000_000
+				p.held = x.AmountMicros / unit
 			}
 		case verify:
 			p.held = ledger.held
+		case sell: // its answer is its verdict
+			if x.Result == "SUCCESS" {
+				p.booked, captures[x.RequestID] = x.AmountMicros/unit, true
+			}
 		case capture:
 			ended, captures[x.RequestID] = true, true
 			switch told["captureFundsReservationResultNotification"+x.RequestID] {
 			case "SUCCESS":
-				p.booked = x.AmountMicros / 1_000_000
+				p.booked = x.AmountMicros / unit
 			case "":
 				t.Errorf("no verdict on %s", x.RequestID)
 			}
@@ -279,13 +287,13 @@ func (w *world) believed(h store.Hold, ledger place) (p place, sent bool) {
 		switch {
 		case f.Account != h.Account || !captures[f.Capture] || f.Status != http.StatusOK:
 		case f.Result == "SUCCESS":
-			p.refunded += (f.AmountMicros - f.ReversedMicros) / 1_000_000
+			p.refunded += (f.AmountMicros - f.ReversedMicros) / unit
 		case f.Result == "":
 			t.Errorf("no verdict on %s", f.RequestID)
 		}
 	}
 	for _, d := range g.Disputes() {
-		switch sum := d.AmountMicros / 1_000_000; {
+		switch sum := d.AmountMicros / unit; {
 		case d.Account != h.Account || !captures[d.Capture]:
 		case d.Method == "chargebackNotification":
 			p.disputed += sum
@@ -341,6 +349,22 @@ func (w *world) database() *sql.DB {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: w.file("naru.db")}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
 	w.check(err)
 	return db
+}
+
+// commits tells whether anybody has written to the database since it was last asked, if only a number of a series.
+func (w *world) commits() func() bool {
+	w.t.Helper()
+	db := w.database()
+	db.SetMaxOpenConns(1) // what it tells is a connection's own
+	w.t.Cleanup(func() { w.check(db.Close()) })
+	before := int64(0)
+	return func() bool {
+		version := before
+		w.rows(db, "PRAGMA data_version", func(values []any) { version = values[0].(int64) })
+		changed := version != before
+		before = version
+		return changed
+	}
 }
 
 // query is a look into the database that no report gives.

@@ -62,41 +62,140 @@ func numbered(code string) string {
 	}
 }
 
-// TestResponseCodes asks once for each code. What is no 200 is not stored: the repeat reaches the host as a new attempt, whatever it was
-// that was held behind the code.
+// fopCodes is the same for Card FOP v1 §7.2. sold and checked are what a sale and a card check hear instead: §7.1 does not settle
+// RESTRICTED_CARD for a sale, a card check has no strong authentication, and 85 approves it.
+var fopCodes = []struct {
+	codes         string
+	status        int
+	word          string
+	sold, checked string
+}{
+	{"00 08 11", 200, "SUCCESS", "", ""},
+	{"01 02 10", 200, "ISSUER_DECLINED", "", ""},
+	{"03", 400, "PRECONDITION_VIOLATION", "", ""},
+	{"04 07", 200, "CARD_LOST_OR_STOLEN", "", ""},
+	{"05", 200, "DO_NOT_HONOR", "", ""},
+	{"06 20 30", 500, "", "", ""},
+	{"09 19 22 28", 503, "", "", ""},
+	{"12", 200, "TRANSACTION_INVALID", "", ""},
+	{"13", 200, "TRANSACTION_EXCEEDS_AMOUNT_LIMIT", "", ""},
+	{"14 21 25 52 53", 200, "CARD_NUMBER_INVALID", "", ""},
+	{"15", 200, "TRANSACTION_COULD_NOT_BE_ROUTED", "", ""},
+	{"16 51", 200, "INSUFFICIENT_FUNDS", "", ""},
+	{"41 43", 200, "CARD_LOST_OR_STOLEN", "", ""},
+	{"54", 200, "CARD_EXPIRED", "", ""},
+	{"57 58", 200, "TRANSACTION_NOT_ALLOWED", "", ""},
+	{"59", 200, "SUSPECTED_FRAUD", "", ""},
+	// beyond 59
+	{"61 N4", 200, "CARD_ACTIVITY_EXCEEDS_AMOUNT_LIMIT", "", ""},
+	{"62 93 N3", 200, "TRANSACTION_NOT_ALLOWED", "", ""},
+	{"63 82 N7", 200, "CVN_MISMATCH", "", ""},
+	{"65", 200, "CARD_ACTIVITY_EXCEEDS_COUNT_LIMIT", "", ""},
+	{"68 91 96 N0 Z3", 503, "", "", ""},
+	{"78", 200, "CARD_NOT_ACTIVATED", "", ""},
+	{"80", 200, "CARD_EXPIRATION_DATE_INVALID", "", ""},
+	{"85", 503, "", "", "SUCCESS"},
+	{"92", 200, "TRANSACTION_COULD_NOT_BE_ROUTED", "", ""},
+	{"94 95", 500, "", "", ""},
+	{"P2", 400, "PRECONDITION_VIOLATION", "", ""},
+	{"Q1 R0 R1 R3 XA XD", 200, "ISSUER_DECLINED", "", ""},
+	// rails §1.14 alone
+	{"17 18 23 32 38 55 60 64 66 70 71 72 74 75 81 84 86 87 88 89 6P", 200, "ISSUER_DECLINED", "", ""},
+	{"24 26 27 29 76 77 97 98 99", 500, "", "", ""},
+	{"31", 200, "TRANSACTION_COULD_NOT_BE_ROUTED", "", ""},
+	{"33", 200, "CARD_EXPIRED", "", ""},
+	{"34 83", 200, "SUSPECTED_FRAUD", "", ""},
+	{"35 37 67", 200, "CARD_LOST_OR_STOLEN", "", ""},
+	{"36", 200, "RESTRICTED_CARD", "ISSUER_DECLINED", ""},
+	{"39 42 44 56", 200, "CARD_NUMBER_INVALID", "", ""},
+	{"40 5C 9G", 200, "TRANSACTION_NOT_ALLOWED", "", ""},
+	{"46 79", 200, "CARD_CANCELLED", "", ""},
+	{"90", 503, "", "", ""},
+	{"1A", 200, "STRONG_CUSTOMER_AUTHENTICATION_REQUIRED", "", "ISSUER_DECLINED"},
+	{"45 47 48 49 50 69 73 ZZ", 200, "ISSUER_DECLINED", "", ""}, // no table knows them
+}
+
+// heard is what Google hears of one code.
+type heard struct {
+	code   string
+	status int
+	word   string
+}
+
+// hears is what a method hears of every code.
+func (a *api) hears(method string) (list []heard) {
+	if a == fop {
+		for _, row := range fopCodes {
+			status, word := row.status, row.word
+			if instead := map[string]string{sell: row.sold, verify: row.checked}[method]; instead != "" {
+				status, word = 200, instead
+			}
+			for _, code := range strings.Fields(row.codes) {
+				list = append(list, heard{code, status, word})
+			}
+		}
+		return list
+	}
+	for _, row := range codes {
+		for i, code := range strings.Fields(row.codes) {
+			switch {
+			case method == reserve:
+				list = append(list, heard{code, row.status, row.word})
+			case code == "85": // no reason to decline approves what asks for no money
+				list = append(list, heard{code, 200, "SUCCESS"})
+			case i == 0: // the others of a row have the same word
+				list = append(list, heard{code, row.status, row.word})
+			}
+		}
+	}
+	return list
+}
+
+// TestResponseCodes asks once for each code, for a hold and for a sale. What is no 200 is not stored: the repeat reaches the host as a new
+// attempt, whatever it was that was held or taken behind the code.
 func TestResponseCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
-	final, digits := 0, map[string]bool{}
-	for _, row := range codes {
-		for _, code := range strings.Fields(row.codes) {
-			amount := int64(30_000 + final + 100*len(digits))
-			e := edits{"amount": won(amount)}
-			if strings.Trim(code, "0123456789") == "" {
-				e[pan] = numbered(code)
-			} else {
-				w.rule(fmt.Sprintf(`{"action": "decline", "code": %q, "match": {"amount": %d}}`, code, amount))
-			}
-			got := w.ask(reserve, "code-"+code, e)
-			if !got.is(row.status, row.word) {
-				t.Errorf("%s: got %d %s, want %d %s", code, got.status, got.body, row.status, row.word)
-			}
-			if row.status == 200 && !strings.Contains(got.body, `"rawCode":"`+code+`"`) {
-				t.Errorf("%s: the network's own code is not in %s", code, got.body)
-			}
-			digits[code] = true
-			if row.status == 200 {
-				final++
-				continue
-			}
-			w.until(code+" holds nothing", func() bool {
-				w.clock.Advance(time.Second) // where the host knows of nothing, it is told again a minute later (rails §1.11 T11)
-				return w.state("code-"+code) == "NOT_HELD"
-			})
-			w.ask(reserve, "code-"+code, e)
-			if n := w.seen("0100", amount); n != 2 {
-				t.Errorf("%s: the host saw %d attempts for two requests", code, n)
-			}
+	for _, c := range []struct {
+		api         *api
+		method, mti string
+	}{{korea, reserve, "0100"}, {fop, reserve, "0100"}, {fop, sell, "0200"}} {
+		t.Run(c.api.name+"/"+c.method, func(t *testing.T) {
+			t.Parallel()
+			newWorld(t, options{api: c.api, authorise: "4s"}).responseCodes(c.method, c.mti)
+		})
+	}
+}
+
+func (w *world) responseCodes(method, mti string) {
+	t, final, digits := w.t, 0, map[string]bool{}
+	for _, h := range w.api.hears(method) {
+		code := h.code
+		amount := int64(30_000 + final + 100*len(digits))
+		e := edits{"amount": sum(amount)}
+		if strings.Trim(code, "0123456789") == "" {
+			e[pan] = numbered(code)
+		} else {
+			w.rule(fmt.Sprintf(`{"action": "decline", "code": %q, "match": {"amount": %d}}`, code, amount))
+		}
+		got := w.ask(method, "code-"+code, e)
+		if !got.is(h.status, h.word) {
+			t.Errorf("%s: got %d %s, want %d %s", code, got.status, got.body, h.status, h.word)
+		}
+		if h.status == 200 && !strings.Contains(got.body, `"rawCode":"`+code+`"`) {
+			t.Errorf("%s: the network's own code is not in %s", code, got.body)
+		}
+		digits[code] = true
+		if h.status == 200 {
+			final++
+			continue
+		}
+		w.until(code+" holds nothing", func() bool {
+			w.clock.Advance(15 * time.Second) // where the host knows of nothing, it is told again a minute later (rails §1.11 T11)
+			return w.state("code-"+code) == "NOT_HELD"
+		})
+		w.ask(method, "code-"+code, e)
+		if n := w.seen(mti, amount); n != 2 {
+			t.Errorf("%s: the host saw %d attempts for two requests", code, n)
 		}
 	}
 	for n := range 100 {
@@ -110,18 +209,26 @@ func TestResponseCodes(t *testing.T) {
 	}
 }
 
-// TestMerchantThatTheHostDoesNotKnow: ISO 3 names what is wrong and is not final (Korea §10); 58 is a decline.
+// TestMerchantThatTheHostDoesNotKnow: ISO 3 names what is wrong and is not final (Korea §10, Card FOP §9); 58 is a decline.
 func TestMerchantThatTheHostDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	got := w.want(reserve, "closed", edits{account: closed, "amount": won(31_001)}, 400, "PRECONDITION_VIOLATION")
-	if !strings.Contains(got.body, `"errorDescription":"the acquirer does not know the merchant"`) {
-		t.Errorf("got %s", got.body)
+	for _, a := range apis {
+		for _, method := range []string{reserve, sell} {
+			if a.examples[method] == "" {
+				continue
+			}
+			w, id := w.as(a), "closed-"+method
+			got := w.want(method, id, edits{account: a.closed, "amount": sum(31_001)}, 400, "PRECONDITION_VIOLATION")
+			if !strings.Contains(got.body, `"errorDescription":"the acquirer does not know the merchant"`) {
+				t.Errorf("got %s", got.body)
+			}
+			w.want(method, id, edits{account: a.closed, "amount": sum(31_002)}, 400, "PRECONDITION_VIOLATION")
+		}
 	}
-	w.want(reserve, "closed", edits{account: closed, "amount": won(31_002)}, 400, "PRECONDITION_VIOLATION")
 }
 
-// refundCodes is what Google is told when the host answers a refund with a code (Korea §5.3).
+// refundCodes is what Google is told when the host answers a refund with a code (Korea §5.3, to which Card FOP §5.3 refers).
 var refundCodes = []struct{ codes, told string }{
 	{"00 08 11 85", "SUCCESS"},
 	{"04 07 41 43 67", "CARD_LOST_OR_STOLEN"},
@@ -142,7 +249,11 @@ var refundCards = map[string]string{
 // can tell what it means for a refund stays with an operator, and Google hears nothing.
 func TestRefundCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{authorise: "4s"})
+	each(t, options{authorise: "4s"}, (*world).refundCodes)
+}
+
+func (w *world) refundCodes() {
+	t := w.t
 	w.sold("coded", 900_000, nil)
 	amount := int64(1_300)
 	ask := func(code string) (id string) {
@@ -195,7 +306,7 @@ func TestRefundCodes(t *testing.T) {
 	if got := w.told(stuck); got != "" {
 		t.Errorf("25: Google was told %s", got)
 	}
-	w.open["coded"] = true
+	w.open[w.asked("coded")] = true
 }
 
 // TestRefundCodesWithoutKoreaEvidence: where the account's profile does not list a word, one with Korea evidence stands in (Korea §5.3).
@@ -223,38 +334,50 @@ func TestRefundCodesWithoutKoreaEvidence(t *testing.T) {
 	w.verdict("plain-disputed", "NO_MONEY_LEFT_ON_TRANSACTION")
 }
 
-// TestVerificationCodes asks both card checks once for each row of codes: they say what a reservation says (Korea §7.1), but that 85, no
+// TestVerificationCodes asks every card check for codes of each row: they say what a reservation says (Korea §7.1, Card FOP §7.1), but that 85, no
 // reason to decline, approves what asks for no money. A decline holds nothing and is final; what is no 200 is not.
 func TestVerificationCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{authorise: "4s"})
-	for _, row := range codes {
-		code := strings.Fields(row.codes)[0]
-		status, word := row.status, row.word
-		if code == "68" {
-			code = "85"
-			status, word = 200, "SUCCESS"
-		}
-		action := "decline"
+	for _, a := range apis {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			newWorld(t, options{api: a, authorise: "4s"}).verificationCodes()
+		})
+	}
+}
+
+func (w *world) verificationCodes() {
+	t := w.t
+	for _, h := range w.api.hears(verify) {
+		code, action := h.code, "decline"
 		if strings.Contains("00 08 11 85", code) {
 			action = "approve-as"
 		}
 		for _, method := range []string{verify, inspect} {
+			if w.api.examples[method] == "" {
+				continue
+			}
 			id := method + "-" + code
 			w.rule(fmt.Sprintf(`{"action": %q, "code": %q, "match": {"mti": "0100"}, "times": 1}`, action, code))
 			got := w.ask(method, id, nil)
-			if !got.is(status, word) {
-				t.Errorf("%s of %s: got %d %s, want %d %s", code, method, got.status, got.body, status, word)
+			if !got.is(h.status, h.word) {
+				t.Errorf("%s of %s: got %d %s, want %d %s", code, method, got.status, got.body, h.status, h.word)
 			}
-			if again := w.until200(method, id); status == 200 && again != got || status != 200 && !again.is(200, "SUCCESS") {
+			if again := w.until200(method, id); h.status == 200 && again != got || h.status != 200 && !again.is(200, "SUCCESS") {
 				t.Errorf("%s of %s: then %d %s", code, method, again.status, again.body)
 			}
-			if status == 200 && !strings.Contains(got.body, `"rawCode":"`+code+`"`) {
+			if h.status == 200 && !strings.Contains(got.body, `"rawCode":"`+code+`"`) {
 				t.Errorf("%s: the network's own code is not in %s", code, got.body)
 			}
-			if method == verify && status == 200 {
-				flow := map[bool]string{true: `"reserveCaptureFlow":"SUPPORTED"`, false: `"reserveCaptureFlow":"NOT_SUPPORTED"`}[word == "SUCCESS"]
-				if !strings.Contains(got.body, flow) || !strings.Contains(got.body, `"fundsTransferFlow":"NOT_SUPPORTED"`) {
+			if method == verify && h.status == 200 {
+				holds, sells := "NOT_SUPPORTED", "NOT_SUPPORTED"
+				if h.word == "SUCCESS" {
+					holds = "SUPPORTED"
+				}
+				if w.api == fop { // which has a flow in one message
+					sells = holds
+				}
+				if !strings.Contains(got.body, `"reserveCaptureFlow":"`+holds+`"`) || !strings.Contains(got.body, `"fundsTransferFlow":"`+sells+`"`) {
 					t.Errorf("%s: the flows are not in %s", code, got.body)
 				}
 			}
@@ -265,7 +388,11 @@ func TestVerificationCodes(t *testing.T) {
 // until200 repeats a request until the host is asked no more.
 func (w *world) until200(method, id string) (a answer) {
 	w.t.Helper()
-	w.until(id+" is decided", func() bool { w.clock.Advance(time.Second); a = w.ask(method, id, nil); return a.status == 200 })
+	w.until(id+" is decided", func() bool {
+		w.clock.Advance(15 * time.Second)
+		a = w.ask(method, id, nil)
+		return a.status == 200
+	})
 	return a
 }
 
@@ -347,29 +474,38 @@ func TestVerificationThatCostsMoney(t *testing.T) {
 	w.verdict("costs-late", "SUCCESS")
 }
 
-// TestPaymentToken: a network token is asked about like a card, with its cryptogram and its kind, and captured and refunded like one (Korea
-// §3.1).
+// TestPaymentToken: a network token is asked about like a card, with its cryptogram and its kind, and captured, or sold, and refunded like
+// one (§3.1 of both sheets).
 func TestPaymentToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	each(t, options{}, (*world).paymentToken)
+}
+
+func (w *world) paymentToken() {
+	t := w.t
 	w.secrets[leakCrypt] = true
 	for i, kind := range []string{"", "tokenTypeDeviceToken", "tokenTypeMerchantToken", "tokenTypeUnsupported", "tokenTypeNotApplicable"} {
 		id, amount, token := fmt.Sprint("token-", i), int64(50_401+i), tokenForm()
 		if kind != "" {
 			token[kind] = map[string]any{}
 		}
+		if kind == "" && w.api == fop { // where it is required
+			w.want(sell, id, edits{"accountDetails": map[string]any{"paymentToken": token}}, 400, missing)
+			continue
+		}
 		w.sold(id, amount, edits{"accountDetails": map[string]any{"paymentToken": token}})
 		w.repay(id+"-refund", id, amount, 200, "ACKNOWLEDGED")
 		w.verdict(id+"-refund", "SUCCESS")
 	}
 	const at = "accountDetails.paymentToken."
+	method := map[bool]string{false: reserve, true: sell}[w.single]
 	for name, c := range map[string]struct {
 		path   string
 		value  any
 		status int
 		word   string
 	}{
-		"two kinds":   {at + "tokenTypeDeviceToken", map[string]any{}, 400, invalid},
+		"two kinds":   {at + "tokenTypeMerchantToken", map[string]any{}, 400, invalid},
 		"no number":   {at + "paymentTokenAccountNumber", absent, 400, missing},
 		"letters":     {at + "paymentTokenAccountNumber", "55555555555544AB", 400, invalid},
 		"no name":     {at + "nameOnCard", absent, 400, missing},
@@ -377,12 +513,10 @@ func TestPaymentToken(t *testing.T) {
 		"no such one": {at + "paymentTokenAccountNumber", "5555555555554445", 200, "CARD_NUMBER_INVALID"},
 	} {
 		token := edits{"accountDetails": map[string]any{"paymentToken": tokenForm()}} // anew: it is changed deep inside
-		body := w.request(reserve, token, edits{requestID: "token-" + strings.ReplaceAll(name, " ", "-"), "amount": won(50_500)})
+		token["accountDetails"].(map[string]any)["paymentToken"].(map[string]any)["tokenTypeDeviceToken"] = map[string]any{}
+		body := w.request(method, token, edits{requestID: "token-" + strings.ReplaceAll(name, " ", "-"), "amount": sum(50_500)})
 		change(body, strings.Split(c.path, "."), c.value)
-		if name == "two kinds" {
-			change(body, strings.Split(at+"tokenTypeMerchantToken", "."), map[string]any{})
-		}
-		list, err := w.send(1, reserve, body)
+		list, err := w.send(1, method, body)
 		w.check(err)
 		if !list[0].is(c.status, c.word) {
 			t.Errorf("%s: got %d %s, want %d %s", name, list[0].status, list[0].body, c.status, c.word)

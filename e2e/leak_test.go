@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,6 +26,7 @@ const (
 	leakCAVV   = "AAABBWcSNIdjeUZThmNHAAAAAAA="
 	leakCrypt  = "AgAAAAAABk4DWZ4C28yUQAAAAAA="
 	leakNumber = "2208139938" // business registration
+	leakStreet = "Rua do Silencio 88"
 	leakPaper  = "%PDF-1.7 a receipt of HONG GILDONG-7, signed on the third of May >>>???"
 )
 
@@ -72,7 +74,7 @@ func TestNothingLeaks(t *testing.T) {
 				return id, list[0]
 			}
 			try := func(e ...edits) (id string, a answer) {
-				return send(reserve, append([]edits{full, {"amount": won(int64(70_001 + n))}}, e...)...)
+				return send(reserve, append([]edits{full, {"amount": sum(int64(70_001 + n))}}, e...)...)
 			}
 			ends := func(want int, e ...edits) string {
 				t.Helper()
@@ -93,7 +95,7 @@ func TestNothingLeaks(t *testing.T) {
 
 			// What is sent to the network: captured, cancelled, declined.
 			captured := ends(200)
-			w.want(capture, "leak-capture", edits{of: captured, "amount": won(70_001)}, 200, "ACKNOWLEDGED")
+			w.want(capture, "leak-capture", edits{of: captured, "amount": sum(70_001)}, 200, "ACKNOWLEDGED")
 			w.fault(`{"method": "*", "action": "garbage", "times": 2}`)
 			w.want(cancel, "leak-cancel", edits{of: ends(200, edits{pan: leakOther, options_ + "dateOfBirth": leakBirths[1]})}, 200, "ACKNOWLEDGED")
 			ends(200, edits{options_ + "dateOfBirth": leakBirths[2]})
@@ -131,7 +133,7 @@ func TestNothingLeaks(t *testing.T) {
 				w.want(method, captured, flat, 412, violation)
 			}
 			w.verdict("leak-capture", "SUCCESS")
-			part := func(amount int64) edits { return edits{paid: "leak-capture", back: won(amount)} }
+			part := func(amount int64) edits { return edits{paid: "leak-capture", back: sum(amount)} }
 			w.rule(`{"action": "silent", "match": {"mti": "0200", "amount": 102}, "times": 1}`)
 			w.rule(`{"action": "decline", "code": "05", "match": {"mti": "0200", "amount": 103}}`)
 			refunds := []string{hears(refund, 200, part(101)), hears(refund, 200, part(102)), hears(refund, 200, part(103))}
@@ -226,40 +228,179 @@ func TestNothingLeaks(t *testing.T) {
 			w.want(cancel, "leak-unknown", edits{of: leakCI}, 404, "INVALID_IDENTIFIER")
 			w.want(reserve, captured, full, 412, "IDEMPOTENCY_VIOLATION")
 
-			// What is not even a request.
-			good := w.sealable(reserve, full)
-			for plain, status := range map[string]int{
-				good + leakPAN: 400, "{" + good: 400, good[:len(good)/2]: 400, strings.Replace(good, `"pin"`, `"pin":"8765","pin"`, 1): 400,
-				strings.Replace(good, leakPAN, leakPAN+"\xff", 1): 400, leakPAN: 400, `"` + leakPAN + `"`: 400, "\ufeff" + good: 400,
-			} {
-				if got := w.post(api+reserve, must(w.box.Seal([]byte(plain)))); got.status != status {
-					t.Errorf("got %d %s, want %d", got.status, got.body, status)
-				}
-			}
-			w.post(api+reserve, []byte(good))
-			w.post(api+reserve, unsigned([]byte(good)))
-			w.post(api+reserve+"/"+leakPAN, []byte(good))
-			w.post("/v1/echo?pan="+leakPAN, must(w.box.Seal([]byte(strings.Replace(good, `"amount"`, `"clientMessage"`, 1)))))
-			w.echo(leakPAN + leakCI)
-			w.spoil(good)
-			for _, path := range []string{"/livez", "/readyz", "/metrics?" + leakPAN, "/" + leakPAN, "/cases?all=1", "/evidence?id=" + leakPAN} {
-				resp, err := http.Get("http://" + w.platform.AdminAddr + path)
-				w.check(err)
-				_, err = io.Copy(w.said, resp.Body)
-				w.check(err)
-				w.check(resp.Body.Close())
-			}
+			w.nonsense(reserve, full)
 
 			w.until("everything is told", func() bool {
 				w.clock.Advance(time.Second)
 				return w.told("leak-cancel") != "" && !slices.ContainsFunc(refunds, func(id string) bool { return w.told(id) == "" })
 			})
 			w.deliver() // and nothing of it comes back in a file
-			w.carried(reversal)
+			w.carried(reversal, "PW", "CV", "BD", "BN", "CN", "CA", "CG")
 			if lines := bytes.Count(w.log.text(), []byte("\n")); lines < n {
 				t.Errorf("%d requests left %d lines in the log: is it on?", n, lines)
 			}
 		})
+	}
+}
+
+// TestNothingLeaksOfCardFOP is the same for what Card FOP has: holds, sales, card checks and tokens, with proofs of authentication, a CVN
+// and an address.
+func TestNothingLeaksOfCardFOP(t *testing.T) {
+	t.Parallel()
+	for dialect, reversal := range dialects {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, options{api: fop, dialect: dialect, files: true})
+			for _, s := range append(leakSecrets, leakStreet) {
+				w.secrets[s] = true
+			}
+			home := map[string]any{"addressLine": []any{leakStreet}, "postalCodeNumber": "99950-123", "countryCode": "PT"}
+			full := edits{
+				pan: leakPAN, "accountDetails.card.nameOnCard": leakName, "accountDetails.card.cvn": "7391", "addressVerificationData": home,
+				options_ + "threeDSecureNotAppplicable": absent,
+				options_ + "threeDSecureAuthenticationDetails": map[string]any{
+					"directoryServerTransactionId": "f38e6948-5388-41a6-bca4-b49723c19437", "cavv": leakCAVV,
+				},
+			}
+			flat := edits{number: leakPAN, "card.nameOnCard": leakName, "card.cvn": "7391", "addressVerificationData": home}
+			token := func(e map[string]any) edits {
+				form := map[string]any{
+					"nameOnCard": leakName, "paymentTokenAccountNumber": leakToken, "cryptogram": leakCrypt, "expiryMonth": "08", "expiryYear": "29",
+					"tokenTypeDeviceToken": none,
+				}
+				maps.Copy(form, e)
+				return edits{"accountDetails": map[string]any{"paymentToken": form}}
+			}
+			n := 0
+			hears := func(method string, want int, e ...edits) (id string, amount int64) {
+				t.Helper()
+				n++
+				id, amount = fmt.Sprint("leak-", n), int64(71_001+n)
+				changes := append([]edits{{requestID: id}}, e...)
+				if method == reserve || method == sell {
+					changes = append([]edits{{"amount": sum(amount)}}, changes...)
+				}
+				list, err := w.send(1, method, w.request(method, changes...))
+				w.check(err)
+				if list[0].status != want {
+					t.Errorf("%s %s: got %d %s, want %d", method, id, list[0].status, list[0].body, want)
+				}
+				return id, amount
+			}
+			var taken []string
+			for method, mti := range map[string]string{reserve: "0100", sell: "0200"} {
+				id, amount := hears(method, 200, full)
+				if method == reserve {
+					w.want(capture, id+"-capture", edits{of: id, "amount": sum(amount)}, 200, "ACKNOWLEDGED")
+					w.verdict(id+"-capture", "SUCCESS")
+					id += "-capture"
+				}
+				taken = append(taken, id)
+				hears(method, 200, full, token(nil))
+				for _, code := range []string{"05", "14", "51", "82"} {
+					hears(method, 200, full, edits{pan: numbered(code)})
+				}
+				for _, rule := range []string{`"silent"`, `"garbage"`, `"close-mid-answer"`} {
+					w.rule(fmt.Sprintf(`{"action": %s, "match": {"mti": %q, "amount": %d}, "times": 1}`, rule, mti, 71_001+n+1))
+					id, _ := hears(method, 503, full)
+					w.until("it is given back", func() bool { return w.state(id) == "NOT_HELD" })
+					w.until("the line is up", func() bool { return w.ask(method, id+"-up", full).status == 200 })
+				}
+				for _, e := range []edits{{pan: leakPAN[:15] + "2"}, {"accountDetails.card.expiryMonth": "13"}} { // mistyped
+					hears(method, 200, full, e)
+				}
+				for _, e := range []edits{
+					{pan: leakPAN + "x"},
+					{pan: 4111111111111111},
+					{pan: []any{leakPAN}},
+					{"accountDetails.card.cvn": "7391x"},
+					{"accountDetails.card.cvn": 7391},
+					{"accountDetails.card.expiryMonth": leakPAN},
+					{"accountDetails.card.nameOnCard": map[string]any{leakName: leakName}},
+					{"accountDetails." + leakPAN: leakPAN, "accountDetails.card": absent},
+					token(map[string]any{"paymentTokenAccountNumber": leakToken + "x"}),
+					token(map[string]any{"cryptogram": []any{leakCrypt}}),
+					token(map[string]any{"tokenTypeMerchantToken": leakToken}),
+					{options_ + "threeDSecureAuthenticationDetails.cavv": 1},
+					{options_ + "threeDSecureAuthenticationDetails": leakCAVV},
+					{options_ + "electronicCommerceIndicator": leakCAVV, options_ + "electronicCommerceIndicatorNotApplicable": absent},
+					{options_ + "scaLowValueTransaction": leakPAN},
+					{"addressVerificationData": leakStreet},
+					{"addressVerificationData": map[string]any{"addressLine": leakStreet}},
+					{"addressVerificationData": map[string]any{"countryCode": leakStreet}},
+					{"amount": leakPAN + "x"},
+					{"currencyCode": leakPAN},
+					{"merchantCategoryCode": leakPAN},
+					{"card": map[string]any{"accountNumber": leakPAN}},
+				} {
+					hears(method, 400, full, e)
+				}
+				hears(method, 404, full, edits{account: leakPAN})
+				hears(method, 403, full, edits{account: first})
+				w.want(method, taken[len(taken)-1], full, 412, violation)
+				w.nonsense(method, full)
+			}
+			hears(verify, 200, flat)
+			hears(verify, 200, flat, edits{number: numbered("82")})
+			hears(verify, 200, flat, edits{number: leakPAN[:15] + "2"})
+			hears(verify, 503, flat, edits{number: "9999990000009015"})
+			for _, e := range []edits{
+				{number: leakPAN + "x"}, {"card": leakPAN}, {"card.cvn": "7391x"}, {"addressVerificationData": leakStreet}, token(nil),
+			} {
+				hears(verify, 400, flat, e)
+			}
+			for i, id := range taken {
+				w.rule(fmt.Sprintf(`{"action": "silent", "match": {"mti": "0200", "de3": "20", "amount": %d}, "times": 1}`, 102+i))
+				for _, amount := range []int64{int64(112 + i), int64(102 + i)} {
+					w.want(refund, fmt.Sprint(id, "-", amount), edits{paid: id, back: sum(amount)}, 200, "ACKNOWLEDGED")
+				}
+			}
+			var told []string
+			for i, id := range taken {
+				told = append(told, fmt.Sprint(id, "-", 102+i), fmt.Sprint(id, "-", 112+i))
+			}
+			w.until("everything is told", func() bool {
+				w.clock.Advance(time.Second)
+				return !slices.ContainsFunc(told, func(id string) bool { return w.told(id) == "" })
+			})
+			for _, id := range taken {
+				w.quarrel("chargeback", w.reference(strings.TrimSuffix(id, "-capture")), `, "amount": 60000`)
+				paper := edits{paid: id, document + ".payload": base64.RawURLEncoding.EncodeToString([]byte(leakPaper))}
+				w.want(defend, id+"-defence", paper, 200, "SUCCESS")
+			}
+			w.deliver()
+			w.carried(reversal, "CV", "CA", "CG")
+			if lines := bytes.Count(w.log.text(), []byte("\n")); lines < n {
+				t.Errorf("%d requests left %d lines in the log: is it on?", n, lines)
+			}
+		})
+	}
+}
+
+// nonsense sends what is not even a request, with a holder's secrets in it, and looks at what anybody may ask for.
+func (w *world) nonsense(method string, full edits) {
+	w.t.Helper()
+	good, at := w.sealable(method, full), w.api.path(method)
+	for plain, status := range map[string]int{
+		good + leakPAN: 400, "{" + good: 400, good[:len(good)/2]: 400, strings.Replace(good, `"cvn"`, `"cvn":"7391","cvn"`, 1): 400,
+		strings.Replace(good, leakPAN, leakPAN+"\xff", 1): 400, leakPAN: 400, `"` + leakPAN + `"`: 400, "\ufeff" + good: 400,
+	} {
+		if got := w.post(at, must(w.box.Seal([]byte(plain)))); got.status != status {
+			w.t.Errorf("got %d %s, want %d", got.status, got.body, status)
+		}
+	}
+	w.post(at, []byte(good))
+	w.post(at, unsigned([]byte(good)))
+	w.post(at+"/"+leakPAN, []byte(good))
+	w.post("/v1/echo?pan="+leakPAN, must(w.box.Seal([]byte(strings.Replace(good, `"amount"`, `"clientMessage"`, 1)))))
+	w.echo(leakPAN + leakCI)
+	w.spoil(good)
+	for _, path := range []string{"/livez", "/readyz", "/metrics?" + leakPAN, "/" + leakPAN, "/cases?all=1", "/evidence?id=" + leakPAN} {
+		resp, err := http.Get("http://" + w.platform.AdminAddr + path)
+		w.check(err)
+		_, err = io.Copy(w.said, resp.Body)
+		w.check(err)
+		w.check(resp.Body.Close())
 	}
 }
 
@@ -293,12 +434,13 @@ func (w *world) spoil(text string) {
 	_, _ = w.said.Write(got)
 }
 
-// carried looks that the secrets went out once: in the first message, where they belong, and in nothing that follows it (design §3.6).
-func (w *world) carried(reversal string) {
+// carried looks that the secrets went out once: in the message that asks for a hold or a sale, where they belong, and in nothing that
+// follows it (design §3.6).
+func (w *world) carried(reversal string, secret ...string) {
 	w.t.Helper()
 	var list []struct {
-		Direction, MTI string
-		Tags           []string
+		Direction, MTI, DE3 string
+		Tags                []string
 	}
 	w.command(w.control, "GET", "/transactions", "", &list)
 	with, after := map[string]int{}, map[string]int{}
@@ -306,9 +448,9 @@ func (w *world) carried(reversal string) {
 		if m.Direction != "seen" {
 			continue
 		}
-		for _, tag := range []string{"PW", "CV", "BD", "BN", "CN", "CA", "CG"} {
+		for _, tag := range secret {
 			switch found := slices.Contains(m.Tags, tag); {
-			case found && m.MTI == "0100":
+			case found && (m.MTI == "0100" || m.MTI == "0200" && strings.HasPrefix(m.DE3, "00")):
 				with[tag]++
 			case found:
 				w.t.Errorf("a %s carries %s", m.MTI, tag)
@@ -316,7 +458,7 @@ func (w *world) carried(reversal string) {
 		}
 		after[m.MTI]++
 	}
-	if len(with) != 7 || after["0220"] == 0 || after["0200"] == 0 || after[reversal] == 0 {
+	if len(with) != len(secret) || after["0220"] == 0 || after["0200"] == 0 || after[reversal] == 0 {
 		w.t.Errorf("the requests carried %v, then came %v: the secrets were not all sent, or nothing followed", with, after)
 	}
 }

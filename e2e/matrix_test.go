@@ -40,7 +40,7 @@ func by(from, to []string, path string, change ...func(string) string) func(*wor
 // edited is a method's example with changes, signed by Google.
 func edited(method string, e edits) func(*world) answer {
 	return func(w *world) answer {
-		return w.post(path(method), must(w.box.Seal([]byte(w.sealable(method, e)))))
+		return w.post(w.api.path(method), must(w.box.Seal([]byte(w.sealable(method, e)))))
 	}
 }
 
@@ -57,18 +57,25 @@ func (w *world) sealable(method string, e edits) string {
 func after(d time.Duration) string { return strconv.FormatInt(time.Now().Add(d).UnixMilli(), 10) }
 
 // TestErrorMatrix sends real bytes to the real listener and looks that nothing came of what was refused. Here stands one row at least of
-// each step of gsp-core §5.4 and each probe of §7.2-7.4 and Korea Cards v1 §10 that needs the whole integrator: keys in their states,
-// accounts, stored answers, reservations. Every spelling of a broken message stands in protocol/gsp, with the same listener,
-// envelope and keys.
+// each step of gsp-core §5.4 and each probe of §7.2-7.4 and of the matrices of both card APIs (Korea Cards v1 §10, Card FOP v1 §9) that
+// needs the whole integrator: keys in their states, accounts, stored answers, reservations. Every spelling of a broken message stands in
+// protocol/gsp, with the same listener, envelope and keys.
 func TestErrorMatrix(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	w.want(reserve, "held", edits{"amount": won(20001)}, 200, "SUCCESS")
-	w.want(reserve, "captured", edits{"amount": won(20002)}, 200, "SUCCESS")
-	w.want(capture, "capture", edits{of: "captured", "amount": won(20002)}, 200, "ACKNOWLEDGED")
+	for _, a := range apis {
+		t.Run(a.name, func(t *testing.T) { errorMatrix(w.in(t).as(a)) })
+	}
+}
+
+// errorMatrix is the matrix of one API: what both have, and what Korea Cards has alone.
+func errorMatrix(w *world) {
+	w.want(reserve, "held", edits{"amount": sum(20001)}, 200, "SUCCESS")
+	w.want(reserve, "captured", edits{"amount": sum(20002)}, 200, "SUCCESS")
+	w.want(capture, "capture", edits{of: "captured", "amount": sum(20002)}, 200, "ACKNOWLEDGED")
 	w.verdict("capture", "SUCCESS")
-	w.want(reserve, "declined", edits{"amount": won(20003), pan: "9999990000000519"}, 200, "INSUFFICIENT_FUNDS")
-	w.want(reserve, "others", edits{"amount": won(20004), account: second}, 200, "SUCCESS")
+	w.want(reserve, "declined", edits{"amount": sum(20003), pan: "9999990000000519"}, 200, "INSUFFICIENT_FUNDS")
+	w.want(reserve, "others", edits{"amount": sum(20004), account: w.api.second}, 200, "SUCCESS")
 	w.drain()
 
 	ours, googles := []string{"ours"}, []string{"google"}
@@ -80,15 +87,14 @@ func TestErrorMatrix(t *testing.T) {
 	many := strings.Repeat("x", 100)
 	rows := []row{
 		{"§5.4 1: another verb", verb("GET", "/v1/echo"), 405, ""},
-		{"§5.4 1: another verb at a method", verb("PUT", api+reserve), 405, ""},
+		{"§5.4 1: another verb at a method", verb("PUT", w.api.path(reserve)), 405, ""},
 		{"§5.4 1: unknown route", signed("/v1/nothing", "{}"), 404, ""},
-		{"Korea §10: method not offered", signed(api+"capture", "{}"), 404, ""},
-		{"Korea §1.2: methods are case-sensitive", signed(api+"ReserveFunds", "{}"), 404, ""},
-		{"§5.4 2: oversized", raw(api+reserve, strings.Repeat("A", 1<<20+1)), 413, ""},
+		{"Korea §1.2: methods are case-sensitive", signed(w.api.prefix+"ReserveFunds", "{}"), 404, ""},
+		{"§5.4 2: oversized", raw(w.api.path(reserve), strings.Repeat("A", 1<<20+1)), 413, ""},
 		{"§5.4 2: oversized, in chunks", chunked, 413, ""},
 
-		{"§5.4 3: not base64url", raw(api+reserve, "+/+/"), 400, encryption},
-		{"§5.4 3: in the open", raw(api+reserve, plain), 400, encryption},
+		{"§5.4 3: not base64url", raw(w.api.path(reserve), "+/+/"), 400, encryption},
+		{"§5.4 3: in the open", raw(w.api.path(reserve), plain), 400, encryption},
 		{"§5.4 4, C1: no OpenPGP", raw("/v1/echo", "AAAA"), 400, encryption},
 		{"§5.4 4, X16: encrypted to a stranger", by(googles, []string{"stranger"}, "/v1/echo"), 400, encryption},
 		{"§5.4 4, Korea §10: encrypted to a revoked key of ours", by(googles, []string{"ours-revoked"}, "/v1/echo"), 400, encryption},
@@ -101,7 +107,7 @@ func TestErrorMatrix(t *testing.T) {
 		{"X13: encrypted to a retiring key of ours", by(googles, []string{"ours-retiring"}, "/v1/echo"), 200, ""},
 		{"X13: encrypted to a revoked and an active key of ours", by(googles, []string{"ours-revoked", "ours"}, "/v1/echo"), 200, ""},
 
-		{"§5.4 5, Korea §10: not signed", func(w *world) answer { return w.post(api+reserve, unsigned([]byte(plain))) }, 401, signature},
+		{"§5.4 5, Korea §10: not signed", func(w *world) answer { return w.post(w.api.path(reserve), unsigned([]byte(plain))) }, 401, signature},
 		{"§5.4 5, C2, E4: signed by a stranger", by([]string{"stranger"}, ours, "/v1/echo"), 401, signature},
 		{"§5.4 5: signed by a revoked key", by([]string{"google-revoked"}, ours, "/v1/echo"), 401, signature},
 		{"§5.4 5: signed by an expired key", by([]string{"google-expired"}, ours, "/v1/echo"), 401, signature},
@@ -113,9 +119,9 @@ func TestErrorMatrix(t *testing.T) {
 		{"X13: signed by a retiring key", by([]string{"google-retiring"}, ours, "/v1/echo"), 200, ""},
 		{"X13: old and new on both sides", by([]string{"google-retiring", "google"}, []string{"ours-retiring", "ours"}, "/v1/echo"), 200, ""},
 
-		{"§5.4 6, C3: no JSON", signed(api+reserve, "hello"), 400, syntax},
-		{"§5.4 6: no object", signed(api+reserve, "["+plain+"]"), 400, syntax},
-		{"§5.4 6: nothing", signed(api+reserve, ""), 400, syntax},
+		{"§5.4 6, C3: no JSON", signed(w.api.path(reserve), "hello"), 400, syntax},
+		{"§5.4 6: no object", signed(w.api.path(reserve), "["+plain+"]"), 400, syntax},
+		{"§5.4 6: nothing", signed(w.api.path(reserve), ""), 400, syntax},
 		{"X17: duplicate member", signed("/v1/echo", "{"+inside+`,"clientMessage":"y"}`), 400, syntax},
 		{"X17: trailing garbage", signed("/v1/echo", plain+"{}"), 400, syntax},
 		{"X17, E6: comment", signed("/v1/echo", "{/**/"+inside+"}"), 400, syntax},
@@ -141,22 +147,25 @@ func TestErrorMatrix(t *testing.T) {
 		{"§5.4 11, Korea §10: account not enabled", edited(reserve, edits{account: disabled}), 403, "FORBIDDEN"},
 		{"Korea §10: account not enabled, of a known reservation", edited(capture, edits{account: disabled, of: "held"}), 403, "FORBIDDEN"},
 
-		{"§5.4 12, X2: other amount", edited(reserve, edits{requestID: "held", "amount": won(20009)}), 412, violation},
-		{"§5.4 12: a member more", edited(reserve, edits{requestID: "held", "amount": won(20001), "novel": 1}), 412, violation},
+		{"§5.4 12, X2: other amount", edited(reserve, edits{requestID: "held", "amount": sum(20009)}), 412, violation},
+		{"§5.4 12: a member more", edited(reserve, edits{requestID: "held", "amount": sum(20001), "novel": 1}), 412, violation},
 		{"§4.3: the same id for another method", edited(cancel, edits{requestID: "held", of: "held"}), 412, violation},
-		{"§4.3: a capture with another amount", edited(capture, edits{requestID: "capture", of: "captured", "amount": won(1)}), 412, violation},
-		{"§4.1 I6: a decline with another card", edited(reserve, edits{requestID: "declined", "amount": won(20003)}), 412, violation},
+		{"§4.3: a capture with another amount", edited(capture, edits{requestID: "capture", of: "captured", "amount": sum(1)}), 412, violation},
+		{"§4.1 I6: a decline with another card", edited(reserve, edits{requestID: "declined", "amount": sum(20003)}), 412, violation},
 		{"Korea §10: the stored answer comes before the fields", edited(reserve, edits{requestID: "held", "amount": absent}), 412, violation},
 
 		{"Korea §10: required member missing", edited(reserve, edits{"amount": absent}), 400, missing},
 		{"Korea §10: required member null", edited(reserve, edits{"transactionDescription": nil}), 400, missing},
 		{"Korea §10: account details missing", edited(reserve, edits{"accountDetails": absent}), 400, missing},
 		{"Korea §10: union missing", edited(reserve, edits{"accountDetails.card": absent}), 400, missing},
-		{"Korea §10: union of the options missing", edited(reserve, edits{options_ + "threeDSecureNotAppplicable": absent}), 400, missing},
+		{"Korea §10: union of the options missing", edited(reserve, edits{
+			options_ + "threeDSecureNotAppplicable": absent, options_ + "threeDSecureAuthenticationDetails": absent,
+		}), 400, missing},
 		{"Korea §10: capture of nothing named", edited(capture, edits{of: absent}), 400, missing},
 		{"Korea §10: cancel of nothing named", edited(cancel, edits{of: absent}), 400, missing},
 		{"Korea §10: two members of a union", edited(reserve, edits{"accountDetails.paymentToken": map[string]any{
-			"nameOnCard": "SEO JIHUN", "paymentTokenAccountNumber": "5555555555554444", "expiryMonth": "08", "expiryYear": "29",
+			"nameOnCard": "SEO JIHUN", "paymentTokenAccountNumber": leakToken, "expiryMonth": "08", "expiryYear": "29",
+			"tokenTypeDeviceToken": map[string]any{},
 		}}), 400, invalid},
 		{"Korea §10: zero value of an enum", edited(reserve, edits{
 			options_ + "userSelectedProcessingNetworkTypeNotApplicable": absent,
@@ -165,9 +174,9 @@ func TestErrorMatrix(t *testing.T) {
 		{"Korea §10: amount no int64", edited(reserve, edits{"amount": "9223372036854775808"}), 400, invalid},
 		{"Korea §10: amount in words", edited(reserve, edits{"amount": "much"}), 400, invalid},
 		{"Korea §10: amount nothing", edited(reserve, edits{"amount": "0"}), 400, invalid},
-		{"Korea §10: amount below nothing", edited(reserve, edits{"amount": won(-5)}), 400, invalid},
-		{"Korea §10: fraction of a won", edited(reserve, edits{"amount": "1500000"}), 400, invalid},
-		{"Korea §10: currency not contracted", edited(reserve, edits{"currencyCode": "USD"}), 400, invalid},
+		{"Korea §10: amount below nothing", edited(reserve, edits{"amount": sum(-5)}), 400, invalid},
+		{"Korea §10: fraction of a won", edited(reserve, edits{"amount": "1500001"}), 400, invalid},
+		{"Korea §10: currency not contracted", edited(reserve, edits{"currencyCode": "CHF"}), 400, invalid},
 		{"Korea §10: currency unknown", edited(reserve, edits{"currencyCode": "XQQ"}), 400, invalid},
 		{"Korea §4.2: capture of nothing", edited(capture, edits{of: "held", "amount": "0"}), 400, invalid},
 		{"Korea §4.2: capture of a fraction", edited(capture, edits{of: "held", "amount": "1000001"}), 400, invalid},
@@ -176,26 +185,31 @@ func TestErrorMatrix(t *testing.T) {
 		{"C8, Korea §4.1: card number of 20 digits", edited(reserve, edits{pan: "99999900000000000006"}), 400, invalid},
 		{"C8, Korea §4.1: empty card number", edited(reserve, edits{pan: ""}), 400, invalid},
 		{"C8, Korea §4.1: month of letters", edited(reserve, edits{"accountDetails.card.expiryMonth": "ab"}), 400, invalid},
-		{"C8, Korea §4.1: PIN of letters", edited(reserve, edits{options_ + "pin": "4x"}), 400, invalid},
-		{"Korea §3.2: birth date of letters", edited(reserve, edits{options_ + "dateOfBirth": "april"}), 400, invalid},
-		{"Korea §3.2: CI of another length", edited(reserve, edits{options_ + "connectingInformation": "QUJD"}), 400, invalid},
-		{"Korea §3.2: business number of letters", edited(reserve, edits{options_ + "businessIdentifier": "ten digits"}), 400, invalid},
-		{"§3.10: a sibling's member", edited(cancel, edits{of: "held", "amount": won(20001)}), 400, invalid},
+		{"§3.10: a sibling's member", edited(cancel, edits{of: "held", "amount": sum(20001)}), 400, invalid},
 		{"§3.10: a capture in place of a reservation", func(w *world) answer {
-			return w.post(api+reserve, must(w.box.Seal([]byte(w.sealable(capture, edits{of: "held"})))))
+			return w.post(w.api.path(reserve), must(w.box.Seal([]byte(w.sealable(capture, edits{of: "held"})))))
 		}, 400, invalid},
 
 		{"Korea §10: capture of an unknown reservation", edited(capture, edits{of: "nobody"}), 404, identifier},
 		{"Korea §10: capture of another account's", edited(capture, edits{of: "others"}), 404, identifier},
 		{"Korea §10: cancel of an unknown reservation", edited(cancel, edits{of: "nobody"}), 404, identifier},
-		{"Korea §10: cancel of another account's", edited(cancel, edits{of: "held", account: second}), 404, identifier},
+		{"Korea §10: cancel of another account's", edited(cancel, edits{of: "held", account: w.api.second}), 404, identifier},
 		{"Korea §10: a capture is no reservation", edited(cancel, edits{of: "capture"}), 404, identifier},
-		{"Korea §10: more than what is held", edited(capture, edits{of: "held", "amount": won(20002)}), 400, precondition},
-		{"Korea §10: captured twice", edited(capture, edits{of: "captured", "amount": won(1)}), 400, precondition},
+		{"Korea §10: more than what is held", edited(capture, edits{of: "held", "amount": sum(20002)}), 400, precondition},
+		{"Korea §10: captured twice", edited(capture, edits{of: "captured", "amount": sum(1)}), 400, precondition},
 		{"Korea §10: cancelled after the capture", edited(cancel, edits{of: "captured"}), 400, precondition},
-		{"Korea §10: capture of a decline", edited(capture, edits{of: "declined", "amount": won(20003)}), 400, precondition},
+		{"Korea §10: capture of a decline", edited(capture, edits{of: "declined", "amount": sum(20003)}), 400, precondition},
 		{"C7: echo", edited("echo", nil), 200, ""},
 		{"X9: unknown members", edited("echo", edits{"novel": map[string]any{"a": []any{1, nil}}}), 200, ""},
+	}
+	if w.api == korea {
+		rows = append(rows, []row{
+			{"Korea §10: method not offered", signed(w.api.path(sell), "{}"), 404, ""},
+			{"C8, Korea §4.1: PIN of letters", edited(reserve, edits{options_ + "pin": "4x"}), 400, invalid},
+			{"Korea §3.2: birth date of letters", edited(reserve, edits{options_ + "dateOfBirth": "april"}), 400, invalid},
+			{"Korea §3.2: CI of another length", edited(reserve, edits{options_ + "connectingInformation": "QUJD"}), 400, invalid},
+			{"Korea §3.2: business number of letters", edited(reserve, edits{options_ + "businessIdentifier": "ten digits"}), 400, invalid},
+		}...)
 	}
 	w.refused(rows)
 }
@@ -213,7 +227,7 @@ func verb(method, path string) func(*world) answer {
 
 func chunked(w *world) answer {
 	large := io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), strings.NewReader("A")) // its length is not told
-	return w.answered("POST", api+reserve, large)
+	return w.answered("POST", w.api.path(reserve), large)
 }
 
 // answered is an answer that must not be sealed.

@@ -13,13 +13,13 @@ import (
 func TestAnsweredOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{})
-	good, poor := edits{"amount": won(50_001)}, edits{"amount": won(50_002), pan: numbered("51")}
+	good, poor := edits{"amount": sum(50_001)}, edits{"amount": sum(50_002), pan: numbered("51")}
 	approved := w.want(reserve, "x1", good, 200, "SUCCESS")
 	declined := w.want(reserve, "x5", poor, 200, "INSUFFICIENT_FUNDS")
-	taken := w.want(capture, "x1-capture", edits{of: "x1", "amount": won(50_001)}, 200, "ACKNOWLEDGED")
+	taken := w.want(capture, "x1-capture", edits{of: "x1", "amount": sum(50_001)}, 200, "ACKNOWLEDGED")
 	w.verdict("x1-capture", "SUCCESS")
 	w.want(reserve, "x3", edits{"amount": "0"}, 400, "INVALID_FIELD_VALUE")
-	other := w.want(reserve, "x1", edits{"amount": won(50_003), account: second}, 200, "SUCCESS")
+	other := w.want(reserve, "x1", edits{"amount": sum(50_003), account: second}, 200, "SUCCESS")
 	for _, when := range []string{"at once", "after a restart"} {
 		for _, c := range []struct {
 			probe, method, id string
@@ -28,10 +28,10 @@ func TestAnsweredOnce(t *testing.T) {
 		}{
 			{"X1", reserve, "x1", good, approved},
 			{"X1, a number for a string", reserve, "x1", edits{"amount": 50_001_000_000}, approved},
-			{"X1, null for absence", reserve, "x1", edits{"amount": won(50_001), "addressVerificationData": nil}, approved},
-			{"X1, a capture", capture, "x1-capture", edits{of: "x1", "amount": won(50_001)}, taken},
+			{"X1, null for absence", reserve, "x1", edits{"amount": sum(50_001), "addressVerificationData": nil}, approved},
+			{"X1, a capture", capture, "x1-capture", edits{of: "x1", "amount": sum(50_001)}, taken},
 			{"X5", reserve, "x5", poor, declined},
-			{"X6", reserve, "x1", edits{"amount": won(50_003), account: second}, other},
+			{"X6", reserve, "x1", edits{"amount": sum(50_003), account: second}, other},
 		} {
 			if got := w.ask(c.method, c.id, c.e); got != c.want {
 				t.Errorf("%s %s: got %d %s, want %d %s", c.probe, when, got.status, got.body, c.want.status, c.want.body)
@@ -41,11 +41,11 @@ func TestAnsweredOnce(t *testing.T) {
 			probe, method, id string
 			e                 edits
 		}{
-			{"X2", reserve, "x1", edits{"amount": won(50_004)}},
-			{"X2, another card", reserve, "x1", edits{"amount": won(50_001), pan: numbered("51")}},
-			{"X2, another PIN", reserve, "x1", edits{"amount": won(50_001), options_ + "pin": "48"}},
-			{"X2, a member more", reserve, "x1", edits{"amount": won(50_001), "novel": "member"}},
-			{"X2, a member less", reserve, "x1", edits{"amount": won(50_001), options_ + "pin": absent}},
+			{"X2", reserve, "x1", edits{"amount": sum(50_004)}},
+			{"X2, another card", reserve, "x1", edits{"amount": sum(50_001), pan: numbered("51")}},
+			{"X2, another PIN", reserve, "x1", edits{"amount": sum(50_001), options_ + "pin": "48"}},
+			{"X2, a member more", reserve, "x1", edits{"amount": sum(50_001), "novel": "member"}},
+			{"X2, a member less", reserve, "x1", edits{"amount": sum(50_001), options_ + "pin": absent}},
 			{"another method", cancel, "x1", edits{of: "x1"}},
 		} {
 			if got := w.ask(c.method, c.id, c.e); !got.is(412, "IDEMPOTENCY_VIOLATION") {
@@ -54,7 +54,7 @@ func TestAnsweredOnce(t *testing.T) {
 		}
 		w.restart()
 	}
-	w.want(reserve, "x3", edits{"amount": won(50_005)}, 200, "SUCCESS") // X3: a 400 bound nothing, not even its own content
+	w.want(reserve, "x3", edits{"amount": sum(50_005)}, 200, "SUCCESS") // X3: a 400 bound nothing, not even its own content
 	for amount, n := range map[int64]int{50_001: 1, 50_002: 1, 50_003: 1, 50_004: 0, 50_005: 1} {
 		if got := w.seen("0100", amount); got != n {
 			t.Errorf("the host saw %d requests for %d won, want %d", got, amount, n)
@@ -81,8 +81,8 @@ func TestLaterMethodsAnswerOnce(t *testing.T) {
 		{verify, "once-verify", nil, "SUCCESS"},
 		{inspect, "once-inspect", nil, "SUCCESS"},
 		{verify, "once-declined", edits{"card.expiryYear": "20"}, "CARD_EXPIRED"},
-		{refund, "once-refund", edits{paid: "once-capture", back: won(10_101)}, "ACKNOWLEDGED"},
-		{refund, "once-charged", edits{paid: "once-capture", back: won(20_101)}, "ACKNOWLEDGED"},
+		{refund, "once-refund", edits{paid: "once-capture", back: sum(10_101)}, "ACKNOWLEDGED"},
+		{refund, "once-charged", edits{paid: "once-capture", back: sum(20_101)}, "ACKNOWLEDGED"},
 		{defend, "once-defence", edits{paid: "once-capture"}, "SUCCESS"},
 		{defend, "once-nothing", edits{paid: "nobody"}, "CAPTURE_REQUEST_ID_NOT_FOUND"},
 		{cancel, "once-cancel", edits{of: "once-verify"}, "ACKNOWLEDGED"},
@@ -118,7 +118,7 @@ func TestLaterMethodsAnswerOnce(t *testing.T) {
 			}
 		}
 		for id, e := range map[string]edits{
-			"once-refund": {paid: "once-capture", back: won(10_102)}, "once-charged": {paid: "once-other", back: won(20_101)},
+			"once-refund": {paid: "once-capture", back: sum(10_102)}, "once-charged": {paid: "once-other", back: sum(20_101)},
 		} {
 			w.want(refund, id, e, 412, violation)
 		}
@@ -139,7 +139,7 @@ func TestLaterMethodsAnswerOnce(t *testing.T) {
 	w.sold("last", 50_102, nil)
 	var come [5]<-chan []answer
 	for i := range come {
-		come[i] = w.meanwhile(1, refund, fmt.Sprint("last-", i), edits{paid: "last-capture", back: won(50_102)})
+		come[i] = w.meanwhile(1, refund, fmt.Sprint("last-", i), edits{paid: "last-capture", back: sum(50_102)})
 	}
 	heard := map[int]int{}
 	for _, c := range come {
@@ -156,19 +156,19 @@ func TestTwentyAtOnce(t *testing.T) {
 	w := newWorld(t, options{authorise: "4s"})
 	w.rule(`{"action": "late", "delay_ms": 150, "match": {"mti": "0100", "amount": 51001}}`) // so that all have arrived
 	same := map[answer]int{}
-	for _, a := range w.copies(20, reserve, "x4", edits{"amount": won(51_001)}) {
+	for _, a := range w.copies(20, reserve, "x4", edits{"amount": sum(51_001)}) {
 		same[a]++
 	}
 	if len(same) != 1 || w.seen("0100", 51_001) != 1 {
 		t.Errorf("%d different answers, %d requests at the host: %v", len(same), w.seen("0100", 51_001), same)
 	}
-	w.want(reserve, "x4", edits{"amount": won(51_001)}, 200, "SUCCESS")
+	w.want(reserve, "x4", edits{"amount": sum(51_001)}, 200, "SUCCESS")
 
 	// One waits with other content.
 	w.rule(`{"action": "late", "delay_ms": 300, "match": {"mti": "0100", "amount": 51002}}`)
-	come := w.meanwhile(1, reserve, "x4-other", edits{"amount": won(51_002)})
+	come := w.meanwhile(1, reserve, "x4-other", edits{"amount": sum(51_002)})
 	w.until("the host has the request", func() bool { return w.seen("0100", 51_002) == 1 })
-	w.want(reserve, "x4-other", edits{"amount": won(51_003)}, 412, "IDEMPOTENCY_VIOLATION")
+	w.want(reserve, "x4-other", edits{"amount": sum(51_003)}, 412, "IDEMPOTENCY_VIOLATION")
 	if got := <-come; !got[0].is(200, "SUCCESS") {
 		t.Errorf("the first: %d %s", got[0].status, got[0].body)
 	}
@@ -176,8 +176,8 @@ func TestTwentyAtOnce(t *testing.T) {
 	// A capture and a cancel at once, ten times: the first wins, the other hears so (Korea §9.1).
 	for i := range 10 {
 		id, amount := fmt.Sprint("race-", i), int64(51_100+i)
-		w.want(reserve, id, edits{"amount": won(amount)}, 200, "SUCCESS")
-		captured := w.meanwhile(2, capture, id+"-capture", edits{of: id, "amount": won(amount)})
+		w.want(reserve, id, edits{"amount": sum(amount)}, 200, "SUCCESS")
+		captured := w.meanwhile(2, capture, id+"-capture", edits{of: id, "amount": sum(amount)})
 		cancelled := w.meanwhile(2, cancel, id+"-cancel", edits{of: id})
 		a, b := <-captured, <-cancelled
 		if a[0] != a[1] && a[0].status == 200 || b[0] != b[1] && b[0].status == 200 {
@@ -201,7 +201,7 @@ func TestCopyStillWaitingAtTheDeadline(t *testing.T) {
 	w := newWorld(t, options{gsp: `deadline = "300ms"`, authorise: "4s"})
 	w.rule(`{"action": "late", "delay_ms": 2500, "match": {"mti": "0100", "amount": 52001}}`)
 	heard := map[int]int{}
-	for _, a := range w.copies(3, reserve, "patient", edits{"amount": won(52_001)}) {
+	for _, a := range w.copies(3, reserve, "patient", edits{"amount": sum(52_001)}) {
 		if heard[a.status]++; a.word != "" {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
@@ -209,7 +209,7 @@ func TestCopyStillWaitingAtTheDeadline(t *testing.T) {
 	if heard[503] != 1 || heard[409] != 2 {
 		t.Errorf("got %v, want one 503 and two 409", heard)
 	}
-	w.until("the first is decided", func() bool { return w.ask(reserve, "patient", edits{"amount": won(52_001)}).is(200, "SUCCESS") })
+	w.until("the first is decided", func() bool { return w.ask(reserve, "patient", edits{"amount": sum(52_001)}).is(200, "SUCCESS") })
 	if n := w.seen("0100", 52_001); n != 1 {
 		t.Errorf("the host saw %d requests", n)
 	}
@@ -220,12 +220,12 @@ func TestCallUnderWayAtTheEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, options{authorise: "4s"})
 	w.rule(`{"action": "late", "delay_ms": 300, "match": {"mti": "0100", "amount": 53001}}`)
-	come := w.meanwhile(1, reserve, "last", edits{"amount": won(53_001)})
+	come := w.meanwhile(1, reserve, "last", edits{"amount": sum(53_001)})
 	w.until("the host has the request", func() bool { return w.seen("0100", 53_001) == 1 })
 	w.stop()
 	got := <-come
 	w.restart()
-	if !got[0].is(200, "SUCCESS") || w.ask(reserve, "last", edits{"amount": won(53_001)}) != got[0] {
+	if !got[0].is(200, "SUCCESS") || w.ask(reserve, "last", edits{"amount": sum(53_001)}) != got[0] {
 		t.Errorf("got %d %s", got[0].status, got[0].body)
 	}
 }
@@ -238,10 +238,10 @@ func TestNobodyToAnswerTo(t *testing.T) {
 	if got := edited("echo", nil)(w); got.status != 500 || got.body != "" {
 		t.Errorf("got %d %s, want an empty 500", got.status, got.body)
 	}
-	w.want(reserve, "mute", edits{"amount": won(54_001)}, 500, "")
+	w.want(reserve, "mute", edits{"amount": sum(54_001)}, 500, "")
 	w.options.googleKeys = shop().file("google-keys")
 	w.restart()
-	w.want(reserve, "mute", edits{"amount": won(54_001)}, 200, "SUCCESS")
+	w.want(reserve, "mute", edits{"amount": sum(54_001)}, 200, "SUCCESS")
 	if n := w.seen("0100", 54_001); n != 1 {
 		t.Errorf("the host saw %d requests", n)
 	}

@@ -16,11 +16,29 @@ type asked struct {
 	told   string // of a 200
 }
 
-// TestRefundsInEveryState is Korea Cards v1 §9.2 and the arithmetic of §4.4: what a payment has left to refund after all that may have
-// happened to it. Everything is asked twice: an answer stays, and what a refusal refused is still there.
+// TestRefundsInEveryState is Korea Cards v1 §9.2 and the arithmetic of §4.4, Card FOP v1 §8.2 and §4.5: what a payment has left to refund
+// after all that may have happened to it. Everything is asked twice: an answer stays, and what a refusal refused is still there.
 func TestRefundsInEveryState(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{files: true})
+	each(t, options{files: true, authorise: "4s"}, (*world).refundsInEveryState)
+}
+
+// each plays a test with a payment of Korea Cards, which is a hold and its capture, and with a sale of Card FOP.
+func each(t *testing.T, o options, play func(*world)) {
+	for _, a := range apis {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			o := o
+			o.api = a
+			w := newWorld(t, o)
+			w.single = a == fop
+			play(w)
+		})
+	}
+}
+
+func (w *world) refundsInEveryState() {
+	t := w.t
 	const deaf = `{"action": "silent-dropped", "match": {"mti": "%s", "amount": %d}}`
 	taken := func(amount int64) asked { return asked{amount, 200, "SUCCESS"} }
 	refused := func(amount int64) asked { return asked{amount, 400, ""} }
@@ -249,11 +267,15 @@ func TestChargebackMeetsRefund(t *testing.T) {
 	}
 }
 
-// TestDefenceInEveryStage is Korea Cards v1 §9.5: what a defence hears in each stage and where the stage stands then, and that a capture
-// and a cancel hear what they always hear of a captured hold.
+// TestDefenceInEveryStage is Korea Cards v1 §9.5 and Card FOP v1 §8.5: what a defence hears in each stage and where the stage stands then,
+// and that a capture and a cancel hear what they always hear of money that is taken.
 func TestDefenceInEveryStage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{files: true})
+	each(t, options{files: true, authorise: "4s"}, (*world).defenceInEveryStage)
+}
+
+func (w *world) defenceInEveryStage() {
+	t := w.t
 	const taken, nothing = "SUCCESS", "CHARGEBACK_NOT_DEFENDABLE"
 	lapsed := func(id, state string, after time.Duration) {
 		w.clock.Advance(after)
@@ -303,8 +325,8 @@ func TestDefenceInEveryStage(t *testing.T) {
 			}
 			for range 2 {
 				w.want(defend, id+"-defence", edits{paid: id + "-capture"}, 200, row.heard)
-				w.want(capture, id+"-again", edits{of: id, "amount": fmt.Sprint(amount, "000000")}, 400, precondition)
-				w.want(cancel, id+"-cancel", edits{of: id}, 400, precondition)
+				w.want(capture, id+"-again", edits{of: w.asked(id), "amount": sum(amount)}, 400, precondition)
+				w.want(cancel, id+"-cancel", edits{of: w.asked(id)}, 400, precondition)
 			}
 			if got := w.disputeState(id + "-capture"); got != row.then {
 				t.Errorf("the dispute is %s then, want %s", got, row.then)

@@ -32,9 +32,12 @@ import (
 	"naru/seal"
 )
 
-// Two accounts are contracted alike; one is not enabled for the API; one has a merchant number that the host calls closed (rails §1.19).
+// Of each card API two accounts are contracted alike; one has a merchant number that the host calls closed (rails §1.19). One more is
+// enabled for nothing.
 const (
-	first, second, disabled, closed = "NaruPG_KRW", "NaruPG2_KRW", "NaruOff_KRW", "NaruClosed_KRW"
+	first, second, closed          = "NaruPG_KRW", "NaruPG2_KRW", "NaruClosed_KRW"
+	firstFOP, secondFOP, closedFOP = "NaruPG_EUR", "NaruPG2_EUR", "NaruClosed_EUR"
+	disabled                       = "NaruOff_KRW"
 
 	googlePath = "/secure-serving/gsp"
 
@@ -92,6 +95,34 @@ acquirer = "host"
 terminals = ["PI000004"]
 merchant = "CLOSED000000001"
 mcc = "5816"
+[[account]]
+id = "` + firstFOP + `"
+apis = ["card-fop-v1"]
+currencies = ["EUR", "USD", "JPY", "KWD"]
+acquirer = "host"
+terminals = ["PI000005"]
+merchant = "PIMERCHANT00005"
+mcc = "5816"
+time_zone = "Asia/Seoul"
+%s
+[[account]]
+id = "` + secondFOP + `"
+apis = ["card-fop-v1"]
+currencies = ["EUR"]
+acquirer = "host"
+terminals = ["PI000006"]
+merchant = "PIMERCHANT00006"
+mcc = "5816"
+time_zone = "Asia/Seoul"
+[[account]]
+id = "` + closedFOP + `"
+apis = ["card-fop-v1"]
+currencies = ["EUR"]
+acquirer = "host"
+terminals = ["PI000007"]
+merchant = "CLOSED000000002"
+mcc = "5816"
+time_zone = "Asia/Seoul"
 `
 
 	// What the acquirer tells of a day, and what it takes by file, lies in two folders (rails §4).
@@ -121,10 +152,12 @@ reconnect_max = "100ms"
 
 // options are what a world has of its own.
 type options struct {
+	api        *api              // that Google speaks where nothing else is said; korea where nil
 	dialect    string            // pi87-default where empty
 	authorise  string            // how long a request waits for the host; 1s where empty
 	gsp        string            // more of the configuration
-	account    string            // and of the first account
+	account    string            // and of the first account of Korea Cards
+	fop        string            // and of that of Card FOP
 	files      bool              // the acquirer gives us files, and takes ours
 	replace    map[string]string // in the dialect
 	googleKeys string            // Google's keys as we have them; all of the workshop where empty
@@ -136,6 +169,8 @@ type world struct {
 	t       *testing.T
 	dir     string
 	options options
+	api     *api // that Google speaks
+	single  bool // payments are sales: money is taken in one message
 	clock   *clock.Movable
 	host    *sim.Host
 	control http.Handler // the host's second entrance
@@ -146,10 +181,11 @@ type world struct {
 	stop     context.CancelFunc
 	running  bool
 
-	http *http.Client
-	box  *seal.Box // Google's, for bytes that Google would not send
-	log  *record   // what the integrator logs
-	said *record   // every answer, decrypted, and the metrics
+	http   *http.Client
+	box    *seal.Box // Google's, for bytes that Google would not send
+	log    *record   // what the integrator logs
+	said   *record   // every answer, decrypted, and the metrics
+	visits *record   // where Google was called, a path a line
 
 	serial *atomic.Int64 // of requests that have no name of their own
 
@@ -181,11 +217,15 @@ func (r *record) text() []byte {
 func newWorld(t *testing.T, o options) *world {
 	t.Helper()
 	w := &world{
-		t: t, dir: t.TempDir(), options: o, clock: &clock.Movable{}, google: &atomic.Pointer[google.Google]{}, log: &record{}, said: &record{},
+		t: t, dir: t.TempDir(), options: o, clock: &clock.Movable{}, google: &atomic.Pointer[google.Google]{},
+		log: &record{}, said: &record{}, visits: &record{},
 		serial: &atomic.Int64{}, secrets: map[string]bool{}, open: map[string]bool{}, strange: map[string]bool{},
 	}
 	for _, s := range always {
 		w.secrets[s] = true
+	}
+	if w.api = w.options.api; w.api == nil {
+		w.api = korea
 	}
 	if w.options.dialect == "" {
 		w.options.dialect = iso8583.DefaultProfile
@@ -223,7 +263,10 @@ func newWorld(t *testing.T, o options) *world {
 	})
 	w.where = side.Addr().String()
 	server := &http.Server{
-		Handler:           http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.google.Load().ServeHTTP(rw, r) }),
+		Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w.visits, r.URL.Path)
+			w.google.Load().ServeHTTP(rw, r)
+		}),
 		ReadHeaderTimeout: time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
 	go func() { _ = server.Serve(side) }() // ends with Close
@@ -247,7 +290,7 @@ func (w *world) start() {
 		files = exchange
 	}
 	w.write("naru.toml", fmt.Sprintf(settings, s.file("kek"), cert, s.file("server.key"), s.file("own-keys"), w.options.googleKeys,
-		w.where, cert, w.options.gsp, w.host.Addr(), files, w.options.account))
+		w.where, cert, w.options.gsp, w.host.Addr(), files, w.options.account, w.options.fop))
 	config, err := platform.Load(w.file("naru.toml"))
 	w.check(err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -256,7 +299,9 @@ func (w *world) start() {
 	w.stop, w.running = stop, true
 	g, err := google.New(google.Config{
 		Integrator: w.url(""), Roots: s.roots, Keys: parse("google", true), Peer: parse("ours", false),
-		Accounts: []string{first, second, closed}, BasePath: googlePath, Now: time.Now, Business: w.clock.Now, File: w.file("google.jsonl"),
+		Accounts: []string{first, second, closed, firstFOP, secondFOP, closedFOP},
+		APIs:     map[string]string{firstFOP: fop.name, secondFOP: fop.name, closedFOP: fop.name},
+		BasePath: googlePath, Now: time.Now, Business: w.clock.Now, File: w.file("google.jsonl"),
 	})
 	w.check(err)
 	w.google.Store(g)
@@ -337,11 +382,11 @@ const (
 	reserve = "reserveFunds"
 	capture = "asynchronousCaptureFundsReservation"
 	cancel  = "asynchronousCancelFundsReservation"
+	sell    = "capture"
 	refund  = "asynchronousRefund"
 	verify  = "verifyCardWithMinimumReservation"
 	inspect = "verifyCardWithZeroAmount"
 	defend  = "defendChargeback"
-	api     = "/v1/payment-integrator-korea-cards-api/"
 
 	pan       = "accountDetails.card.accountNumber"
 	number    = "card.accountNumber" // of a card check
@@ -354,53 +399,22 @@ const (
 	document  = "defenseMaterialDocument"
 )
 
-// path is where a method stands; two have no part in the common prefix (Korea §1.2).
-func path(method string) string {
-	switch method {
-	case "echo":
-		return "/v1/echo"
-	case defend:
-		return "/v1/payment-integrator-dispute-api/" + defend
-	}
-	return api + method
-}
-
-// examples are the sheet's own (Korea Cards v1 §4), with the holder's data of the card that knows them.
-var examples = map[string]string{
-	"echo": `{"clientMessage": "annyeong"}`,
-	reserve: `{
-		"accountDetails": {"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"}},
-		"currencyCode": "KRW", "amount": "12900000000", "transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816",
-		"additionalTransactionProcessingOptions": {
-			"userSelectedProcessingNetworkTypeNotApplicable": {}, "electronicCommerceIndicatorNotApplicable": {},
-			"threeDSecureNotAppplicable": {}, "storedCredentialTransactionInformationNotApplicable": {},
-			"pin": "47", "dateOfBirth": "1991-04-17",
-			"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}}`,
-	capture: `{"reservationRequestId": "", "amount": "12900000000"}`,
-	cancel:  `{"reservationRequestId": ""}`,
-	refund:  `{"captureRequestId": "", "refundAmount": "4000000000"}`,
-	verify: `{
-		"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"},
-		"currencyCode": "KRW", "transactionDescription": "GOOGLE*Card check", "merchantCategoryCode": "5815",
-		"pin": "47", "dateOfBirth": "1991-04-17",
-		"connectingInformation": "5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g=="}`,
-	inspect: `{
-		"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"},
-		"merchantCategoryCodeNotPresent": {}, "pin": "47", "dateOfBirth": "1991-04-17"}`,
-	defend: `{"captureRequestId": "", "defenseMaterialDocument": {"mimeType": "APPLICATION_PDF", "payload": "JVBERi0xLjcKJcK1wrYKCg"}}`,
-}
-
 // request is a method's example with changes. What must not be written down anywhere is noted.
 func (w *world) request(method string, changes ...edits) map[string]any {
 	w.t.Helper()
 	var body map[string]any
-	w.check(json.Unmarshal([]byte(examples[method]), &body))
+	w.check(json.Unmarshal([]byte(w.api.examples[method]), &body))
 	if method != "echo" {
-		body[account] = first
+		body[account] = w.api.first
 	}
 	for _, e := range changes {
 		for path, value := range e {
 			change(body, strings.Split(path, "."), value)
+		}
+	}
+	for name, value := range body {
+		if amount, ok := value.(sum); ok {
+			body[name] = amount.in(w.api, body["currencyCode"])
 		}
 	}
 	for _, at := range numbers {
@@ -486,7 +500,9 @@ func (w *world) copies(n int, method, id string, e edits) []answer {
 }
 
 func (w *world) send(n int, method string, body map[string]any) (list []answer, err error) {
-	got, err := w.google.Load().Send(context.Background(), google.Order{Method: method, Body: must(json.Marshal(body)), Copies: n})
+	got, err := w.google.Load().Send(context.Background(), google.Order{
+		Method: method, API: w.api.name, Body: must(json.Marshal(body)), Copies: n,
+	})
 	for _, a := range got {
 		list = append(list, w.read(a.Status, a.Body))
 	}
@@ -530,7 +546,7 @@ func (w *world) decided(method, id string, e edits, status int, word string) {
 func (w *world) told(id string) (result string) {
 	_, verdicts := w.google.Load().Record()
 	for _, v := range verdicts {
-		if v.Subject == id {
+		if v.Subject == id && w.api.owns(v.Account) {
 			result = v.Result
 		}
 	}
@@ -601,6 +617,24 @@ func (w *world) hostHolds() (list []hostHold) {
 	return list
 }
 
+// hostPayments is all that the host holds, held, or took at once.
+func (w *world) hostPayments() []hostHold {
+	w.t.Helper()
+	list := w.hostHolds()
+	var bookings []struct {
+		hostHold
+		Kind   string `json:"kind"`
+		Undone bool   `json:"undone"`
+	}
+	w.command(w.control, "GET", "/bookings", "", &bookings)
+	for _, b := range bookings {
+		if b.Kind == "sale" && !b.Undone {
+			list = append(list, hostHold{RRN: b.RRN, Captured: b.Amount, Refunded: b.Refunded})
+		}
+	}
+	return list
+}
+
 // seen counts the messages of a type and an amount that the host received.
 func (w *world) seen(mti string, amount int64) (n int) {
 	w.t.Helper()
@@ -620,7 +654,7 @@ func (w *world) reference(id string) string {
 	holds, err := w.platform.Store.Holds(context.Background())
 	w.check(err)
 	for _, h := range holds {
-		if h.RequestID == id {
+		if h.RequestID == id && w.api.owns(h.Account) {
 			return h.RRN
 		}
 	}
@@ -634,7 +668,7 @@ func (w *world) state(id string) string {
 	holds, err := w.platform.Store.Holds(context.Background())
 	w.check(err)
 	for _, h := range holds {
-		if h.RequestID == id {
+		if h.RequestID == id && w.api.owns(h.Account) {
 			return h.State
 		}
 	}
@@ -664,5 +698,3 @@ func (w *world) metrics() string {
 	w.check(errors.Join(err, resp.Body.Close()))
 	return string(text)
 }
-
-func won(n int64) string { return fmt.Sprintf("%d000000", n) }

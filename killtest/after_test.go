@@ -22,15 +22,23 @@ var (
 		{share: 50, lost: "silent-dropped", verdict: success},
 		{share: 1, refused: "PRECONDITION_VIOLATION"},
 	}}
+	sold = kind{in: "KWD", by: sell, card: goodCard, result: success, lost: "0200", refunds: []give{
+		{share: 40, lost: "silent", verdict: success},
+		{share: 60, verdict: success},
+		{share: 1, refused: "PRECONDITION_VIOLATION"},
+	}}
 	contest = kind{card: goodCard, result: success, then: capture, verdict: success, quarrels: []quarrel{
 		{what: "inquiry", share: 100, defended: true},
 		{what: "chargeback", stage: 1, share: 100, defended: true, won: true},
 		{what: "chargeback", how: "both", stage: 2, share: 50},
 	}, refunds: []give{{share: 60, verdict: inPlace}}}
+	claimed = kind{
+		in: "EUR", by: sell, card: goodCard, result: success, lost: "0200", quarrels: contest.quarrels[1:], refunds: contest.refunds,
+	}
 	online = kind{card: goodCard, result: success, then: capture, verdict: success, quarrels: []quarrel{
 		{what: "chargeback", how: "online", stage: 1, share: 40, defended: true}, {what: "fraud", share: 100},
 	}, refunds: []give{{share: 60, verdict: success}, {share: 40, verdict: inPlace}}}
-	blocked = kind{card: goodCard, result: success, then: capture, verdict: success, quarrels: []quarrel{
+	blocked = kind{in: "JPY", by: sell, card: goodCard, result: success, quarrels: []quarrel{
 		{what: "chargeback", how: "online", stage: 1, share: 100, won: true},
 	}, refunds: []give{{share: 100, verdict: success}}}
 	oneWay = kind{card: oneWayCard, result: success, then: capture, verdict: success, refunds: []give{
@@ -49,7 +57,7 @@ const inPlace = "CHARGEBACK_IN_PLACE"
 
 // give is a refund as Google means it.
 type give struct {
-	share   int64  // of the capture, in hundredths
+	share   int64  // of what was taken, in hundredths
 	lost    string // what the acquirer does with the first order to pay
 	verdict string
 	refused string // at once, with this error; then there is no verdict
@@ -85,12 +93,12 @@ type telling struct {
 // evidence begins every document that defends a payment. Its length is a multiple of three: its base64 begins every payload.
 const evidence = "%PDF-1.7\nSIGNED FOR AT THE DOOR BY HER SISTER\n"
 
-// foresee makes the requests that will follow the capture.
+// foresee makes the requests that will follow once the money is taken.
 func (p *payment) foresee(serial int) {
 	for i, g := range p.refunds {
 		amount := p.take * g.share / 100
 		p.gives = append(p.gives, &giving{g, p.newAsk(fmt.Sprintf("refund-%d-%d", serial, i), refund, fields{
-			"captureRequestId": p.next.id, "refundAmount": micros(amount),
+			"captureRequestId": p.taken().id, "refundAmount": fmt.Sprint(micros(amount, p.in)),
 		}), amount})
 	}
 	for i, q := range p.quarrels {
@@ -98,7 +106,7 @@ func (p *payment) foresee(serial int) {
 		if q.defended {
 			id := fmt.Sprintf("defence-%d-%d", serial, i)
 			t.document = []byte(evidence + id)
-			t.defence = p.newAsk(id, defend, fields{"captureRequestId": p.next.id, "defenseMaterialDocument": fields{
+			t.defence = p.newAsk(id, defend, fields{"captureRequestId": p.taken().id, "defenseMaterialDocument": fields{
 				"mimeType": "APPLICATION_PDF", "payload": base64.RawURLEncoding.EncodeToString(t.document),
 			}})
 		}
@@ -106,9 +114,10 @@ func (p *payment) foresee(serial int) {
 	}
 }
 
-// follow plays what happens to a captured payment: first its disputes, then its refunds.
+// follow plays what happens to money that was taken: first its disputes, then its refunds. A sale is taken with its answer.
 func (l *life) follow(p *payment) {
-	if len(p.told)+len(p.gives) == 0 || !l.await(p.next.id+" is captured", func() bool { return l.verdicts()[p.next.id] != "" }) {
+	if len(p.told)+len(p.gives) == 0 ||
+		p.by != sell && !l.await(p.next.id+" is captured", func() bool { return l.verdicts()[p.next.id] != "" }) {
 		return
 	}
 	captured := time.Now()
@@ -139,29 +148,29 @@ func (l *life) follow(p *payment) {
 
 // dispute plays one dispute until Google knows of it, has defended itself, and knows that it has won.
 func (l *life) dispute(p *payment, t *telling) bool {
-	about := fields{"rrn": l.captured(p).RRN, "amount": t.amount}
+	about := fields{"rrn": l.booked(p).RRN, "amount": t.amount}
 	if t.what == "chargeback" {
 		about["case"], about["stage"], about["online"], about["both"] = t.caseID, t.stage, t.how == "online", t.how == "both"
 	}
 	ok := l.tell(l.host.Control(), "/actions/"+t.what, about) && (t.how == "online" || l.deliver()) &&
-		l.await(fmt.Sprintf("%s: the %s is told", p.next.id, t.what), func() bool { _, told := l.heard(p, t); return told })
+		l.await(fmt.Sprintf("%s: the %s is told", p.taken().id, t.what), func() bool { _, told := l.heard(p, t); return told })
 	if ok && t.defence != nil {
 		_, ok = l.insist(t.defence, 1, success)
 	}
 	if ok && t.won {
 		ok = l.tell(l.host.Control(), "/actions/chargeback-reversed", fields{"case": t.caseID}) && l.deliver() &&
-			l.await(p.next.id+": the chargeback is reversed", func() bool { _, told := l.heardBack(p, t); return told })
+			l.await(p.taken().id+": the chargeback is reversed", func() bool { _, told := l.heardBack(p, t); return told })
 	}
 	return ok
 }
 
-// captured is the hold of a payment at the acquirer, once it is captured.
-func (l *life) captured(p *payment) hostHold {
-	all := l.hostHolds()
-	i := slices.IndexFunc(all, func(h hostHold) bool { return h.State == "captured" && h.Captured == p.take })
+// booked is a payment in the acquirer's books, once its money is taken.
+func (l *life) booked(p *payment) hostBooking {
+	all := l.hostBookings()
+	i := slices.IndexFunc(all, func(b hostBooking) bool { return b.Kind != "refund" && !b.Undone && b.Amount == p.take })
 	if i < 0 {
-		l.t.Errorf("%s: the acquirer has captured nothing", p.next.id)
-		return hostHold{}
+		l.t.Errorf("%s: the acquirer has booked nothing", p.taken().id)
+		return hostBooking{}
 	}
 	return all[i]
 }
@@ -171,7 +180,7 @@ var stages = []string{"", "FIRST", "SECOND"}
 // heard is what Google knows of a dispute.
 func (l *life) heard(p *payment, t *telling) (google.Dispute, bool) {
 	return l.disputeIs(func(d google.Dispute) bool {
-		return d.Method == t.what+"Notification" && d.Account == p.account && d.Capture == p.next.id && d.Stage == stages[t.stage]
+		return d.Method == t.what+"Notification" && d.Account == p.account && d.Capture == p.taken().id && d.Stage == stages[t.stage]
 	})
 }
 
@@ -238,13 +247,14 @@ func (l *life) untaken() (n int) {
 
 // hostDispute is a stage of a chargeback in the acquirer's own record.
 type hostDispute struct {
-	Case   string `json:"case"`
-	Stage  int    `json:"stage"`
-	RRN    string `json:"rrn"`
-	State  string `json:"state"`
-	Amount int64  `json:"amount"`
-	STAN   string `json:"stan"`
-	Answer string `json:"answer"`
+	Case     string `json:"case"`
+	Stage    int    `json:"stage"`
+	RRN      string `json:"rrn"`
+	State    string `json:"state"`
+	Currency string `json:"currency"`
+	Amount   int64  `json:"amount"`
+	STAN     string `json:"stan"`
+	Answer   string `json:"answer"`
 }
 
 func (l *life) hostDisputes() (all []hostDispute) {

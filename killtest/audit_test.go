@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"naru/store"
@@ -21,14 +23,20 @@ import (
 // place is where the money of a payment is in somebody's eyes.
 type place struct{ held, booked int64 }
 
+// attempt is what the acquirer has of one of its requests.
+type attempt struct {
+	rrn string
+	place
+}
+
 // expected is where Google believes the money to be, from the answers and verdicts that it got.
 func (p *payment) expected(verdict string) (at place) {
 	switch {
-	case p.by != "", p.result != success || p.next == nil && p.late: // insist has seen this result
-	case p.next == nil:
-		at.held = p.amount
-	case p.then == capture && verdict == success:
+	case p.result != success || p.next == nil && p.late: // insist has seen this result
+	case p.by == sell, p.then == capture && verdict == success:
 		at.booked = p.take
+	case p.by == "" && p.next == nil:
+		at.held = p.amount
 	}
 	return at
 }
@@ -55,15 +63,35 @@ func (l *life) audit() {
 	}
 }
 
-// payment compares each payment's verdict, and where its money is.
+// payment compares each payment's verdict, and where its money is. The verdict of a sale is its answer: nobody ever tells it another way.
 func (l *life) payment(r *records) {
-	atHost := map[string][]hostHold{} // by the request id of the reservation
-	for _, h := range r.holds {
-		by, known := r.references[h.RRN]
+	atHost := map[string][]attempt{} // by the request id of the reservation or sale
+	add := func(rrn string, at place) {
+		by, known := r.references[rrn]
 		if !known {
-			l.t.Errorf("the acquirer knows RRN %s, which is on no record of ours: its request left before it was written down", h.RRN)
+			l.t.Errorf("the acquirer knows RRN %s, which is on no record of ours: its request left before it was written down", rrn)
 		}
-		atHost[by.hold] = append(atHost[by.hold], h)
+		atHost[by.hold] = append(atHost[by.hold], attempt{rrn, at})
+	}
+	for _, h := range r.holds {
+		switch h.State {
+		case "open":
+			add(h.RRN, place{held: h.Amount})
+		case "captured":
+			add(h.RRN, place{booked: h.Captured})
+		default: // given back, one way or another
+			add(h.RRN, place{})
+		}
+	}
+	for _, b := range r.bookings {
+		switch {
+		case b.Kind != "sale":
+		case b.Undone:
+			l.did.undone.Add(1)
+			add(b.RRN, place{})
+		default:
+			add(b.RRN, place{booked: b.Amount})
+		}
 	}
 	books := map[string]store.Hold{}
 	for _, h := range r.ourHolds {
@@ -76,44 +104,43 @@ func (l *life) payment(r *records) {
 				l.t.Errorf("%s: the verdict is %q, not %q", p.next.id, verdict, p.verdict)
 			}
 		}
+		if other, told := r.verdicts[p.hold.id]; told {
+			l.t.Errorf("%s was answered, and Google got the verdict %q as well", p.hold.id, other)
+		}
 		want, b := p.expected(verdict), books[p.hold.id]
 		delete(books, p.hold.id)
 		ours := place{booked: b.Captured}
 		if b.Held {
 			ours.held = b.Amount
 		}
-		if ours != want || b.Account != p.account {
-			l.t.Errorf("%s: Google believes %+v, the books say %+v (%s of %s)", p.hold.id, want, ours, b.State, b.Account)
+		if ours != want || b.Account != p.account || b.Currency != p.in {
+			l.t.Errorf("%s: Google believes %+v, the books say %+v (%s of %s in %s)", p.hold.id, want, ours, b.State, b.Account, b.Currency)
 		}
 		l.compare(p, want, b.RRN, atHost[p.hold.id])
 	}
 	for id := range books {
-		l.t.Errorf("the books know a reservation %q that Google never made", id)
+		l.t.Errorf("the books know a reservation or sale %q that Google never made", id)
 	}
 }
 
-// compare looks at the acquirer's holds for one payment: of all its attempts one at the most may have kept money, and as much as we say.
-func (l *life) compare(p *payment, want place, current string, holds []hostHold) {
+// compare looks at what the acquirer has of one payment: of all its attempts one at the most may have kept money, and as much as we say.
+func (l *life) compare(p *payment, want place, current string, attempts []attempt) {
 	var at place
 	live := 0
-	for _, h := range holds {
-		switch h.State {
-		case "open":
-			at.held += h.Amount
-		case "captured":
-			at.booked += h.Captured
-		default: // given back, one way or another
+	for _, a := range attempts {
+		if a.place == (place{}) {
 			continue
 		}
-		if live++; h.RRN != current {
-			l.t.Errorf("%s: the acquirer keeps money under RRN %s, an attempt that we gave up", p.hold.id, h.RRN)
+		at.held, at.booked = at.held+a.held, at.booked+a.booked
+		if live++; a.rrn != current {
+			l.t.Errorf("%s: the acquirer keeps money under RRN %s, an attempt that we gave up", p.hold.id, a.rrn)
 		}
 	}
 	if live > 1 {
-		l.t.Errorf("%s: %d attempts keep money at the acquirer: %+v", p.hold.id, live, holds)
+		l.t.Errorf("%s: %d attempts keep money at the acquirer: %+v", p.hold.id, live, attempts)
 	}
 	if at != want {
-		l.t.Errorf("%s: Google believes %+v, the acquirer did %+v: %+v", p.hold.id, want, at, holds)
+		l.t.Errorf("%s: Google believes %+v, the acquirer did %+v: %+v", p.hold.id, want, at, attempts)
 	}
 }
 
@@ -125,24 +152,24 @@ func (l *life) news(*records) {
 		Body   map[string]any `json:"body"`
 	}
 	l.hear(l.google.Control(), "/received", &received)
-	accounts := map[string]string{}
+	asked := map[string]*ask{}
 	for _, a := range l.asks() {
-		accounts[a.id] = a.account
+		asked[a.id] = a
 	}
 	byID, bySubject := map[string]string{}, map[string]string{}
 	for _, m := range received {
 		id, _ := m.Body["requestHeader"].(fields)["requestId"].(string)
 		delete(m.Body, "requestHeader")
 		subject := m.Method + " " + m.PIAID
-		for _, name := range []string{
-			"captureFundsReservationRequestId", "cancelFundsReservationRequestId", "refundRequestId", "captureRequestId", // requests of Google
-			"chargebackRequestId", "chargebackStage", "settlementId", "notificationOffset",
-		} {
-			if value, there := m.Body[name]; there {
-				subject += fmt.Sprintf(" %v", value)
-				if strings.HasSuffix(name, "RequestId") && name != "chargebackRequestId" && accounts[value.(string)] != m.PIAID {
-					l.t.Errorf("%s on %q of %s: Google asked for nothing of the kind", m.Method, value, m.PIAID)
-				}
+		for _, name := range slices.Sorted(maps.Keys(subjects)) {
+			value, there := m.Body[name]
+			if !there {
+				continue
+			}
+			subject += fmt.Sprintf(" %v", value)
+			id, _ := value.(string)
+			if a, of := asked[id], subjects[name]; of != nil && (a == nil || a.account != m.PIAID || !slices.Contains(of, a.method)) {
+				l.t.Errorf("%s on %q of %s: Google asked for nothing of the kind", m.Method, value, m.PIAID)
 			}
 		}
 		content, err := json.Marshal(m.Body)
@@ -158,6 +185,12 @@ func (l *life) news(*records) {
 		}
 		byID[id], bySubject[subject] = whole, id
 	}
+}
+
+// subjects are the members that say what a notification is about, and the methods of Google whose request each may name; nil is none.
+var subjects = map[string][]string{
+	"captureFundsReservationRequestId": {capture}, "cancelFundsReservationRequestId": {cancel}, "refundRequestId": {refund},
+	"captureRequestId": {capture, sell}, "chargebackRequestId": nil, "chargebackStage": nil, "settlementId": nil, "notificationOffset": nil,
 }
 
 // reference is what a retrieval reference number of ours stands for.

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ import (
 	"naru/crash"
 	"naru/fsck"
 	"naru/platform"
+	"naru/protocol/gsp/cardfop"
 	"naru/rail/iso8583"
 	"naru/rail/iso8583/sim"
 	"naru/sandbox"
@@ -44,8 +46,10 @@ import (
 // workshop is what all lives share: the binary, and the folder of a sandbox with its keys and configuration.
 type workshop struct {
 	binary, dir string
-	config      []byte   // naru.toml
-	accounts    []string // the last one is brief
+	config      []byte            // naru.toml
+	apis        map[string]string // by account
+	usual       []string          // the accounts of Korea Cards v1, but for the brief one
+	abroad      string            // the account of Card FOP v1
 	merchants   map[string]string
 	terminals   map[string]string // whose they are
 	keys, peer  *seal.Ring
@@ -60,7 +64,7 @@ type workshop struct {
 // brief is an account whose refund and dispute windows are over, and whose cards are erased, a second after a capture. It tells its
 // settlements two events at a time.
 var brief = fields{
-	"id": "NaruPG3_KRW", "terminals": []string{"PI000003"}, "merchant": "PIMERCHANT00003", "refund_window": "1s", "dispute_window": "1s",
+	"id": "NaruPG3_KRW", "terminals": []string{"PI000009"}, "merchant": "PIMERCHANT00009", "refund_window": "1s", "dispute_window": "1s",
 	"settle": fields{"by": "notification", "part_size": 2}, "fees": fields{"capture_rate": 150, "refund": 30, "vat_rate": 1000},
 }
 
@@ -82,9 +86,9 @@ func openWorkshop(t *testing.T) *workshop {
 	config := fields{}
 	must(t, toml.Unmarshal(text, &config))
 	accounts := config["account"].([]any)
-	third := maps.Clone(accounts[0].(fields))
-	maps.Copy(third, brief)
-	config["account"] = append(accounts, third)
+	short := maps.Clone(accounts[0].(fields))
+	maps.Copy(short, brief)
+	config["account"] = append(accounts, short)
 	w.config, err = toml.Marshal(config)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(w.dir, "naru.toml"), w.config, 0o600))
@@ -104,10 +108,15 @@ func openWorkshop(t *testing.T) *workshop {
 	must(t, err)
 	w.kek, err = vault.ReadKEK(c.KEK())
 	must(t, err)
-	w.merchants, w.terminals = map[string]string{}, map[string]string{}
+	w.merchants, w.terminals, w.apis = map[string]string{}, map[string]string{}, map[string]string{}
 	for _, a := range c.Accounts {
-		w.accounts = append(w.accounts, a.ID)
-		w.merchants[a.Merchant], w.terminals[a.Terminals[0]] = a.ID, a.ID
+		w.merchants[a.Merchant], w.terminals[a.Terminals[0]], w.apis[a.ID] = a.ID, a.ID, a.APIs[0]
+		switch {
+		case a.APIs[0] == cardfop.Name:
+			w.abroad = a.ID
+		case a.ID != brief["id"]:
+			w.usual = append(w.usual, a.ID)
+		}
 	}
 	_, host, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
@@ -226,7 +235,8 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 
 	l.relay = newRelay(t)
 	l.google, err = google.New(google.Config{
-		Integrator: "https://" + l.relay.Addr().String(), Roots: w.roots, Keys: w.keys, Peer: w.peer, Accounts: w.accounts,
+		Integrator: "https://" + l.relay.Addr().String(), Roots: w.roots, Keys: w.keys, Peer: w.peer,
+		Accounts: slices.Sorted(maps.Keys(w.apis)), APIs: w.apis,
 		BasePath: "/gsp", Now: time.Now, Business: time.Now, Seed: int64(seed), Files: filepath.Join(l.dir, "uploads"),
 	})
 	must(t, err)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"naru/core/ledger"
+	"naru/core/money"
 	"naru/sandbox/google"
 	"naru/store"
 )
@@ -36,12 +37,18 @@ type records struct {
 	backlog     store.Backlog
 }
 
-// hostBooking is money that moved at the acquirer.
+// hostBooking is money that moved at the acquirer: of a capture, a sale or a refund.
 type hostBooking struct {
-	Kind   string `json:"kind"`
-	RRN    string `json:"rrn"`
-	Amount int64  `json:"amount"`
-	Undone bool   `json:"undone"`
+	Kind     string `json:"kind"`
+	RRN      string `json:"rrn"`
+	Currency string `json:"currency"`
+	Amount   int64  `json:"amount"`
+	Undone   bool   `json:"undone"`
+}
+
+func (l *life) hostBookings() (all []hostBooking) {
+	l.hear(l.host.Control(), "/bookings", &all)
+	return all
 }
 
 // hostRecord is a line of a file of the acquirer.
@@ -50,6 +57,7 @@ type hostRecord struct {
 	ID          string `json:"event_id"`
 	RRN         string `json:"rrn"`
 	ARN         string `json:"arn"`
+	Currency    string `json:"txn_ccy"`
 	Amount      int64  `json:"txn_amount"`
 	Gross       int64  `json:"gross_amount"`
 	Interchange int64  `json:"interchange_fee"`
@@ -63,8 +71,10 @@ type hostRecord struct {
 
 // collect reads all that can be compared.
 func (l *life) collect() (r *records, ok bool) {
-	r = &records{holds: l.hostHolds(), claims: l.hostDisputes(), verdicts: l.verdicts(), arns: map[string]string{}, references: l.references()}
-	l.hear(l.host.Control(), "/bookings", &r.bookings)
+	r = &records{
+		holds: l.hostHolds(), bookings: l.hostBookings(), claims: l.hostDisputes(),
+		verdicts: l.verdicts(), arns: map[string]string{}, references: l.references(),
+	}
 	l.hear(l.host.Control(), "/records", &r.told)
 	r.told = slices.DeleteFunc(r.told, func(x hostRecord) bool { return x.File == "" })
 	r.refunds, r.settled = l.google.Refunds(), l.google.Settlements()
@@ -138,7 +148,7 @@ func (l *life) refunds(r *records) {
 			f, there := ours[id]
 			state := map[string]string{success: "REFUNDED", "": ""}
 			if wanted := cmp.Or(state[g.verdict], "REFUND_FAILED"); g.refused == "" &&
-				(f.State != wanted || f.Amount != g.amount || f.CaptureRequestID != p.next.id || f.Account != p.account) {
+				(f.State != wanted || f.Amount != g.amount || f.Currency != p.in || f.CaptureRequestID != p.taken().id || f.Account != p.account) {
 				l.t.Errorf("%s: Google was told %s, the books say %+v", id, g.verdict, f)
 			}
 			if there != (g.refused == "") {
@@ -173,10 +183,10 @@ func (l *life) disputes(r *records) {
 		}
 		ours[at] = d
 	}
-	captures := map[string]string{} // by RRN
+	captures := map[string]string{} // and sales, by RRN
 	for _, p := range l.payments {
 		if len(p.told) > 0 {
-			captures[l.captured(p).RRN] = p.next.id
+			captures[l.booked(p).RRN] = p.taken().id
 		}
 	}
 	for _, d := range r.claims {
@@ -195,7 +205,7 @@ func (l *life) disputes(r *records) {
 	expected := 0
 	for _, p := range l.payments {
 		for _, t := range p.told {
-			at := stage{p.next.id, stages[t.stage]}
+			at := stage{p.taken().id, stages[t.stage]}
 			if t.document != nil {
 				sum := sha256.Sum256(t.document)
 				if documents[hex.EncodeToString(sum[:])] == "" {
@@ -204,8 +214,8 @@ func (l *life) disputes(r *records) {
 				delete(documents, hex.EncodeToString(sum[:]))
 			}
 			heard, _ := l.heard(p, t)
-			if t.what != "fraud" && heard.AmountMicros != t.amount*1_000_000 {
-				l.t.Errorf("%s: Google heard of the %s over %d micros, not %d won", p.next.id, t.what, heard.AmountMicros, t.amount)
+			if t.what != "fraud" && heard.AmountMicros != micros(t.amount, p.in) {
+				l.t.Errorf("%s: Google heard of the %s over %d micros, not %d %s", at.capture, t.what, heard.AmountMicros, t.amount, p.in)
 			}
 			if t.what == "fraud" {
 				continue
@@ -213,14 +223,14 @@ func (l *life) disputes(r *records) {
 			expected++
 			d := ours[at]
 			delete(ours, at)
-			if d.Amount != t.amount || d.Account != p.account || d.Notice != heard.RequestID {
-				l.t.Errorf("%s: the %s of %d is in the books as %+v, and Google heard of it as %s", p.next.id, t.what, t.amount, d, heard.RequestID)
+			if d.Amount != t.amount || d.Currency != p.in || d.Account != p.account || d.Notice != heard.RequestID {
+				l.t.Errorf("%s: the %s of %d is in the books as %+v, and Google heard of it as %s", at.capture, t.what, t.amount, d, heard.RequestID)
 			}
 			back, won := l.heardBack(p, t)
 			claim := claims[at]
 			if won != t.won || strings.HasSuffix(d.State, "_REVERSED") != t.won || (claim.State == "reversed") != t.won ||
-				t.won && (d.Won != t.amount || back.AmountMicros != t.amount*1_000_000) {
-				l.t.Errorf("%s: the %s was won: %t; the acquirer says %+v, the books %+v, Google %+v", p.next.id, t.what, t.won, claim, d, back)
+				t.won && (d.Won != t.amount || back.AmountMicros != micros(t.amount, p.in)) {
+				l.t.Errorf("%s: the %s was won: %t; the acquirer says %+v, the books %+v, Google %+v", at.capture, t.what, t.won, claim, d, back)
 			}
 		}
 	}
@@ -291,7 +301,7 @@ func (l *life) files(r *records) {
 		}
 	}
 	if len(arns) != booked {
-		l.t.Errorf("%d captures and refunds are booked, and %d have a reference number", booked, len(arns))
+		l.t.Errorf("%d captures, sales and refunds are booked, and %d have a reference number", booked, len(arns))
 	}
 	names, err := os.ReadDir(filepath.Join(l.inbox, "quarantine"))
 	if err != nil || len(names) != min(1, len(l.spoiled)) || l.spoiled != "" && names[0].Name() != l.spoiled {
@@ -300,23 +310,25 @@ func (l *life) files(r *records) {
 }
 
 // event is what is settled with Google once.
-type event struct{ account, kind, subject string }
+type event struct{ account, currency, kind, subject string }
 
 // settlements compares what Google was told of settlements with what happened, and with the books.
 func (l *life) settlements(r *records) {
 	want := map[event]int64{} // charges
 	for _, p := range l.payments {
-		captured := p.then == capture && p.verdict == success
-		if captured {
-			want[event{p.account, "captureEvent", p.next.id}] = p.take
+		settled := func(kind, subject string, amount int64) {
+			want[event{p.account, p.in, kind, subject}] = micros(amount, p.in)
+		}
+		if p.taken() != nil {
+			settled("captureEvent", p.taken().id, p.take)
 		}
 		lasting := p.next == nil && !p.late
-		if p.result == success && !p.brief && (p.by == verify || p.by == "" && !captured && !lasting) {
-			want[event{p.account, "fundsReservationEvent", p.hold.id}] = 0
+		if p.result == success && !p.brief && (p.by == verify || p.by == "" && p.taken() == nil && !lasting) {
+			settled("fundsReservationEvent", p.hold.id, 0)
 		}
 		for _, g := range p.gives {
 			if g.verdict == success {
-				want[event{p.account, "refundEvent", g.ask.id}] = -g.amount
+				settled("refundEvent", g.ask.id, -g.amount)
 			}
 		}
 		for _, t := range p.told {
@@ -324,9 +336,9 @@ func (l *life) settlements(r *records) {
 				continue
 			}
 			raised, _ := l.heard(p, t)
-			want[event{p.account, "chargebackEvent", raised.RequestID}] = -t.amount
+			settled("chargebackEvent", raised.RequestID, -t.amount)
 			if back, won := l.heardBack(p, t); won {
-				want[event{p.account, "reverseChargebackEvent", back.RequestID}] = t.amount
+				settled("reverseChargebackEvent", back.RequestID, t.amount)
 			}
 		}
 	}
@@ -338,14 +350,15 @@ func (l *life) settlements(r *records) {
 	for _, s := range r.settled {
 		b := ours[s.ID]
 		delete(ours, s.ID)
-		if !s.Complete || len(s.Problems) > 0 || b.Account != s.Account || b.Net*1_000_000 != s.AmountMicros || b.Items != int64(len(s.Events)) {
+		if !s.Complete || len(s.Problems) > 0 || b.Account != s.Account || b.Currency != s.Currency || b.Items != int64(len(s.Events)) ||
+			micros(b.Net, s.Currency) != s.AmountMicros {
 			l.t.Errorf("Google was told the settlement %+v, the books have %+v", s, b)
 		}
 		for _, e := range s.Events {
-			at := event{s.Account, e.Kind, e.Subject}
+			at := event{s.Account, s.Currency, e.Kind, e.Subject}
 			charge, there := want[at]
-			if !there || e.ChargeMicros != charge*1_000_000 {
-				l.t.Errorf("%+v is settled with %d micros; expected: %t, %d won", at, e.ChargeMicros, there, charge)
+			if !there || e.ChargeMicros != charge {
+				l.t.Errorf("%+v is settled with %d micros; expected: %t, %d", at, e.ChargeMicros, there, charge)
 			}
 			delete(want, at)
 		}
@@ -366,42 +379,39 @@ func (l *life) settlements(r *records) {
 // ledger makes our ledger from what the others know: the acquirer of holds, bookings, chargebacks, its fees and payments, and Google of our
 // fees.
 func (l *life) ledger(r *records) {
-	want := map[ledger.Account]int64{}
-	add := func(owner string, debit, credit ledger.Kind, amount int64) {
-		want[ledger.Account{Kind: debit, Owner: owner}] += amount
-		want[ledger.Account{Kind: credit, Owner: owner}] -= amount
+	want := map[book]int64{}
+	add := func(of purse, debit, credit ledger.Kind, amount int64) {
+		want[book{debit, of}] += amount
+		want[book{credit, of}] -= amount
 	}
-	owner, byHold := map[string]string{}, map[string]string{} // by RRN, by the reservation's request
-	for _, p := range l.payments {
-		byHold[p.hold.id] = p.account
-	}
-	for rrn, by := range r.references {
-		owner[rrn] = byHold[by.hold]
-	}
+	of := l.purses(r)
 	for _, h := range r.holds {
-		if l.shop.terminals[h.Terminal] != owner[h.RRN] {
-			l.t.Errorf("RRN %s of %s came from the terminal %s of another account", h.RRN, owner[h.RRN], h.Terminal)
+		if l.shop.terminals[h.Terminal] != of[h.RRN].owner {
+			l.t.Errorf("RRN %s of %s came from the terminal %s of another account", h.RRN, of[h.RRN].owner, h.Terminal)
 		}
 		if h.State == "open" {
-			add(owner[h.RRN], ledger.AcquirerHeld, ledger.GoogleHeld, h.Amount)
+			add(of[h.RRN], ledger.AcquirerHeld, ledger.GoogleHeld, h.Amount)
 		}
 	}
 	for _, b := range r.bookings {
 		switch {
 		case b.Undone:
 		case b.Kind == "refund":
-			add(owner[b.RRN], ledger.GooglePayable, ledger.AcquirerReceivable, b.Amount)
+			add(of[b.RRN], ledger.GooglePayable, ledger.AcquirerReceivable, b.Amount)
 		default:
-			add(owner[b.RRN], ledger.AcquirerReceivable, ledger.GooglePayable, b.Amount)
+			add(of[b.RRN], ledger.AcquirerReceivable, ledger.GooglePayable, b.Amount)
 		}
 	}
 	for _, d := range r.claims {
 		if d.State != "reversed" {
-			add(owner[d.RRN], ledger.GooglePayable, ledger.AcquirerReceivable, d.Amount)
+			add(of[d.RRN], ledger.GooglePayable, ledger.AcquirerReceivable, d.Amount)
 		}
 	}
 	for _, x := range r.told {
-		to := l.shop.merchants[x.Merchant]
+		to := purse{l.shop.merchants[x.Merchant], x.Currency}
+		if x.RRN != "" && to != of[x.RRN] {
+			l.t.Errorf("the acquirer told %s %s to %s, and RRN %s is of %s", x.Type, x.ID, to, x.RRN, of[x.RRN])
+		}
 		add(to, ledger.AcquirerReceivable, ledger.AcquirerFee, x.Interchange+x.Scheme+x.Acquirer)
 		add(to, ledger.AcquirerReceivable, ledger.TaxInput, x.Tax)
 		switch {
@@ -413,16 +423,16 @@ func (l *life) ledger(r *records) {
 	}
 	for _, s := range r.settled {
 		for _, e := range s.Events { // the fee on a hold holds its tax: both are told in one member
-			add(s.Account, ledger.FeeIncome, ledger.GooglePayable, (e.FeeMicros+e.VATMicros)/1_000_000)
+			add(purse{s.Account, s.Currency}, ledger.FeeIncome, ledger.GooglePayable, (e.FeeMicros+e.VATMicros)/micros(1, s.Currency))
 		}
 	}
-	have := map[ledger.Account]int64{}
+	have := map[book]int64{}
 	for _, b := range r.balances {
 		kind := ledger.Kind(b.Account)
 		if kind == ledger.TaxOutput {
 			kind = ledger.FeeIncome
 		}
-		have[ledger.Account{Kind: kind, Owner: b.Owner}] += b.Amount
+		have[book{kind, purse{b.Owner, b.Currency}}] += b.Amount
 	}
 	for account, amount := range want {
 		if have[account] != amount {
@@ -437,6 +447,41 @@ func (l *life) ledger(r *records) {
 	}
 }
 
+// purse is whose money it is, and in what currency; book is one account of the ledger.
+type (
+	purse struct{ owner, currency string }
+	book  struct {
+		ledger.Kind
+		purse
+	}
+)
+
+// purses says whose each reference number is. What the acquirer has under it must be in that currency.
+func (l *life) purses(r *records) map[string]purse {
+	byHold, of := map[string]purse{}, map[string]purse{}
+	for _, p := range l.payments {
+		byHold[p.hold.id] = purse{p.account, p.in}
+	}
+	for rrn, by := range r.references {
+		of[rrn] = byHold[by.hold]
+	}
+	check := func(rrn, numeric string) {
+		if in, _ := money.Lookup(of[rrn].currency); in.Numeric() != numeric {
+			l.t.Errorf("RRN %s is in %s, and at the acquirer in %s", rrn, in, numeric)
+		}
+	}
+	for _, h := range r.holds {
+		check(h.RRN, h.Currency)
+	}
+	for _, b := range r.bookings {
+		check(b.RRN, b.Currency)
+	}
+	for _, d := range r.claims {
+		check(d.RRN, d.Currency)
+	}
+	return of
+}
+
 // leftovers wants nothing to be owed any more, no case but the one that is meant, no broken totals, and no card beyond its time.
 func (l *life) leftovers(r *records) {
 	want := store.Backlog{Cases: int64(min(1, len(l.spoiled)))}
@@ -449,7 +494,7 @@ func (l *life) leftovers(r *records) {
 			return err
 		})
 	}
-	l.list(`SELECT day, state FROM reconciliation`, func(scan func(...any) error) error {
+	l.list(`SELECT day || ' in ' || currency, state FROM reconciliation`, func(scan func(...any) error) error {
 		var day, state string
 		err := scan(&day, &state)
 		if l.did.totals.Add(1); state != "AGREED" {
@@ -457,12 +502,11 @@ func (l *life) leftovers(r *records) {
 		}
 		return err
 	})
-	short := l.shop.accounts[len(l.shop.accounts)-1]
 	l.list(`SELECT request_id, account, card IS NOT NULL FROM reservation WHERE captured > 0`, func(scan func(...any) error) error {
 		var id, account string
 		var kept bool
 		err := scan(&id, &account, &kept)
-		if kept != (account != short) {
+		if kept != (account != brief["id"]) {
 			l.t.Errorf("%s of %s is captured, and its card is kept: %t", id, account, kept)
 		}
 		return err

@@ -2,6 +2,7 @@ package killtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"naru/core/money"
 	"naru/rail/iso8583/sim"
 	"naru/sandbox/google"
 )
@@ -37,6 +39,7 @@ var holderCI = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("KillTest")
 // The methods that Google calls, and the words of their answers and verdicts.
 const (
 	reserve = "reserveFunds"
+	sell    = "capture" // in one message: the answer is the verdict (Card FOP v1 §4.4)
 	verify  = "verifyCardWithMinimumReservation"
 	check   = "verifyCardWithZeroAmount"
 	capture = "asynchronousCaptureFundsReservation"
@@ -49,14 +52,15 @@ const (
 
 // kind is a payment as Google means it.
 type kind struct {
+	in       string // the currency, by Card FOP v1; in won by Korea Cards v1 where empty
 	by       string // how the card is asked; reserveFunds where empty
 	card     string
-	result   string // of the reservation, in the end
+	result   string // of the reservation or sale, in the end
 	then     string // what Google does with the hold
 	verdict  string // on that
 	part     bool   // a half is captured
 	late     bool   // Google waits until the hold has ended
-	hasty    bool   // Google cancels what has no answer, and asks for the reservation again after that
+	hasty    bool   // Google cancels what has no answer, and asks for the same again after that
 	lost     string // the acquirer's first answer to this message does not arrive
 	copies   int    // sent at the same moment
 	brief    bool   // at the brief account
@@ -68,7 +72,7 @@ type kind struct {
 var (
 	keep    = kind{card: goodCard, result: success}
 	buy     = kind{card: goodCard, result: success, then: capture, verdict: success, copies: 2}
-	part    = kind{card: goodCard, result: success, then: capture, verdict: success, part: true, lost: "0220"}
+	part    = kind{in: "EUR", card: goodCard, result: success, then: capture, verdict: success, part: true, lost: "0220"}
 	drop    = kind{card: goodCard, result: success, then: cancel, verdict: success, lost: "0420"}
 	deny    = kind{card: poorCard, result: "INSUFFICIENT_FUNDS", copies: 2}
 	lose    = kind{card: goodCard, result: success, then: capture, verdict: success, lost: "0100"}
@@ -78,8 +82,13 @@ var (
 
 	look    = kind{by: check, card: goodCard, result: success}
 	probe   = kind{by: verify, card: goodCard, result: success} // nobody cancels it: its hold ends by itself
-	undo    = kind{by: verify, card: goodCard, result: success, then: cancel, verdict: success, lost: "0420"}
+	undo    = kind{in: "EUR", by: verify, card: goodCard, result: success, then: cancel, verdict: success}
 	suspect = kind{by: verify, card: badCard, result: "DO_NOT_HONOR"}
+
+	sale   = kind{in: "JPY", by: sell, card: goodCard, result: success, copies: 2}
+	refuse = kind{in: "EUR", by: sell, card: poorCard, result: "INSUFFICIENT_FUNDS", copies: 2}
+	slip   = kind{in: "KWD", by: sell, card: goodCard, result: success, lost: "0200"}
+	mute   = kind{in: "EUR", by: sell, card: silentCard, result: "ISSUER_DECLINED", then: cancel, verdict: success, hasty: true}
 )
 
 // programme is what a round of traffic plays. What opens it is under way before anything else begins: its attempts stay open long enough to
@@ -90,10 +99,14 @@ type programme struct{ opening, lanes [][]kind }
 var (
 	holds = programme{
 		opening: [][]kind{{silence}, {lose}, {silence}},
-		lanes:   [][]kind{{buy, drop, deny}, {part, drop}, {keep, buy}, {lapse}, {lapse}, {lapse}, {tooLate}},
+		lanes: [][]kind{
+			{buy, drop, deny}, {part, refuse}, {keep, sale}, {lapse}, {lapse}, {lapse}, {tooLate}, {slip}, {mute},
+		},
 	}
 	aftermath = programme{
-		lanes: [][]kind{{giveBack, suspect}, {contest}, {online, look}, {blocked}, {expired, oneWay}, {gone}, {probe, undo}},
+		lanes: [][]kind{
+			{giveBack, suspect}, {contest}, {online, look}, {blocked}, {expired, oneWay}, {gone}, {probe, undo}, {sold}, {claimed},
+		},
 	}
 )
 
@@ -122,12 +135,12 @@ func (l *life) traffic(first bool, play programme) <-chan struct{} {
 	return done
 }
 
-// payment is one reservation and what follows it.
+// payment is one reservation or sale and what follows it.
 type payment struct {
 	kind
 	account      string
-	amount, take int64 // held; captured
-	hold, next   *ask  // next is nil where nothing follows
+	amount, take int64 // asked for; captured. In minor units
+	hold, next   *ask  // the reservation, check or sale; next is nil where nothing follows
 	told         []*telling
 	gives        []*giving
 }
@@ -146,20 +159,28 @@ func (l *life) newPayment(k kind) *payment {
 	defer l.mu.Unlock()
 	l.serial++
 	l.did.payments.Add(1)
-	usual := l.shop.accounts[:len(l.shop.accounts)-1]
-	p := &payment{kind: k, account: usual[l.serial%len(usual)], amount: 10_000 + 10*int64(l.serial)}
-	if k.brief {
-		p.account = l.shop.accounts[len(usual)]
+	name := "hold"
+	if k.by == sell {
+		l.did.sales.Add(1)
+		name = "sale"
 	}
+	p := &payment{kind: k, account: l.shop.usual[l.serial%len(l.shop.usual)], amount: 10_000 + 10*int64(l.serial)}
+	switch {
+	case k.brief:
+		p.account = brief["id"].(string)
+	case k.in != "":
+		p.account = l.shop.abroad
+	}
+	p.in = cmp.Or(p.in, "KRW")
 	p.take = p.amount
 	if k.part {
 		p.take /= 2
 	}
-	p.hold = p.askCard(fmt.Sprintf("hold-%d", l.serial))
+	p.hold = p.askCard(fmt.Sprintf("%s-%d", name, l.serial))
 	if k.then != "" {
 		body := fields{"reservationRequestId": p.hold.id}
 		if k.then == capture {
-			body["amount"] = micros(p.take)
+			body["amount"] = fmt.Sprint(micros(p.take, p.in))
 		}
 		p.next = p.newAsk(fmt.Sprintf("next-%d", l.serial), k.then, body)
 	}
@@ -168,13 +189,27 @@ func (l *life) newPayment(k kind) *payment {
 	return p
 }
 
-// askCard is the request for a hold, or for a check of the card.
+// taken is the request that takes the money: the sale itself, or the capture of the hold; nil where none does.
+func (p *payment) taken() *ask {
+	switch {
+	case p.by == sell && p.result == success:
+		return p.hold
+	case p.then == capture && p.verdict == success:
+		return p.next
+	}
+	return nil
+}
+
+// askCard is the request for a hold or a sale, or for a check of the card.
 func (p *payment) askCard(id string) *ask {
 	card := fields{"accountNumber": p.card, "nameOnCard": "SEO JIHUN", "expiryMonth": "08", "expiryYear": "39", "cvn": cvn}
-	holder := fields{"pin": pin, "dateOfBirth": birthDate, "connectingInformation": holderCI}
+	holder := fields{}
+	if p.in == "KRW" {
+		holder = fields{"pin": pin, "dateOfBirth": birthDate, "connectingInformation": holderCI}
+	}
 	switch p.by {
 	case verify:
-		holder["card"], holder["currencyCode"] = card, "KRW"
+		holder["card"], holder["currencyCode"] = card, p.in
 		holder["transactionDescription"], holder["merchantCategoryCode"] = "GOOGLE*Star Farm", "5816"
 		return p.newAsk(id, verify, holder)
 	case check:
@@ -187,8 +222,8 @@ func (p *payment) askCard(id string) *ask {
 	} {
 		holder[no] = fields{}
 	}
-	return p.newAsk(id, reserve, fields{
-		"currencyCode": "KRW", "amount": micros(p.amount), "accountDetails": fields{"card": card},
+	return p.newAsk(id, cmp.Or(p.by, reserve), fields{
+		"currencyCode": p.in, "amount": fmt.Sprint(micros(p.amount, p.in)), "accountDetails": fields{"card": card},
 		"transactionDescription": "GOOGLE*Star Farm", "merchantCategoryCode": "5816", "additionalTransactionProcessingOptions": holder,
 	})
 }
@@ -202,7 +237,11 @@ func (p *payment) newAsk(id, method string, body fields) *ask {
 	return &ask{id: id, method: method, account: p.account, body: text}
 }
 
-func micros(won int64) string { return strconv.FormatInt(won*1_000_000, 10) }
+// micros is an amount as Google writes it. That a currency does not exist is said elsewhere.
+func micros(minor int64, currency string) int64 {
+	in, _ := money.Lookup(currency)
+	return money.New(minor, in).Micros()
+}
 
 // play asks until every answer is final.
 func (l *life) play(p *payment) {
@@ -231,10 +270,12 @@ func (l *life) play(p *payment) {
 		}
 		l.until(func() bool { return time.Now().After(time.UnixMilli(millis)) })
 	}
-	if p.next == nil {
-		return
+	if p.next != nil {
+		if _, ok := l.insist(p.next, p.copies, acknowledged); !ok {
+			return
+		}
 	}
-	if _, ok := l.insist(p.next, p.copies, acknowledged); ok && p.then == capture {
+	if p.taken() != nil {
 		l.follow(p)
 	}
 }
@@ -451,6 +492,7 @@ func (l *life) query(look func(*sql.DB) error) error {
 type hostHold struct {
 	RRN      string `json:"rrn"`
 	Terminal string `json:"terminal"`
+	Currency string `json:"currency"` // by its number, as everywhere on its line
 	Amount   int64  `json:"amount"`
 	State    string `json:"state"`
 	Captured int64  `json:"captured"`

@@ -94,7 +94,7 @@ func play(t *testing.T, dialect, folder string) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"google": w.google, "until": w.until, "verdict": w.verdict, "acquirer": w.acquirer, "clock": w.clock, "fault": w.fault,
 					"ledger": w.ledger, "received": w.received, "uploaded": w.uploaded, "cases": w.cases, "close": w.closeCases, "card": w.card,
-					"line": w.line,
+					"line": w.line, "answer": w.answer,
 				},
 			})
 		})
@@ -176,7 +176,8 @@ func secrets() (list [][]byte) {
 		"9999990000009122", "9999990000009130", "9999990000009148", "9999990000009155", "9999990000009163", "9999990000009171",
 		"9999990000009189", "9999990000009197", "9999990000009205", "9999990000009213", "9999990000009239", "9999990000009304",
 		"9999990000009312", "9999990000009320", "9999990000009338", "9999990000009346", "9999990000009353", "9999990000009361",
-		"9999990000009403",
+		"9999990000009403", "9999990000000824", "9999990000009429", "9999990000009437", "9999990000009452", "9999990000009460",
+		cryptogram, cavv, street, "LENA VOSS", `"cryptogram"`, `"cavv"`,
 		"5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g==", "1991-04-17", "BD06910417",
 		"PW0247", "PW0293", "CV03737", "PW00247", "CV003737", `"pin"`, `"cvn"`, "SEO JIHUN", paper,
 		base64.RawURLEncoding.EncodeToString([]byte(paper)),
@@ -186,8 +187,13 @@ func secrets() (list [][]byte) {
 	return list
 }
 
-// paper is the evidence of every defence.
-const paper = "%PDF-1.7 what the holder of the card has signed"
+// What the stories of Card FOP say of holders; paper is the evidence of every defence.
+const (
+	paper      = "%PDF-1.7 what the holder of the card has signed"
+	cryptogram = "AgAAAAAABk4DWZ4C28yUQAAAAAA="
+	cavv       = "kBMI1mH9wqAAAAAAAAAAAAAAAAA="
+	street     = "Rua das Flores 8"
+)
 
 // world is what the commands of a story act on. Google's requests are named by short ids, unique over all stories.
 type world struct {
@@ -205,9 +211,11 @@ type answer struct {
 	Body   json.RawMessage `json:"body"`
 }
 
-// google METHOD ID STATUS [WORD] [KEY=VALUE...]: Google sends a request. WORD stands in the answer as result or error code. Keys change the
-// sheet's example: pan, won, of (the reservation or the capture), piaid, pin, birth, business, expiry (MMYY), cvn, paper (the document);
-// copies sends that many at once, clock moves business time before it.
+// google METHOD ID STATUS [WORD] [KEY=VALUE...]: Google sends a request of Korea Cards, or, as fop/METHOD, of Card FOP. WORD stands in the
+// answer as result or error code. Keys change the sheet's example: pan, won, eur, jpy, kwd (the amount, in minor units), of (the
+// reservation or the capture), piaid, pin, birth, business, expiry (MMYY), cvn, paper (the document), token (the number of one of a
+// device), address (its postal code), stored=REQUEST (the card was stored by that request; by this one without), secured (3-D Secure),
+// exempt; copies sends that many at once, clock moves business time before it.
 func (w *world) google(ts *testscript.TestScript, neg bool, args []string) {
 	if got, ok := w.send(ts, args); !ok {
 		ts.Fatalf("%s %s: got %s", args[0], args[1], got)
@@ -233,7 +241,7 @@ func (w *world) wait(ts *testscript.TestScript, look func() (string, bool)) {
 	}
 }
 
-// requests are the sheet's examples (Korea Cards v1 §4).
+// requests are the sheets' examples (Korea Cards v1 §4, Card FOP v1 §4).
 var requests = map[string]string{
 	"reserveFunds": `{"paymentIntegratorAccountId": "NaruPG_KRW",
 		"accountDetails": {"card": {"accountNumber": "9999990000000006", "nameOnCard": "SEO JIHUN", "expiryMonth": "12", "expiryYear": "29"}},
@@ -257,15 +265,43 @@ var requests = map[string]string{
 		"merchantCategoryCodeNotPresent": {}, "pin": "47", "dateOfBirth": "1991-04-17"}`,
 	"defendChargeback": `{"paymentIntegratorAccountId": "NaruPG_KRW", "captureRequestId": "",
 		"defenseMaterialDocument": {"mimeType": "APPLICATION_PDF", "payload": ""}}`,
+
+	"fop/reserveFunds": fopPayment,
+	"fop/capture":      fopPayment,
+	"fop/asynchronousCaptureFundsReservation": `{"paymentIntegratorAccountId": "NaruPG_EUR", "reservationRequestId": "",
+		"amount": "39990000"}`,
+	"fop/asynchronousCancelFundsReservation": `{"paymentIntegratorAccountId": "NaruPG_EUR", "reservationRequestId": ""}`,
+	"fop/asynchronousRefund": `{"paymentIntegratorAccountId": "NaruPG_EUR", "captureRequestId": "",
+		"refundAmount": "15000000"}`,
+	"fop/verifyCardWithMinimumReservation": `{"paymentIntegratorAccountId": "NaruPG_EUR",
+		"card": {"accountNumber": "9999990000000006", "nameOnCard": "LENA VOSS", "expiryMonth": "12", "expiryYear": "29"},
+		"currencyCode": "EUR", "transactionDescription": "GOOGLE*Card check", "merchantCategoryCode": "5815"}`,
+	"fop/defendChargeback": `{"paymentIntegratorAccountId": "NaruPG_EUR", "captureRequestId": "",
+		"defenseMaterialDocument": {"mimeType": "APPLICATION_PDF", "payload": ""}}`,
 }
+
+// fopPayment is a hold or a sale: they are asked for alike (Card FOP v1 §4.1, §4.4).
+const fopPayment = `{"paymentIntegratorAccountId": "NaruPG_EUR",
+	"accountDetails": {"card": {"accountNumber": "9999990000000006", "nameOnCard": "LENA VOSS", "expiryMonth": "12", "expiryYear": "29"}},
+	"currencyCode": "EUR", "amount": "4990000", "transactionDescription": "GOOGLE*Cloud Save", "merchantCategoryCode": "5817",
+	"additionalTransactionProcessingOptions": {"userSelectedProcessingNetworkTypeNotApplicable": {},
+		"electronicCommerceIndicatorNotApplicable": {}, "threeDSecureNotAppplicable": {},
+		"storedCredentialTransactionInformationNotApplicable": {}}}`
+
+// micros is how many of them a minor unit has, by the key that names an amount in it.
+var micros = map[string]string{"won": "000000", "jpy": "000000", "eur": "0000", "kwd": "000"}
 
 func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 	if len(args) < 3 || requests[args[0]] == "" {
 		ts.Fatalf("usage: METHOD ID STATUS [WORD] [KEY=VALUE...]")
 	}
-	method, id, status := args[0], args[1], args[2]
+	id, status := args[1], args[2]
 	var body map[string]any
-	ts.Check(json.Unmarshal([]byte(requests[method]), &body))
+	ts.Check(json.Unmarshal([]byte(requests[args[0]]), &body))
+	method, api := args[0], "korea-cards-v1"
+	if fop, ok := strings.CutPrefix(method, "fop/"); ok {
+		method, api = fop, "card-fop-v1"
+	}
 	body["requestHeader"] = map[string]any{"requestId": id}
 	card, holder, named, sum := body["card"], any(body), "captureRequestId", "amount" // a card check has the holder at the top (Korea §11)
 	if details, ok := body["accountDetails"].(map[string]any); ok {
@@ -292,8 +328,11 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 		case "expiry":
 			set(card, "expiryMonth", value[:2])
 			set(card, "expiryYear", value[2:])
-		case "won":
-			body[sum] = value + "000000"
+		case "won", "eur", "jpy", "kwd":
+			body[sum] = value + micros[key]
+			if _, named := body["currencyCode"]; named && key != "won" {
+				body["currencyCode"] = strings.ToUpper(key)
+			}
 		case "of":
 			body[named] = value
 		case "piaid":
@@ -305,6 +344,25 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 		case "business":
 			delete(holder.(map[string]any), "dateOfBirth")
 			set(holder, "businessIdentifier", value)
+		case "token":
+			body["accountDetails"] = map[string]any{"paymentToken": map[string]any{
+				"nameOnCard": "LENA VOSS", "paymentTokenAccountNumber": value, "expiryMonth": "12", "expiryYear": "29",
+				"cryptogram": cryptogram, "tokenTypeDeviceToken": map[string]any{},
+			}}
+		case "address":
+			body["addressVerificationData"] = map[string]any{
+				"addressLine": []string{street}, "postalCodeNumber": value, "countryCode": "PT",
+			}
+		case "stored":
+			set(holder, "storedCredentialTransactionInformation", w.stored(ts, value))
+			delete(holder.(map[string]any), "storedCredentialTransactionInformationNotApplicable")
+		case "secured":
+			set(holder, "threeDSecureAuthenticationDetails", map[string]any{
+				"directoryServerTransactionId": "0f3d6c5e-8a41-4f0e-9f55-2b6f2f0f7c11", "cavv": cavv, "threeDsVersion": "2.2.0",
+			})
+			delete(holder.(map[string]any), "threeDSecureNotAppplicable")
+		case "exempt":
+			set(holder, "scaLowValueTransaction", map[string]any{})
 		case "paper":
 			document["payload"] = base64.RawURLEncoding.EncodeToString([]byte(value))
 		case "clock": // business time moves before each asking
@@ -316,7 +374,9 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 		}
 	}
 	var answers []answer
-	w.call(ts, http.MethodPost, "/google/send", map[string]any{"method": method, "body": body, "copies": copies}, &answers)
+	w.call(ts, http.MethodPost, "/google/send", map[string]any{
+		"method": method, "api": api, "body": body, "copies": copies,
+	}, &answers)
 	if len(answers) != copies {
 		ts.Fatalf("%d answers to %d copies", len(answers), copies)
 	}
@@ -346,7 +406,39 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 	return "", true
 }
 
-func set(object any, name, value string) { object.(map[string]any)[name] = value }
+func set(object any, name string, value any) { object.(map[string]any)[name] = value }
+
+// stored is what Google says of a card that is stored: by this payment, or by one whose identifier the network gave out.
+func (w *world) stored(ts *testscript.TestScript, by string) map[string]any {
+	const intent = "transactionIntentClassification"
+	if by == "" {
+		return map[string]any{"customerInitiated": map[string]any{intent: "RECURRING", "instrumentStorageType": "STORED_BY_THIS_PAYMENT"}}
+	}
+	var before struct {
+		Result struct {
+			Successful struct {
+				Network string `json:"networkTransactionIdentifier"`
+			} `json:"storedCredentialInformationSuccessful"`
+		} `json:"additionalTransactionProcessingResult"`
+	}
+	ts.Check(json.Unmarshal([]byte(w.told["NaruPG_EUR/"+by]), &before))
+	return map[string]any{"merchantInitiated": map[string]any{
+		intent: "RECURRING", "previousTransactionInformation": map[string]any{"networkTransactionIdentifier": before.Result.Successful.Network},
+	}}
+}
+
+// answer ID PATH=VALUE...: the answer of Card FOP to a request has these members.
+func (w *world) answer(ts *testscript.TestScript, neg bool, args []string) {
+	said := w.told["NaruPG_EUR/"+args[0]]
+	var body any
+	ts.Check(json.Unmarshal([]byte(said), &body))
+	for _, a := range args[1:] {
+		path, value, _ := strings.Cut(a, "=")
+		if holds(body, strings.Split(path, "."), value) == neg {
+			ts.Fatalf("%s: got %s", a, said)
+		}
+	}
+}
 
 // message is what Google was sent.
 type message struct {
@@ -654,17 +746,18 @@ func (w *world) fault(ts *testscript.TestScript, neg bool, args []string) {
 	w.call(ts, http.MethodPost, "/google/faults", map[string]any{"method": args[0], "action": args[1], "times": times}, nil)
 }
 
-// ledger mark, or ledger ACCOUNT CHANGE: debits less credits since the mark, once the queues have done their work.
+// ledger mark, or ledger ACCOUNT CHANGE: debits less credits since the mark, once the queues have done their work. An account ends with its
+// currency where that is not the won.
 func (w *world) ledger(ts *testscript.TestScript, neg bool, args []string) {
 	balances := func() map[string]int64 {
 		var list []struct {
-			Account string
-			Balance int64
+			Account, Currency string
+			Balance           int64
 		}
 		w.call(ts, http.MethodGet, "/ledger", nil, &list)
 		at := map[string]int64{}
 		for _, b := range list {
-			at[b.Account] = b.Balance
+			at[strings.TrimSuffix(b.Account+"/"+b.Currency, "/KRW")] = b.Balance
 		}
 		return at
 	}
