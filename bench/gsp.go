@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -30,6 +31,7 @@ import (
 // Options say how long and how wide a run is.
 type Options struct {
 	Binary   string        // this program
+	Method   string        // which one is called: one of Methods
 	Duration time.Duration // of each load phase
 	Rounds   int           // how often floor and load alternate; the median counts
 	Workers  int           // requests at once in a closed loop
@@ -39,16 +41,17 @@ type Options struct {
 
 // Report is what one run found. Times are in milliseconds of one core unless they say otherwise.
 type Report struct {
+	Method     string     `json:"method"`
 	Conditions Conditions `json:"conditions"`
 
 	FloorMS     float64   `json:"crypto_floor_cpu_ms"`     // decrypt, verify, sign, encrypt of one message with plain library calls
 	OpenSSLMS   float64   `json:"openssl_two_private_ms"`  // two RSA-2048 private operations
-	ReserveMS   float64   `json:"reserve_cpu_ms"`          // server CPU per reserveFunds, load spread over accounts
-	HotMS       float64   `json:"reserve_hot_cpu_ms"`      // the same on one account
+	CallMS      float64   `json:"call_cpu_ms"`             // server CPU per call, load spread over accounts
+	HotMS       float64   `json:"call_hot_cpu_ms"`         // the same on one account
 	ReplayMS    float64   `json:"replay_cpu_ms"`           // server CPU per repeat
-	ToFloorAll  []float64 `json:"reserve_to_floor_rounds"` // each round's ratio, in order
-	ToFloor     float64   `json:"reserve_to_floor"`        // goal: at most 1.25
-	ToOpenSSL   float64   `json:"reserve_to_openssl"`      // goal: at most 2.0
+	ToFloorAll  []float64 `json:"call_to_floor_rounds"`    // each round's ratio, in order
+	ToFloor     float64   `json:"call_to_floor"`           // goal: at most 1.25
+	ToOpenSSL   float64   `json:"call_to_openssl"`         // goal: at most 2.0
 	HotToSpread float64   `json:"spread_to_hot"`           // goal: at least 0.9
 	PerSecond   float64   `json:"closed_loop_per_second"`  // what this machine did with load and acquirer beside the server
 	Latency     Latency   `json:"latency_half_load_ms"`    // open loop at half of that, wall time, with the acquirer's answer
@@ -66,14 +69,35 @@ type Latency struct {
 	P999      float64 `json:"p99_9"`
 }
 
-// GSP measures reserveFunds on SQLite.
+// A method is what is called under load: where, and with what.
+type method struct{ api, currency, path, body string }
+
+const (
+	koreaCards = "korea-cards-v1"
+	cardFOP    = "card-fop-v1"
+)
+
+var methods = map[string]method{
+	"reserveFunds": {koreaCards, "KRW", "/v1/payment-integrator-korea-cards-api/reserveFunds", koreaBody},
+	"capture":      {cardFOP, "EUR", "/v1/payment-integrator-card-fop-api/capture", fopBody},
+}
+
+// Methods are the names of what can be measured.
+func Methods() []string { return slices.Sorted(maps.Keys(methods)) }
+
+// GSP measures one method on SQLite.
 func GSP(ctx context.Context, o Options) (r Report, err error) {
+	m, ok := methods[o.Method]
+	if !ok {
+		return r, fmt.Errorf("method %q cannot be measured; write one of %v", o.Method, Methods())
+	}
+	r.Method = o.Method
 	dir, err := os.MkdirTemp("", "naru-bench-*")
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &run{o: o, dir: dir}
+	b := &run{o: o, method: m, dir: dir}
 	defer b.close()
 	if err := b.prepare(ctx); err != nil {
 		return r, err
@@ -116,8 +140,8 @@ func GSP(ctx context.Context, o Options) (r Report, err error) {
 		toFloor, hotToSpread = append(toFloor, s.cpu/f), append(hotToSpread, s.cpu/h.cpu)
 	}
 	r.ToFloorAll = slices.Clone(toFloor)
-	r.FloorMS, r.ReserveMS, r.HotMS, r.PerSecond = median(floors), median(spread), median(hot), median(rate)
-	r.ToFloor, r.ToOpenSSL, r.HotToSpread = median(toFloor), r.ReserveMS/r.OpenSSLMS, median(hotToSpread)
+	r.FloorMS, r.CallMS, r.HotMS, r.PerSecond = median(floors), median(spread), median(hot), median(rate)
+	r.ToFloor, r.ToOpenSSL, r.HotToSpread = median(toFloor), r.CallMS/r.OpenSSLMS, median(hotToSpread)
 	replay, err := b.replays(ctx)
 	if err != nil {
 		return r, err
@@ -144,6 +168,7 @@ func median(v []float64) float64 {
 // run is one measurement under way.
 type run struct {
 	o        Options
+	method   method
 	dir      string
 	box      *seal.Box // plays Google
 	client   *http.Client
@@ -211,7 +236,10 @@ func (b *run) prepare(ctx context.Context) error {
 	}
 	b.base = "https://" + gsp
 	var text bytes.Buffer
-	err = config.Execute(&text, map[string]any{"GSP": gsp, "Admin": admin, "Acquirer": acquirer, "Accounts": b.accounts(b.o.Accounts)})
+	err = config.Execute(&text, map[string]any{
+		"GSP": gsp, "Admin": admin, "Acquirer": acquirer, "Accounts": b.accounts(b.o.Accounts),
+		"API": b.method.api, "Currency": b.method.currency,
+	})
 	if err != nil {
 		return err
 	}
@@ -238,17 +266,18 @@ city = "SEOUL"
 {{range .Accounts}}
 [[account]]
 id = "{{.}}"
-apis = ["korea-cards-v1"]
-currencies = ["KRW"]
+apis = ["{{$.API}}"]
+currencies = ["{{$.Currency}}"]
 acquirer = "main"
 terminals = ["PI000001"]
 merchant = "PIMERCHANT00001"
 mcc = "5816"
+time_zone = "Asia/Seoul"
 {{end}}`))
 
 func (b *run) accounts(n int) (ids []string) {
 	for i := range n {
-		ids = append(ids, fmt.Sprintf("Bench%d_KRW", i))
+		ids = append(ids, fmt.Sprintf("Bench%d", i))
 	}
 	return ids
 }
@@ -272,7 +301,7 @@ func (b *run) startServer(ctx context.Context) error {
 func (b *run) firstAnswer(ctx context.Context, patience time.Duration) (time.Duration, error) {
 	start := time.Now()
 	for time.Since(start) < patience && ctx.Err() == nil {
-		m, err := b.reserve(b.accounts(1)[0])
+		m, err := b.call(b.accounts(1)[0])
 		if err != nil {
 			return 0, err
 		}
@@ -292,19 +321,19 @@ type message struct {
 	wire        []byte
 }
 
-func (b *run) reserve(account string) (message, error) {
+func (b *run) call(account string) (message, error) {
 	m := message{account: account, id: "bench-" + uuid.NewString()}
 	return m, b.seal(&m)
 }
 
 // seal gives a request a fresh timestamp and seal: a new one, or the repeat of an old one.
 func (b *run) seal(m *message) (err error) {
-	m.wire, err = b.box.Seal(fmt.Appendf(nil, body, m.id, time.Now().UnixMilli(), m.account))
+	m.wire, err = b.box.Seal(fmt.Appendf(nil, b.method.body, m.id, time.Now().UnixMilli(), m.account))
 	return err
 }
 
-// body is the sheet's example of a reservation, about 1 kB (Korea Cards v1 §4.1).
-const body = `{"requestHeader":{"protocolVersion":{"major":1,"minor":0,"revision":0},"requestId":"%s","requestTimestamp":"%d"},` +
+// koreaBody is the sheet's example of a reservation, about 1 kB (Korea Cards v1 §4.1).
+const koreaBody = `{"requestHeader":{"protocolVersion":{"major":1,"minor":0,"revision":0},"requestId":"%s","requestTimestamp":"%d"},` +
 	`"paymentIntegratorAccountId":"%s","accountDetails":{"card":{"accountNumber":"4242424242424242","nameOnCard":"SEO JIHUN",` +
 	`"expiryMonth":"08","expiryYear":"49"}},"currencyCode":"KRW","amount":"12900000000","transactionDescription":"GOOGLE*Star Farm",` +
 	`"merchantCategoryCode":"5816","additionalTransactionProcessingOptions":{"userSelectedProcessingNetworkTypeNotApplicable":{},` +
@@ -312,10 +341,18 @@ const body = `{"requestHeader":{"protocolVersion":{"major":1,"minor":0,"revision
 	`"pin":"47","connectingInformation":"5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g==",` +
 	`"dateOfBirth":"1991-04-17"}}`
 
-const path = "/v1/payment-integrator-korea-cards-api/reserveFunds"
+// fopBody is that of a sale with a stored card and an address, about 1 kB (Card FOP v1 §4.1, §4.4).
+const fopBody = `{"requestHeader":{"protocolVersion":{"major":1,"minor":0,"revision":0},"requestId":"%s","requestTimestamp":"%d"},` +
+	`"paymentIntegratorAccountId":"%s","accountDetails":{"card":{"accountNumber":"4242424242424242","nameOnCard":"Ines Duarte",` +
+	`"expiryMonth":"11","expiryYear":"49"}},"currencyCode":"EUR","amount":"4990000","transactionDescription":"GOOGLE*Cloud Save",` +
+	`"merchantCategoryCode":"5817","addressVerificationData":{"addressLine":["Rua das Flores 8"],"localityName":"Porto",` +
+	`"administrativeAreaName":"Porto","postalCodeNumber":"4050-262","countryCode":"PT"},"additionalTransactionProcessingOptions":{` +
+	`"userSelectedProcessingNetworkTypeNotApplicable":{},"electronicCommerceIndicatorNotApplicable":{},"threeDSecureNotAppplicable":{},` +
+	`"storedCredentialTransactionInformation":{"merchantInitiated":{"transactionIntentClassification":"RECURRING",` +
+	`"previousTransactionInformation":{"networkTransactionIdentifier":"583103536844190"}}},"scaExemptionNotApplicable":{}}}`
 
 func (b *run) post(ctx context.Context, m message) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+path, bytes.NewReader(m.wire))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.base+b.method.path, bytes.NewReader(m.wire))
 	if err != nil {
 		return 0, err
 	}

@@ -10,11 +10,12 @@ import (
 )
 
 type benchCmd struct {
-	GSP      benchGSP      `cmd:"" name:"gsp" help:"CPU per reserveFunds against the crypto floor and OpenSSL, hot account, restart, memory."`
+	GSP      benchGSP      `cmd:"" name:"gsp" help:"CPU per call against the crypto floor and OpenSSL, hot account, restart, memory."`
 	Acquirer benchAcquirer `cmd:"" hidden:"" help:"The acquirer of a measurement, in a process of its own."`
 }
 
 type benchGSP struct {
+	Method   string        `default:"reserveFunds" enum:"capture,reserveFunds" help:"What is called: ${enum}."`
 	Duration time.Duration `default:"3s" help:"Length of each phase."`
 	Rounds   int           `default:"9" help:"How often floor and load alternate; the median of the ratios counts."`
 	Workers  int           `default:"16" help:"Requests at once."`
@@ -28,7 +29,7 @@ func (g benchGSP) Run(ctx context.Context) error {
 		return err
 	}
 	r, err := bench.GSP(ctx, bench.Options{
-		Binary: binary, Duration: g.Duration, Rounds: g.Rounds, Workers: g.Workers, Accounts: g.Accounts, Progress: os.Stderr,
+		Binary: binary, Method: g.Method, Duration: g.Duration, Rounds: g.Rounds, Workers: g.Workers, Accounts: g.Accounts, Progress: os.Stderr,
 	})
 	if err != nil {
 		return err
