@@ -6,7 +6,7 @@ import "naru/core/money"
 // Kind is what an account counts. Together with an owner it names an account.
 type Kind string
 
-// The chart of accounts for cards (design §3.4). Memorandum accounts hold promises, not money.
+// The chart of accounts (design §3.4). Memorandum accounts hold promises, not money.
 const (
 	AcquirerHeld       Kind = "acquirer:held" // memorandum: what the acquirer holds on cards for us
 	GoogleHeld         Kind = "google:held"   // memorandum: what we promised Google
@@ -19,15 +19,20 @@ const (
 	FeeIncome          Kind = "income:fees"
 	TaxInput           Kind = "tax:input"  // VAT on fees that we pay
 	TaxOutput          Kind = "tax:output" // VAT on fees that we earn
+	GoogleReceivable   Kind = "google:receivable"
+	PayoutInFlight     Kind = "payout:inflight"   // taken on, and neither paid nor refused
+	PayoutFloat        Kind = "payout:float"      // what the payout bank holds for us
+	ReturnedSuspense   Kind = "suspense:returned" // paid, and came back: owed to Google, which no message can tell
+	RailFee            Kind = "fee:rail"
 )
 
 // Chart lists every kind of account there is.
 var Chart = []Kind{
 	AcquirerHeld, GoogleHeld, AcquirerReceivable, GooglePayable, AcquirerLoss, AcquirerFee, AcquirerSuspense, BankSettlement, FeeIncome,
-	TaxInput, TaxOutput,
+	TaxInput, TaxOutput, GoogleReceivable, PayoutInFlight, PayoutFloat, ReturnedSuspense, RailFee,
 }
 
-// Account is one account of one owner, a payment integrator account (PIAID).
+// Account is one account of one owner: a payment integrator account (PIAID), or a payout bank for what it holds for us.
 type Account struct {
 	Kind  Kind
 	Owner string
@@ -44,10 +49,14 @@ type Posting struct {
 }
 
 func post(owner string, debit, credit Kind, a money.Amount) Posting {
+	return across(Account{debit, owner}, Account{credit, owner}, a)
+}
+
+func across(debit, credit Account, a money.Amount) Posting {
 	if !a.IsPositive() {
 		panic("ledger: a posting moves more than nothing")
 	}
-	return Posting{Account{debit, owner}, Account{credit, owner}, a}
+	return Posting{debit, credit, a}
 }
 
 // Hold notes a promise: the acquirer holds the amount, and we told Google so.
@@ -112,4 +121,34 @@ func GooglePaid(owner string, net money.Amount) []Posting {
 // Adjusted books what a settlement passes on of the acquirer's corrections: plus = we owe Google.
 func Adjusted(owner string, a money.Amount) []Posting {
 	return either(owner, AcquirerSuspense, GooglePayable, a)
+}
+
+// TakenOn books a payout that we have accepted: Google owes us what we are about to pay.
+func TakenOn(owner string, a money.Amount) Posting {
+	return post(owner, GoogleReceivable, PayoutInFlight, a)
+}
+
+// PaidOut books a payout that was credited, out of what the bank holds for us.
+func PaidOut(owner, bank string, a money.Amount) Posting {
+	return across(Account{PayoutInFlight, owner}, Account{PayoutFloat, bank}, a)
+}
+
+// NotPaidOut books a payout that was refused: Google owes nothing for it.
+func NotPaidOut(owner string, a money.Amount) Posting {
+	return post(owner, PayoutInFlight, GoogleReceivable, a)
+}
+
+// CameBack books money of a payout that had been told as paid.
+func CameBack(owner, bank string, a money.Amount) Posting {
+	return across(Account{PayoutFloat, bank}, Account{ReturnedSuspense, owner}, a)
+}
+
+// PayoutCost books what a payout bank takes for its work, and the tax on it; less than nothing is given back.
+func PayoutCost(bank string, fees, tax money.Amount) []Posting {
+	return append(either(bank, RailFee, PayoutFloat, fees), either(bank, TaxInput, PayoutFloat, tax)...)
+}
+
+// Funded books money that came to the account from which a payout bank pays, or left it otherwise than by payouts.
+func Funded(bank string, a money.Amount) []Posting {
+	return either(bank, PayoutFloat, BankSettlement, a)
 }
