@@ -31,6 +31,10 @@ const (
 	FileTaken        Point = "file-taken"        // all of them are, and the file still lies in the inbox
 	SettlementClosed Point = "settlement-closed" // a settlement is on disk, nobody has been told
 	CardErased       Point = "card-erased"       // a card was erased
+	PayoutAccepted   Point = "payout-accepted"   // a payout and its order are on disk, nothing has left
+	PayoutClaimed    Point = "payout-claimed"    // an order is about to be sent again, or asked about
+	PayoutAnswered   Point = "payout-answered"   // the payout bank answered, we have not written it down
+	PayoutSettled    Point = "payout-settled"    // what it said is on disk, nobody has heard it
 	AdviceClaimed    Point = "advice-claimed"    // an advice is about to be sent
 	AdviceAnswered   Point = "advice-answered"   // the network answered it, we have not written it down
 	AdviceSettled    Point = "advice-settled"    // its result is on disk
@@ -48,7 +52,8 @@ const (
 // Points is every point there is.
 var Points = []Point{
 	ReserveAccepted, ReserveSent, ReserveSettled, SaleAccepted, SaleSent, SaleSettled, CaptureAccepted, CancelAccepted, RefundAccepted,
-	DefenceTaken, ChargebackTaken, RecordTaken, FileTaken, SettlementClosed, CardErased, AdviceClaimed, AdviceAnswered, AdviceSettled,
+	DefenceTaken, ChargebackTaken, RecordTaken, FileTaken, SettlementClosed, CardErased,
+	PayoutAccepted, PayoutClaimed, PayoutAnswered, PayoutSettled, AdviceClaimed, AdviceAnswered, AdviceSettled,
 	NoticeClaimed, NoticeAnswered, NoticeSettled, RecoveryPrepared, RecoveryDone, ExpiryApplied, CommitBefore, CommitAfter, CheckpointSigned,
 }
 

@@ -16,7 +16,8 @@ type Account struct {
 	APIs       []string         // what the counterparty may call for it, such as korea-cards-v1
 	Currencies []money.Currency // what may be asked in
 	Limits     []Limits         // of payments, by currency; what is not listed has none
-	Acquirer   string           // name of the link its cards go over
+	Acquirer   string           // name of the link its cards go over; empty where it has none
+	Bank       string           // name of the payout bank that pays for it; empty where it pays nothing out
 	Terminals  []string         // terminal ids (DE41); several give several number ranges
 	Merchant   string           // card acceptor id (DE42)
 	MCC        string           // merchant category where a request names none

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"naru/core/fault"
 	"naru/core/payment"
@@ -50,6 +51,8 @@ func (e *Engine) ResumeCase(ctx context.Context, id, note string) error {
 		switch kind {
 		case "advice":
 			err = e.resumeAdvice(tx, what)
+		case "payout":
+			err = e.resumePayout(tx, what, now)
 		case "notice":
 			if ok, err = tx.ResumeNotice(what, now); err == nil && !ok {
 				err = fault.New(fault.Precondition, "the notification is not parked any more")
@@ -65,7 +68,21 @@ func (e *Engine) ResumeCase(ctx context.Context, id, note string) error {
 	})
 	e.Advices.Ring()
 	e.Notices.Ring()
+	e.Payouts.Ring()
 	return err
+}
+
+// resumePayout lets a payout go on that nothing moved for, or asks once more about one that is open.
+func (e *Engine) resumePayout(tx Tx, id string, now time.Time) error {
+	p, ok, err := tx.Payout(id)
+	if err != nil {
+		return err
+	}
+	if !ok || p.State.Final() {
+		return fault.New(fault.Precondition, "the payout is not open any more")
+	}
+	p.DueAt, p.Version = now, p.Version+1
+	return mustChange(tx.UpdatePayout(p))
 }
 
 func (e *Engine) resumeAdvice(tx Tx, id string) error {

@@ -213,13 +213,15 @@ func (e *Engine) except(tx Tx, done AcquirerEvent, why, about string) error {
 	})
 }
 
-// openNow opens a case and tells of it. The transaction may run again: telling twice is harmless.
+// openNow opens a case and tells of it, once, although the transaction may run again.
 func (e *Engine) openNow(tx Tx, c Case) error {
 	old, known, err := tx.Case(c.ID)
 	if err != nil || known && old.ID != "" {
 		return err
 	}
-	e.reportCase(c)
+	if _, told := e.told.LoadOrStore(c.ID, true); !told {
+		e.reportCase(c)
+	}
 	return tx.OpenCase(c)
 }
 

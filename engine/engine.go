@@ -34,6 +34,7 @@ type Config struct {
 	Log      *slog.Logger
 	Accounts []Account
 	Links    map[string]Link // by the name that accounts give their acquirer
+	Banks    map[string]Bank // by the name that accounts give their payout bank
 	MaxHold  time.Duration   // how long we hold at the most, whatever the network says; seven days where 0
 	Lanes    int             // how many advices are under way at once
 	Meter    Meter
@@ -71,14 +72,19 @@ type Engine struct {
 	log      *slog.Logger
 	accounts map[string]Account
 	links    map[string]Link
+	banks    map[string]Bank
+	floats   floats
+	waiting  waiting // for payouts to end
 	numbers  map[string]*numbers
 	maxHold  time.Duration
 	lanes    int
 	meter    Meter
 	flights  flights
+	told     sync.Map     // the cases that operators were told of, by id
 	nextEnd  atomic.Int64 // when the earliest known hold ends, in microseconds since 1970
 
 	Advices queue.Bell // an advice may be due
+	Payouts queue.Bell // a payout may be due
 	Notices queue.Bell // a notice may be due
 	holds   queue.Bell // a hold's end may be nearer than known
 	contest queue.Bell // a dispute's time may be nearer than known
@@ -92,7 +98,10 @@ func New(c Config) (*Engine, error) {
 		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
 		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
 		Advices: queue.NewBell(), Notices: queue.NewBell(), holds: queue.NewBell(), contest: queue.NewBell(),
-		totals: queue.NewBell(),
+		totals: queue.NewBell(), Payouts: queue.NewBell(), banks: map[string]Bank{}, floats: floats{list: map[string]float{}, sent: map[string]int64{}},
+	}
+	for name, b := range c.Banks {
+		e.banks[name] = b.withDefaults()
 	}
 	if e.maxHold == 0 {
 		e.maxHold = 7 * 24 * time.Hour
@@ -123,10 +132,13 @@ func New(c Config) (*Engine, error) {
 		e.numbers[name] = &numbers{series: "acquirer/" + name}
 	}
 	for _, a := range c.Accounts {
-		if _, ok := c.Links[a.Acquirer]; !ok {
+		if _, ok := c.Banks[a.Bank]; a.Bank != "" && !ok {
+			return nil, fmt.Errorf("account %s: there is no payout bank %q", a.ID, a.Bank)
+		}
+		if _, ok := c.Links[a.Acquirer]; !ok && (a.Acquirer != "" || a.Bank == "") {
 			return nil, fmt.Errorf("account %s: there is no acquirer %q", a.ID, a.Acquirer)
 		}
-		if len(a.Terminals) == 0 {
+		if a.Acquirer != "" && len(a.Terminals) == 0 {
 			return nil, fmt.Errorf("account %s: no terminal", a.ID)
 		}
 		a.RefundWindow, a.DisputeWindow = cmp.Or(a.RefundWindow, 365*day), cmp.Or(a.DisputeWindow, 540*day)

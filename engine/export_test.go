@@ -55,6 +55,11 @@ func (e *Engine) TotalsDue(ctx context.Context) error {
 	return due(ctx, e, Reader.DueReconciliations, e.reconcile)
 }
 
+// PayDue works once on every payout that is due, as the loop of KeepPaying does.
+func (e *Engine) PayDue(ctx context.Context) error {
+	return due(ctx, e, Reader.DuePayouts, e.payOn)
+}
+
 // SettleDue settles what is over, as the loop of Settle does, and says when the next business day will be.
 func (e *Engine) SettleDue(ctx context.Context) (time.Time, error) { return e.settleDue(ctx) }
 

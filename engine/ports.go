@@ -7,6 +7,7 @@ import (
 	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/payout"
 	"naru/core/settlement"
 )
 
@@ -104,6 +105,21 @@ type Reader interface {
 	CaptureFiles(state string, limit int) ([]CaptureFile, error)
 	Case(id string) (Case, bool, error)
 	Cases(open bool, limit int) ([]Case, error) // oldest first
+	Payout(id string) (payout.Payout, bool, error)
+	PayoutByRequest(Key) (payout.Payout, bool, error)
+	PayoutAttempt(id string) (payout.Attempt, bool, error)
+	PayoutAttemptByReference(bank, reference string) (payout.Attempt, bool, error)
+	PayoutAttemptByBankID(bank, id string) (payout.Attempt, bool, error)
+	DuePayouts(now time.Time, limit int) ([]payout.Payout, error) // open ones whose DueAt has come
+	NextPayout() (time.Time, bool, error)
+	// UnacknowledgedPayouts are those whose order the bank has never named, first sent before a time.
+	UnacknowledgedPayouts(bank string, before time.Time, limit int) ([]payout.Payout, error)
+	HasStatementEntry(bank, id string) (bool, error)
+	LastStatement(bank string) (time.Time, bool, error)
+	UnknownStatementEntries(bank string) (int64, error)    // of orders that are not ours, and no person has seen to their case
+	OldestOpenPayout(bank string) (time.Time, bool, error) // when the oldest was asked for that is open, or ended since a day before the newest line
+	// FloatBalance is what the books say that a bank holds for us; quiet says that no payout of it is open.
+	FloatBalance(bank, currency string) (minor int64, quiet bool, err error)
 	Notice(id string) (Notice, NoticeState, bool, error)
 	OpenCancels(reservation string) ([]Cancel, error)
 	Advice(id string) (payment.Advice, bool, error)
@@ -155,6 +171,11 @@ type Tx interface {
 	PutReconciliation(Reconciliation) error
 	InsertCaptureFile(CaptureFile) error
 	UpdateCaptureFile(CaptureFile) error
+	InsertPayout(payout.Payout) error
+	UpdatePayout(payout.Payout) (bool, error) // from version p.Version-1
+	InsertPayoutAttempt(payout.Attempt) error
+	UpdatePayoutAttempt(payout.Attempt) (bool, error)  // from version a.Version-1
+	InsertStatementEntry(StatementEntry) (bool, error) // false: it is there
 	OpenCase(Case) error
 	CloseCase(id, note string, at time.Time) (bool, error) // false: it was not open
 	TakeNumbers(series string, count int64) (first int64, err error)
@@ -322,12 +343,13 @@ const (
 	SettlementFile     NoticeKind = "settlement-file"
 	CaptureARN         NoticeKind = "capture-arn"
 	RefundARN          NoticeKind = "refund-arn"
+	PayoutResult       NoticeKind = "payout-result"
 )
 
 // NoticeKinds is every kind there is.
 var NoticeKinds = []NoticeKind{
 	CaptureResult, CancelResult, RefundResult, RefundReturned, InquiryRaised, ChargebackRaised, ChargebackReversed, FraudReported,
-	SettlementPart, SettlementFile, CaptureARN, RefundARN,
+	SettlementPart, SettlementFile, CaptureARN, RefundARN, PayoutResult,
 }
 
 // Facts is what a notice says beside its verdict. What a kind has no use for is empty.
