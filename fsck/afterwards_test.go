@@ -374,4 +374,5 @@ func (w *world) underWay() {
 	w.refund("PG4", "refund-of-sale-queued", "sold-late", 1_000)
 	w.must(true, w.sell("PG4", "sold-newest", won(12_900), booked))
 	w.must(false, w.sell("PG4", "sale-reversing", won(12_900), silent))
+	w.disbursing()
 }

@@ -16,7 +16,7 @@ func (p place) String() string { return p.account + "/" + p.owner + "/" + p.curr
 // not with the payments.
 type books struct {
 	entries map[place]int64  // debits less credits
-	held    map[place]int64  // what the reservations say that is held, as the balance of the acquirer's memorandum account
+	held    map[place]int64  // what open reservations and payouts say that is held or in flight, as the balances that say it too
 	settled map[string]*sums // by settlement, from the journal
 }
 
@@ -26,9 +26,9 @@ func newBooks() *books { return &books{map[place]int64{}, map[place]int64{}, map
 var memorandum = []string{string(ledger.AcquirerHeld), string(ledger.GoogleHeld)}
 
 type posting struct {
-	n, k                           int64
-	owner, debit, credit, currency string
-	amount, atUS                   int64
+	n, k                                        int64
+	owner, debit, creditOwner, credit, currency string
+	amount, atUS                                int64
 }
 
 func (p posting) row(payment string) string { return fmt.Sprintf("%s/%d/%d", payment, p.n, p.k) }
@@ -36,7 +36,7 @@ func (p posting) row(payment string) string { return fmt.Sprintf("%s/%d/%d", pay
 func (b *books) add(x *run, payment string, p posting) {
 	x.did("postings")
 	b.entries[place{p.debit, p.owner, p.currency}] += p.amount
-	b.entries[place{p.credit, p.owner, p.currency}] -= p.amount
+	b.entries[place{p.credit, p.creditOwner, p.currency}] -= p.amount
 	for _, account := range []string{p.debit, p.credit} {
 		if !slices.Contains(ledger.Chart, ledger.Kind(account)) {
 			x.bad("postings", "posting", p.row(payment), "%s is no account", account)
@@ -55,17 +55,20 @@ func (x *run) booked(j *journal, e event, want []ledger.Posting, have []posting)
 	}
 	for i, w := range want {
 		must := posting{
-			n: e.n, k: int64(i), owner: w.Debit.Owner, debit: string(w.Debit.Kind), credit: string(w.Credit.Kind),
-			currency: w.Amount.Currency().Code(), amount: w.Amount.Minor(), atUS: e.atUS,
+			n: e.n, k: int64(i), owner: w.Debit.Owner, debit: string(w.Debit.Kind), creditOwner: w.Credit.Owner,
+			credit: string(w.Credit.Kind), currency: w.Amount.Currency().Code(), amount: w.Amount.Minor(), atUS: e.atUS,
 		}
 		if h := have[i]; h != must {
-			x.bad("postings", "posting", h.row(j.id), "%s must book %s, from %s to %s of %s, and this is not what stands here",
-				e.event, w.Amount, must.credit, must.debit, must.owner)
+			x.bad("postings", "posting", h.row(j.id), "%s must book %s, from %s to %s, and this is not what stands here",
+				e.event, w.Amount, w.Credit, w.Debit)
 		}
 	}
 }
 
-// balances compares the kept balances with the postings, and the held ones with the reservations too.
+// toldBy is the check of the balances that open reservations and payouts tell too.
+var toldBy = map[string]string{string(ledger.AcquirerHeld): "holds", string(ledger.PayoutInFlight): "in-flight"}
+
+// balances compares the kept balances with the postings, and what is held or in flight with the reservations and the payouts too.
 func (x *run) balances(b *books) error {
 	sums := map[string]int64{}
 	err := x.each("SELECT account, owner, currency, amount FROM balance", func(scan func(...any) error) error {
@@ -80,10 +83,10 @@ func (x *run) balances(b *books) error {
 			x.bad("balances", "balance", at.String(), "is %d and its postings make %d", amount, want)
 		}
 		delete(b.entries, at)
-		if at.account == string(ledger.AcquirerHeld) {
-			x.did("holds")
+		if check := toldBy[at.account]; check != "" {
+			x.did(check)
 			if want := b.held[at]; amount != want {
-				x.bad("holds", "balance", at.String(), "is %d and the open reservations hold %d", amount, want)
+				x.bad(check, "balance", at.String(), "is %d and what is open makes %d", amount, want)
 			}
 			delete(b.held, at)
 		}
@@ -93,7 +96,7 @@ func (x *run) balances(b *books) error {
 		x.bad("balances", "balance", at.String(), "is missing: its postings make %d", amount)
 	}
 	for at, amount := range b.held {
-		x.bad("holds", "balance", at.String(), "is missing: the open reservations hold %d", amount)
+		x.bad(toldBy[at.account], "balance", at.String(), "is missing: what is open makes %d", amount)
 	}
 	for currency, sum := range sums {
 		if sum != 0 {

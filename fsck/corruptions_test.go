@@ -517,7 +517,7 @@ func TestCorruptionsOfSalesAreFound(t *testing.T) {
 			"UPDATE posting SET amount = amount + 1 WHERE " + event("capture-sold-newest", "sell"),
 		}},
 		{"sale with a hold in the books", "holds postings", []string{
-			"INSERT INTO posting SELECT payment_id, event_n, 7, owner, 'acquirer:held', 'google:held', currency, amount, at_us FROM posting" +
+			"INSERT INTO posting SELECT payment_id, event_n, 7, owner, 'acquirer:held', owner, 'google:held', currency, amount, at_us FROM posting" +
 				" WHERE " + event("capture-sold-newest", "sell"),
 			"INSERT INTO balance VALUES ('acquirer:held', 'PG4', 'KRW', 12900), ('google:held', 'PG4', 'KRW', -12900)",
 		}},

@@ -10,7 +10,8 @@ import (
 	"naru/core/settlement"
 )
 
-// A journal is the events of one payment, or of the book of one account, with the money and the settlement items that hang on them.
+// A journal is the events of one payment or payout, or of the book of one account, with the money, the settlement items and the records of
+// others that hang on them.
 type journal struct {
 	id, account string
 	table       string // whose row knows its end
@@ -21,6 +22,7 @@ type journal struct {
 	postings []posting
 	items    []item
 	records  []record // of the acquirer, that were applied here
+	lines    []line   // of statements of payout banks
 }
 
 // bookOf is the name of the journal of what belongs to an account and to none of its payments.
@@ -33,17 +35,29 @@ type event struct {
 	digest               []byte
 }
 
-// The tables of journals: those of payments, or those of accounts.
+// What a journal is of.
 const (
+	ofPayments = "payment" // and whatever is of nothing else
+	ofPayouts  = "payout"
+	ofAccounts = "account"
+)
+
+// The tables of journals, those of one kind.
+const (
+	journalKind = `CASE WHEN payment_id >= 'account/' AND payment_id < 'account0' THEN 'account'
+	                    WHEN EXISTS (SELECT 1 FROM payout AS p WHERE p.id = payment_id) THEN 'payout' ELSE 'payment' END = $1`
 	journalEvents = `SELECT payment_id, id, n, at_us, object, event, state, actor, detail, digest FROM event
-	                  WHERE (payment_id >= 'account/' AND payment_id < 'account0') = $1 ORDER BY payment_id, n`
-	journalPostings = `SELECT payment_id, event_n, k, owner, debit, credit, currency, amount, at_us FROM posting
-	                    WHERE (payment_id >= 'account/' AND payment_id < 'account0') = $1 ORDER BY payment_id, event_n, k`
+	                  WHERE ` + journalKind + ` ORDER BY payment_id, n`
+	journalPostings = `SELECT payment_id, event_n, k, owner, debit, credit_owner, credit, currency, amount, at_us FROM posting
+	                    WHERE ` + journalKind + ` ORDER BY payment_id, event_n, k`
 	journalItems = `SELECT payment_id, event_n, account, kind, day, currency, subject, own_id, link, charge, fee, vat, at_us, settlement_id
-	                  FROM settlement_item WHERE (payment_id >= 'account/' AND payment_id < 'account0') = $1 ORDER BY payment_id, event_n`
+	                  FROM settlement_item WHERE ` + journalKind + ` ORDER BY payment_id, event_n`
 	journalRecords = `SELECT payment_id, acquirer, id, type, file, line, object, account, currency, gross, fees, tax, at_us FROM acquirer_event
-	                   WHERE outcome = 'APPLIED' AND (payment_id >= 'account/' AND payment_id < 'account0') = $1
-	                   ORDER BY payment_id, acquirer, id`
+	                   WHERE outcome = 'APPLIED' AND ` + journalKind + ` ORDER BY payment_id, acquirer, id`
+	journalLines = `SELECT COALESCE(a.payout_id, 'account/' || s.bank) AS journal, s.id, s.kind, s.currency, COALESCE(s.attempt_id, ''),
+	                       s.amount
+	                  FROM statement_entry AS s LEFT JOIN payout_attempt AS a ON a.id = s.attempt_id
+	                 WHERE CASE WHEN s.attempt_id IS NOT NULL THEN 'payout' WHEN s.bank_id = '' THEN 'account' END = $1 ORDER BY journal, s.id`
 )
 
 // journals reads the tables of journals side by side.
@@ -52,19 +66,20 @@ type journals struct {
 	postings *cursor[posting]
 	items    *cursor[item]
 	records  *cursor[record]
+	lines    *cursor[line]
 }
 
-func (x *run) journals(m *merge, b *books, ofAccounts bool) journals {
+func (x *run) journals(m *merge, b *books, of string) journals {
 	return journals{
 		open(m, journalEvents, func(e *event) []any {
 			return []any{&e.id, &e.n, &e.atUS, &e.object, &e.event, &e.state, &e.actor, &e.detail, &e.digest}
-		}, func(id string, e event) { x.bad("journal-chain", "event", e.row(id), "belongs to nothing") }, ofAccounts),
+		}, func(id string, e event) { x.bad("journal-chain", "event", e.row(id), "belongs to nothing") }, of),
 		open(m, journalPostings, func(p *posting) []any {
-			return []any{&p.n, &p.k, &p.owner, &p.debit, &p.credit, &p.currency, &p.amount, &p.atUS}
+			return []any{&p.n, &p.k, &p.owner, &p.debit, &p.creditOwner, &p.credit, &p.currency, &p.amount, &p.atUS}
 		}, func(id string, p posting) {
 			x.bad("postings", "posting", p.row(id), "belongs to nothing")
 			b.add(x, id, p)
-		}, ofAccounts),
+		}, of),
 		open(m, journalItems, func(i *item) []any {
 			return []any{
 				&i.n, &i.account, &i.kind, &i.day, &i.currency, &i.subject, &i.ownID, &i.link, &i.charge, &i.fee, &i.vat, &i.atUS, &i.settlement,
@@ -72,20 +87,22 @@ func (x *run) journals(m *merge, b *books, ofAccounts bool) journals {
 		}, func(id string, i item) {
 			x.bad("items", "settlement_item", i.row(id), "settles an event of nothing")
 			b.settle(i, i.charge)
-		}, ofAccounts),
+		}, of),
 		open(m, journalRecords, func(r *record) []any {
 			return []any{
 				&r.acquirer, &r.id, &r.kind, &r.file, &r.line, &r.object, &r.account, &r.currency, &r.gross, &r.fees, &r.tax, &r.atUS,
 			}
 		}, func(id string, r record) {
 			x.bad("acquirer-records", "acquirer_event", r.row(), "was applied to %q, which there is not", id)
-		}, ofAccounts),
+		}, of),
+		open(m, journalLines, func(l *line) []any { return []any{&l.id, &l.kind, &l.currency, &l.attempt, &l.amount} }, nil, of),
 	}
 }
 
 // of fills a journal; journals are asked for in order.
 func (c journals) of(j *journal) {
 	j.events, j.postings, j.items, j.records = c.events.of(j.id), c.postings.of(j.id), c.items.of(j.id), c.records.of(j.id)
+	j.lines = c.lines.of(j.id)
 }
 
 func (c journals) end() {

@@ -25,6 +25,7 @@ SELECT n.id, n.kind = 'settlement-file', n.state, n.tries, n.done_us, n.after_id
                            WHERE e.acquirer = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1)
                              AND e.id = SUBSTR(n.subject, INSTR(n.subject, '/') + 1)
                              AND e.type = 'FRD' AND e.outcome = 'APPLIED' AND e.account = n.account)
+       WHEN 'payout-result' THEN (SELECT p.id FROM payout AS p WHERE p.account = n.account AND p.request_id = n.subject)
        WHEN 'settlement' THEN n.subject
        WHEN 'settlement-file' THEN n.subject
        ELSE (SELECT d.id FROM dispute AS d WHERE d.account = n.account AND d.id = n.subject) END,
@@ -126,6 +127,14 @@ var owed = []string{
 	`SELECT 'refund', f.id, CASE f.arn WHEN '' THEN FALSE END, '', '', NULL, 'naru-refund-result-' || f.id,
 	        JSON_OBJECT('Refund', f.request_id, 'ARN', f.arn), ` + said + `
 	   FROM refund AS f LEFT JOIN notice AS n ON n.account = f.account AND n.kind = 'refund-arn' AND n.subject = f.request_id`,
+	// A payout's result was answered, or it is told, or both: who asked again before the notice went out has his answer too.
+	`SELECT 'payout', p.id,
+	        CASE WHEN p.done_us IS NULL THEN FALSE
+	             WHEN NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = p.account AND i.request_id = p.request_id) THEN TRUE END,
+	        '',
+	        CASE p.state WHEN 'DECLINED' THEN p.reason ELSE 'SUCCESS' END, p.code, '',
+	        JSON_OBJECT('OwnID', p.id, 'Scope', p.scope, 'Minor', p.limit_broken, 'Currency', p.currency), ` + said + `
+	   FROM payout AS p LEFT JOIN notice AS n ON n.account = p.account AND n.kind = 'payout-result' AND n.subject = p.request_id`,
 	`WITH RECURSIVE part (id, account, parts, k) AS (
 	        SELECT id, account, MIN(parts, MAX(items, 1)), 0 FROM settlement
 	         UNION ALL

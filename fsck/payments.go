@@ -92,8 +92,8 @@ const (
 	lifeCases = `SELECT payment_id, id FROM operator_case ORDER BY payment_id, id`
 )
 
-// payments reads every payment with all that belongs to it, then the books of the accounts, and then what they all add up to. Tables whose
-// references to a payment the database itself keeps have no strays of their own here: the check of references finds them.
+// payments reads every payment with all that belongs to it, then the payouts, then the books of the accounts, and then what they all add up
+// to. Tables whose references to a payment the database itself keeps have no strays of their own here: the check of references finds them.
 func (x *run) payments() error {
 	b := newBooks()
 	if err := x.readClosings(); err != nil {
@@ -102,6 +102,9 @@ func (x *run) payments() error {
 	err := x.each("SELECT at_us FROM event ORDER BY id DESC LIMIT 1", func(scan func(...any) error) error { return scan(&x.newestUS) })
 	if err == nil {
 		err = x.lives(b)
+	}
+	if err == nil {
+		err = x.payouts(b)
 	}
 	if err == nil {
 		err = x.accounts(b)
@@ -119,7 +122,7 @@ func (x *run) payments() error {
 func (x *run) lives(b *books) error {
 	m := &merge{run: x}
 	defer m.close()
-	tables := x.journals(m, b, false)
+	tables := x.journals(m, b, ofPayments)
 	attempts := open(m, lifeAttempts, func(a *attempt) []any { return []any{&a.id, &a.rrn, &a.refund, &a.state, &a.undoneDay} }, nil)
 	captures := open(m, lifeCaptures, func(c *capture) []any {
 		return []any{

@@ -11,26 +11,30 @@ import (
 )
 
 // version is the newest migration that these checks know.
-const version = 3
+const version = 4
 
 // objects is what the migrations made, by type. Dropping an index or a trigger is how a history is rewritten.
 var objects = map[string][]string{
 	"table": {
 		"account_book", "acquirer_event", "acquirer_file", "advice", "attempt", "balance", "cancel", "capture", "capture_file", "checkpoint",
-		"dispute", "event", "evidence", "idempotency", "keyset", "migration", "notice", "notice_try", "operator_case", "posting",
-		"reconciliation", "refund", "reservation", "series", "settlement", "settlement_item",
+		"dispute", "event", "evidence", "idempotency", "keyset", "migration", "notice", "notice_try", "operator_case", "payout",
+		"payout_attempt", "posting", "reconciliation", "refund", "reservation", "series", "settlement", "settlement_item", "statement_entry",
 	},
 	"index": {
 		"acquirer_event_of", "acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open", "attempt_live",
 		"attempt_live_refund", "attempt_undone", "cancel_open", "capture_arn", "capture_day", "capture_file_state", "capture_network",
 		"capture_rrn", "dispute_due", "dispute_once", "dispute_payment", "evidence_dispute", "idempotency_running", "notice_due",
-		"notice_parked", "operator_case_open", "reconciliation_due", "refund_arn", "refund_day", "refund_payment", "refund_rrn",
+		"notice_parked", "operator_case_open", "payout_attempt_bank_id", "payout_attempt_one", "payout_attempt_unnamed", "payout_due",
+		"payout_ended", "payout_open", "reconciliation_due", "refund_arn", "refund_day", "refund_payment", "refund_rrn",
 		"reservation_erasable", "reservation_expiring", "settlement_item_of", "settlement_item_open",
+		"statement_entry_newest", "statement_entry_unknown",
 	},
 	"trigger": {
 		"acquirer_event_no_delete", "acquirer_event_no_update", "capture_arn_once", "event_no_delete", "event_no_update",
-		"evidence_no_delete", "evidence_no_update", "posting_no_delete", "posting_no_update", "refund_arn_once",
-		"settlement_item_no_delete", "settlement_item_no_update", "settlement_item_once",
+		"evidence_no_delete", "evidence_no_update", "payout_attempt_end_stays", "payout_result_stays", "posting_no_delete", "posting_no_update",
+		"refund_arn_once",
+		"settlement_item_no_delete", "settlement_item_no_update", "settlement_item_once", "statement_entry_no_delete",
+		"statement_entry_no_update",
 	},
 	"view": {},
 }
@@ -131,9 +135,24 @@ var constraints = []struct{ table, key, must string }{
 	{"capture_file", "name", "state IN ('MADE', 'SENT', 'ANSWERED') AND length(day) = 8 AND seq > 0 AND items > 0"},
 	{"event", "payment_id || '/' || n", "n > 0"},
 	{"checkpoint", "n", "n > 0"},
-	{"posting", "payment_id || '/' || event_n || '/' || k", "amount > 0 AND debit <> credit"},
+	{
+		"posting", "payment_id || '/' || event_n || '/' || k",
+		"amount > 0 AND debit <> credit AND (owner = credit_owner OR 'payout:float' IN (debit, credit))",
+	},
+	{"payout", "id", `state IN ('RECORDED', 'SUBMITTED', 'RETRYABLE', 'UNKNOWN', 'REVERSING', 'DEEMED', 'SUCCEEDED', 'DECLINED', 'RETURNED')
+		AND version > 0 AND amount > 0 AND attempts >= 0`},
+	{"payout", "id", `reason IN ('', 'below_limit', 'above_limit', 'account_closed', 'account_on_hold', 'account_closed_fraud',
+		'account_closed_taken_over') AND (state = 'DECLINED') = (reason <> '')
+		AND (limit_broken = 0 OR limit_broken > 0 AND reason IN ('below_limit', 'above_limit'))`},
+	{"payout", "id", `(state IN ('SUCCEEDED', 'DECLINED', 'RETURNED')) = (done_us IS NOT NULL) AND (state = 'RETURNED') = (back_us IS NOT NULL)
+		AND (due_us IS NULL OR done_us IS NULL)`},
+	{"payout", "id", "(attempts = 0) = (attempt_id = '') AND (attempts > 0 OR state IN ('RECORDED', 'DECLINED'))"},
+	{"payout_attempt", "id", `state IN ('PREPARED', 'OPEN', 'PAID', 'FAILED', 'RETURNED') AND length(reference) BETWEEN 1 AND 40
+		AND n > 0 AND version > 0 AND sends >= 0 AND asks >= 0 AND (sends = 0) = (first_sent_us IS NULL)`},
+	{"statement_entry", "bank || '/' || id", "known IN (0, 1) AND (attempt_id IS NULL OR known AND bank_id <> '')"},
 	{"notice", "id", `kind IN ('capture-result', 'cancel-result', 'refund-result', 'refund-returned', 'inquiry', 'chargeback',
-		'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn', 'refund-arn')`},
+		'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn', 'refund-arn',
+		'payout-result')`},
 	{"notice", "id", "state IN ('QUEUED', 'SENT', 'PARKED') AND (state = 'SENT') = (done_us IS NOT NULL)"},
 }
 

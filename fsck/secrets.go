@@ -3,8 +3,10 @@ package fsck
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"naru/core/card"
 )
@@ -34,10 +36,16 @@ var foreign = map[string][]string{
 	"capture_file":   {"name", "merchant"},
 	"reconciliation": {"stan", "rrn"},
 	"settlement":     {"id", "reference"},
+	"payout":         {"request_id", "scope", "code"},
+	"payout_attempt": {"bank_id", "utr", "status", "code"},
+
+	"statement_entry": {"id", "bank_id", "kind", "reference"},
 }
 
 // sealed are the columns that must be opaque.
-var sealed = map[string]string{"keyset": "sealed", "idempotency": "answer", "reservation": "card", "evidence": "document"}
+var sealed = map[string]string{
+	"keyset": "sealed", "idempotency": "answer", "reservation": "card", "evidence": "document", "payout": "target", "payout_attempt": "body",
+}
 
 // cardLike reports whether digits may be a card number: 13 to 19 of them, the check digit, a known range.
 func cardLike(digits []byte) bool {
@@ -97,6 +105,17 @@ func named(b []byte) (found []string) {
 	return found
 }
 
+// addressLike is a virtual payment address wherever it stands (disburse v1 §8.1), one with a dot in its handle too.
+var addressLike = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]+@[A-Za-z][A-Za-z0-9]+`)
+
+// addresses finds what may be the address of a payee.
+func addresses(b []byte) [][]byte {
+	if bytes.IndexByte(b, '@') < 0 {
+		return nil
+	}
+	return addressLike.FindAll(b, -1)
+}
+
 // forbidden counts the values among those that the caller named that stand in b. Digits count only where no digit stands beside them.
 func (x *run) forbidden(b []byte, cut []bool) (n int) {
 	for _, value := range x.Forbidden {
@@ -137,6 +156,9 @@ func (x *run) secretsIn(b []byte, cut []bool) (what []string) {
 	for _, name := range named(b) {
 		what = append(what, "a member "+name)
 	}
+	if n := len(addresses(b)); n > 0 && utf8.Valid(b) { // by chance ciphertext may look like one
+		what = append(what, fmt.Sprintf("%d payment addresses", n))
+	}
 	if n := x.forbidden(b, cut); n > 0 {
 		what = append(what, fmt.Sprintf("%d forbidden values", n))
 	}
@@ -149,6 +171,9 @@ func (x *run) masked(s string) string {
 	for _, r := range runs(b, nil) {
 		copy(r, bytes.Repeat([]byte("*"), len(r)))
 	}
+	for _, a := range addresses(b) {
+		copy(a, bytes.Repeat([]byte("*"), len(a)))
+	}
 	for _, value := range x.Forbidden {
 		if len(value) > 0 {
 			b = bytes.ReplaceAll(b, value, bytes.Repeat([]byte("*"), len(value)))
@@ -156,6 +181,10 @@ func (x *run) masked(s string) string {
 	}
 	return string(b)
 }
+
+// ownReferences are our own names of orders to payout banks: they come from identifiers of ours, whose digits may look like a card number,
+// and the journal repeats them.
+const ownReferences = `SELECT reference FROM payout_attempt WHERE reference = REPLACE(payout_id, '-', '') || PRINTF('%02d', n)`
 
 // columns looks at every text and blob of every table, whatever the column is declared to hold.
 func (x *run) columns() error {
@@ -167,6 +196,16 @@ func (x *run) columns() error {
 			tables = append(tables, name)
 			return err
 		})
+	if err == nil {
+		err = x.each(ownReferences, func(scan func(...any) error) error {
+			var reference []byte
+			err := scan(&reference)
+			for _, r := range runs(reference, nil) {
+				x.opaque[string(r)] = struct{}{}
+			}
+			return err
+		})
+	}
 	for _, identifiers := range []bool{true, false} { // first what others chose: we repeat it in texts of our own, where it is the same number
 		for _, table := range tables {
 			if err == nil {
@@ -240,6 +279,9 @@ func (x *run) table(table string, identifiers bool) error {
 				for _, r := range runs(b, nil) {
 					x.opaque[string(r)] = struct{}{}
 					x.warn("secrets-columns", table, row, "%s is an identifier that others chose, and looks like a card number", names[i])
+				}
+				if len(addresses(b)) > 0 {
+					x.warn("secrets-columns", table, row, "%s is what others wrote, and looks like a payment address", names[i])
 				}
 				continue
 			}

@@ -245,7 +245,7 @@ const accountBooks = `SELECT account, chain_length, chain_digest FROM account_bo
 func (x *run) accounts(b *books) error {
 	m := &merge{run: x}
 	defer m.close()
-	tables := x.journals(m, b, true)
+	tables := x.journals(m, b, ofAccounts)
 	if m.err != nil {
 		return m.err
 	}
@@ -266,6 +266,8 @@ func (x *run) accounts(b *books) error {
 				return x.closed(&j, e, id)
 			case "acquirer":
 				return x.corrected(&j, e, id)
+			case "statement":
+				return j.funded(e, id)
 			}
 			return effect{}, fmt.Errorf("%q has no place in the book of an account", e.object)
 		})

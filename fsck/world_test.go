@@ -38,6 +38,7 @@ type world struct {
 	clock  *manual
 	rail   *rail
 	tray   *tray
+	bank   *bank
 	die    bool // the next call ends as its process would
 
 	seq, events int64 // of the acquirer's files, and of its records
@@ -175,7 +176,7 @@ func (g google) Send(_ context.Context, n engine.Notice) outbox.Result {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}, tray: &tray{}}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}, tray: &tray{}, bank: &bank{}}
 	var err error
 	if w.kek, err = base64.StdEncoding.DecodeString(strings.TrimSpace(vault.NewKEK())); err != nil {
 		t.Fatal(err)
@@ -194,6 +195,7 @@ func newWorld(t *testing.T) *world {
 		Links: map[string]engine.Link{
 			"acq7": {Rail: w.rail, Totals: true}, "acq8": {Rail: &rail{outcome: approved, byFile: true}, Files: w.tray},
 		},
+		Banks: map[string]engine.Bank{"rzp": {Rail: w.bank}},
 		Crash: func(p crash.Point) {
 			if w.die && (p == crash.ReserveAccepted || p == crash.SaleAccepted) {
 				runtime.Goexit()
@@ -218,6 +220,9 @@ func newWorld(t *testing.T) *world {
 			Merchant: "000000000000045", MCC: "5732", Location: time.UTC, SettleBy: engine.SettleByNotice, RefundWindow: day, DisputeWindow: 2 * day,
 			Terms:   settlement.Terms{CaptureBP: 200, CaptureFixed: 10, RefundFixed: 20, DisputeFixed: 500, VATBP: 1000},
 			TermsIn: map[string]settlement.Terms{"USD": {CaptureBP: 350, CaptureFixed: 7, RefundFixed: 5, ReturnFee: true}},
+		}, {
+			ID: "PAY_INR", Currencies: []money.Currency{money.Of("INR")}, Bank: "rzp", Location: time.UTC,
+			Limits: []engine.Limits{{Least: rupees(100), Most: rupees(10_000_000)}},
 		}},
 	})
 	if err != nil {
@@ -342,6 +347,10 @@ func (w *world) must(want, answered bool) {
 // play is every life that a payment can have, some of them still going on.
 func (w *world) play() {
 	const a, b = "PG_KRW", "PG2_KRW"
+	began := w.clock.Now()
+	w.clock.advance(-3 * day)
+	w.disburse()
+	w.clock.advance(began.Sub(w.clock.Now()))
 	w.must(true, w.reserve(a, "captured", approved, nil))
 	w.capture(a, "captured", 12_900)
 	w.must(true, w.reserve(b, "captured-in-part", approved, nil))

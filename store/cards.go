@@ -131,9 +131,10 @@ const selectNextExpiry = `SELECT MIN(hold_until_us) FROM reservation WHERE state
 
 func (c *session) NextExpiry() (time.Time, bool, error) { return c.earliest(selectNextExpiry) }
 
-func (c *session) earliest(query string) (time.Time, bool, error) {
+// earliest is the one time that a query gives, or none.
+func (c *session) earliest(query string, args ...any) (time.Time, bool, error) {
 	var t *int64
-	_, err := c.one(query, nil, &t)
+	_, err := c.one(query, args, &t)
 	return when(t), t != nil, err
 }
 
@@ -427,24 +428,23 @@ func (c *session) InsertCheckpoint(p engine.Checkpoint) error {
 }
 
 const insertPosting = `
-INSERT INTO posting (payment_id, event_n, k, owner, debit, credit, currency, amount, at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+INSERT INTO posting (payment_id, event_n, k, owner, debit, credit_owner, credit, currency, amount, at_us)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 // addToBalances changes both sides of a posting at once.
 const addToBalances = `
-INSERT INTO balance (account, owner, currency, amount) VALUES ($1, $3, $4, $5), ($2, $3, $4, $6)
+INSERT INTO balance (account, owner, currency, amount) VALUES ($1, $2, $5, $6), ($3, $4, $5, $7)
 ON CONFLICT (account, owner, currency) DO UPDATE SET amount = balance.amount + excluded.amount`
 
 func (c *session) Post(e engine.JournalEvent, postings []ledger.Posting) error {
 	for k, p := range postings {
-		if p.Debit.Owner != p.Credit.Owner {
-			panic("store: a posting stays within one owner's books")
-		}
 		currency, amount := p.Amount.Currency().Code(), p.Amount.Minor()
-		err := c.run(insertPosting, e.Payment, e.N, k, p.Debit.Owner, string(p.Debit.Kind), string(p.Credit.Kind), currency, amount, us(e.At))
+		err := c.run(insertPosting, e.Payment, e.N, k, p.Debit.Owner, string(p.Debit.Kind), p.Credit.Owner, string(p.Credit.Kind), currency,
+			amount, us(e.At))
 		if err != nil {
 			return err
 		}
-		err = c.run(addToBalances, string(p.Debit.Kind), string(p.Credit.Kind), p.Debit.Owner, currency, amount, -amount)
+		err = c.run(addToBalances, string(p.Debit.Kind), p.Debit.Owner, string(p.Credit.Kind), p.Credit.Owner, currency, amount, -amount)
 		if err != nil {
 			return err
 		}

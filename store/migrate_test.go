@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
 	"naru/engine"
@@ -159,6 +160,18 @@ var secondRows = []string{
 	`INSERT INTO notice VALUES ('n3', 'chargeback', 'P', 'y', '', '10.4', 'n', 'QUEUED', 0, 50, 51, NULL, '{"Stage":"FIRST"}')`,
 }
 
+// thirdRows are a sale that was taken and one that was given back, and what goes between their books.
+var thirdRows = []string{
+	`INSERT INTO reservation VALUES
+	 ('w', 'P', 'q-w', 'SALE', 'KRW', 'A2', 'CAPTURED', 'N3', 2, 'L3', 70, 700, 700, FALSE, NULL, NULL, '00', 71, '5816', 2, x'0b', 'h', x'05',
+	  90),
+	 ('x', 'P', 'q-x2', 'SALE', 'KRW', '', 'NOT_HELD', '', 3, '', 72, 800, 0, FALSE, NULL, NULL, '', 73, '5816', 3, x'0c', 'i', NULL, NULL)`,
+	`INSERT INTO attempt VALUES ('h', 'w', NULL, 'BOOKED', 2, 'bc', '000009', 70, '606109000009', 'T1', 'M1', '00', 71, ''),
+	 ('i', 'x', NULL, 'REVERSED', 3, 'bc', '000010', 72, '606109000010', 'T1', 'M1', '', 73, '20260302')`,
+	`INSERT INTO posting VALUES ('w', 2, 0, 'P', 'acquirer:receivable', 'google:payable', 'KRW', 700, 71),
+	 ('w', 2, 1, 'P', 'google:held', 'acquirer:held', 'KRW', 1, 71)`,
+}
+
 // brought opens a database of an earlier migration. Every table has rows, and must have the same ones afterwards; no reference is lost.
 func brought(t *testing.T, path string) *Store {
 	t.Helper()
@@ -279,6 +292,60 @@ func TestADatabaseWithoutSalesIsBroughtUpToDate(t *testing.T) {
 	}
 }
 
+// A database that served cards alone opens with all it held, and pays out from now on. Its money stayed between the books of one owner.
+func TestADatabaseWithoutPayoutsIsBroughtUpToDate(t *testing.T) {
+	path := asOf(t, 1, firstRows...)
+	upTo(t, path, 2, secondRows...)
+	upTo(t, path, 3, thirdRows...)
+	s := brought(t, path)
+	old(t, path, func(db *sql.DB) error {
+		owners, err := words(db, "SELECT owner || ' ' || credit_owner || ' ' || amount FROM posting ORDER BY payment_id, event_n, k")
+		if want := []string{"P P 12900", "P P 700", "P P 1"}; !slices.Equal(owners, want) {
+			t.Errorf("%q", owners)
+		}
+		return err
+	})
+	at := func(us int64) time.Time { return time.UnixMicro(us).UTC() }
+	n, state, _, err := notice(t, s, "n3")
+	want := engine.Notice{
+		ID: "n3", Kind: engine.ChargebackRaised, Account: "P", Subject: "y", Code: "10.4", After: "n", Facts: engine.Facts{Stage: "FIRST"},
+		CreatedAt: at(50),
+	}
+	if n != want || state != engine.NoticeQueued || err != nil {
+		t.Errorf("%+v %s %v", n, state, err)
+	}
+	if err := s.Update(t.Context(), func(tx engine.Tx) error {
+		inr := money.Of("INR")
+		return errors.Join(paidOut(tx, "p", at(100)),
+			tx.Post(engine.JournalEvent{Payment: "p", N: 2, At: at(100)}, []ledger.Posting{ledger.PaidOut("P", "rzp", money.New(12_550, inr))}),
+			tx.InsertNotice(engine.Notice{ID: "n4", Kind: engine.PayoutResult, Account: "P", Subject: "q-p", CreatedAt: at(100)}))
+	}); err != nil {
+		t.Error(err)
+	}
+	refuses(t, s, map[string]string{
+		"DELETE FROM notice WHERE id = 'n'":                                          "FOREIGN KEY",
+		"DELETE FROM payout WHERE id = 'p'":                                          "FOREIGN KEY",
+		"DELETE FROM payout_attempt WHERE id = 'a-p'":                                "FOREIGN KEY",
+		"DELETE FROM posting":                                                        "append-only",
+		"UPDATE posting SET amount = 1":                                              "append-only",
+		"UPDATE notice SET kind = 'rumour' WHERE id = 'n'":                           "CHECK",
+		"INSERT INTO posting VALUES ('z', 1, 0, 'P', 'a', 'Q', 'b', 'KRW', 1, 1)":    "CHECK", // between two owners, and no bank pays
+		"INSERT INTO posting VALUES ('z', 1, 0, 'P', 'a', 'P', 'a', 'KRW', 1, 1)":    "CHECK",
+		"INSERT INTO posting VALUES ('z', 1, 0, 'P', 'a', 'P', 'b', 'KRW', 0, 1)":    "CHECK",
+		"INSERT INTO posting SELECT * FROM posting WHERE payment_id = 'r'":           "UNIQUE",
+		"UPDATE notice SET subject = 'q-c', kind = 'capture-result' WHERE id = 'n2'": "UNIQUE",
+	})
+}
+
+func notice(t *testing.T, s *Store, id string) (n engine.Notice, state engine.NoticeState, ok bool, err error) {
+	t.Helper()
+	err = s.View(t.Context(), func(r engine.Reader) error {
+		n, state, ok, err = r.Notice(id)
+		return err
+	})
+	return n, state, ok, err
+}
+
 func view[T any](t *testing.T, s *Store, read func(engine.Reader) (T, bool, error)) (v T, ok bool, err error) {
 	t.Helper()
 	err = s.View(t.Context(), func(r engine.Reader) error {
@@ -290,7 +357,7 @@ func view[T any](t *testing.T, s *Store, read func(engine.Reader) (T, bool, erro
 
 // A row that names one that is not there stops the migration and the start, as often as it is tried, and the database stays what it was.
 func TestAStrayRowStopsTheMigration(t *testing.T) {
-	for _, version := range []int64{1, 2} {
+	for _, version := range []int64{1, 2, 3} {
 		strayStops(t, version)
 	}
 }

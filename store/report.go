@@ -24,10 +24,10 @@ func (s *Store) Balances(ctx context.Context) ([]Balance, error) {
 	})
 }
 
-// Backlog counts what is owed: to the network, to the counterparty, to a person. Oldest is the age of the oldest of each; zero where none.
+// Backlog counts what is owed: to the network, to the counterparty, to a person. Oldest is when the oldest of each began; zero where none.
 type Backlog struct {
-	Advices, Batched, Notices, Parked, Reconciliations, Cases int64
-	OldestAdvice, OldestNotice                                time.Time
+	Advices, Batched, Notices, Parked, Reconciliations, Cases, Payouts int64
+	OldestAdvice, OldestNotice, OldestPayout                           time.Time
 }
 
 const selectBacklog = `
@@ -35,14 +35,16 @@ SELECT (SELECT COUNT(*) FROM advice WHERE state = 'QUEUED'), (SELECT MIN(created
        (SELECT COUNT(*) FROM advice WHERE state = 'BATCHED'),
        (SELECT COUNT(*) FROM notice WHERE state = 'QUEUED'), (SELECT MIN(created_us) FROM notice WHERE state = 'QUEUED'),
        (SELECT COUNT(*) FROM notice WHERE state = 'PARKED'), (SELECT COUNT(*) FROM reconciliation WHERE state = 'OPEN'),
-       (SELECT COUNT(*) FROM operator_case WHERE closed_us IS NULL)`
+       (SELECT COUNT(*) FROM operator_case WHERE closed_us IS NULL),
+       (SELECT COUNT(*) FROM payout WHERE done_us IS NULL), (SELECT MIN(created_us) FROM payout WHERE done_us IS NULL)`
 
 // Backlog says what is owed at this moment.
 func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
 	err = s.look(ctx, func(c *session) error {
-		var advice, notice *int64
-		_, err := c.one(selectBacklog, nil, &b.Advices, &advice, &b.Batched, &b.Notices, &notice, &b.Parked, &b.Reconciliations, &b.Cases)
-		b.OldestAdvice, b.OldestNotice = when(advice), when(notice)
+		var advice, notice, payout *int64
+		_, err := c.one(selectBacklog, nil, &b.Advices, &advice, &b.Batched, &b.Notices, &notice, &b.Parked, &b.Reconciliations, &b.Cases,
+			&b.Payouts, &payout)
+		b.OldestAdvice, b.OldestNotice, b.OldestPayout = when(advice), when(notice), when(payout)
 		return err
 	})
 	return b, err
@@ -129,6 +131,45 @@ const selectSettlementRows = `SELECT id, account, currency, day, state, net, ite
 func (s *Store) SettlementRows(ctx context.Context) ([]SettlementRow, error) {
 	return listed(ctx, s, selectSettlementRows, func(scan scanner) (r SettlementRow, err error) {
 		return r, scan(&r.ID, &r.Account, &r.Currency, &r.Day, &r.State, &r.Net, &r.Items)
+	})
+}
+
+// OpenPayouts counts the payouts of one bank that stand in one state, none of which is final. Oldest is when the oldest of them began.
+type OpenPayouts struct {
+	Bank, State string
+	Count       int64
+	Oldest      time.Time
+}
+
+const selectOpenPayouts = `
+SELECT bank, state, COUNT(*), MIN(created_us) FROM payout WHERE done_us IS NULL GROUP BY bank, state ORDER BY bank, state`
+
+// OpenPayouts says where the payouts stand that are not final.
+func (s *Store) OpenPayouts(ctx context.Context) ([]OpenPayouts, error) {
+	return listed(ctx, s, selectOpenPayouts, func(scan scanner) (o OpenPayouts, err error) {
+		var oldest int64
+		err = scan(&o.Bank, &o.State, &o.Count, &oldest)
+		o.Oldest = when(&oldest)
+		return o, err
+	})
+}
+
+// PayoutRow is one payout as a comparison with the payout bank's own record needs it: with its present attempt, if there is one.
+type PayoutRow struct {
+	Payout, Account, RequestID, Bank, State, Reason, Currency, Reference, BankID, UTR string
+	Amount, Attempts, Fees, Tax                                                       int64
+}
+
+const selectPayoutRows = `
+SELECT p.id, p.account, p.request_id, p.bank, p.state, p.reason, p.currency, COALESCE(a.reference, ''), COALESCE(a.bank_id, ''),
+       COALESCE(a.utr, ''), p.amount, p.attempts, COALESCE(a.fees, 0), COALESCE(a.tax, 0)
+  FROM payout AS p LEFT JOIN payout_attempt AS a ON a.id = p.attempt_id ORDER BY p.id`
+
+// Payouts lists every payout.
+func (s *Store) Payouts(ctx context.Context) ([]PayoutRow, error) {
+	return listed(ctx, s, selectPayoutRows, func(scan scanner) (p PayoutRow, err error) {
+		return p, scan(&p.Payout, &p.Account, &p.RequestID, &p.Bank, &p.State, &p.Reason, &p.Currency, &p.Reference, &p.BankID, &p.UTR, &p.Amount,
+			&p.Attempts, &p.Fees, &p.Tax)
 	})
 }
 

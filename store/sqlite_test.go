@@ -22,6 +22,7 @@ import (
 	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/payout"
 	"naru/core/settlement"
 	"naru/crash"
 	"naru/engine"
@@ -250,7 +251,7 @@ func TestHistoryIsAppendOnly(t *testing.T) {
 			tx.InsertItem(settlement.Item{
 				Payment: "r", EventN: 1, Account: "P", Kind: settlement.Capture, Day: "20260302", Charge: money.New(5, krw), Fee: none, VAT: none,
 				At: at,
-			}))
+			}), paidOut(tx, "p", at))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -261,27 +262,56 @@ func TestHistoryIsAppendOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	for statement, why := range map[string]string{
-		"UPDATE posting SET amount = 6":                   "append-only",
-		"DELETE FROM posting":                             "append-only",
-		"UPDATE event SET detail = 'x'":                   "append-only",
-		"DELETE FROM event":                               "append-only",
-		"UPDATE evidence SET document = x'00'":            "append-only",
-		"DELETE FROM evidence":                            "append-only",
-		"UPDATE acquirer_event SET gross = 6":             "append-only",
-		"DELETE FROM acquirer_event":                      "append-only",
-		"UPDATE settlement_item SET charge = 6":           "append-only",
-		"UPDATE settlement_item SET fee = -1":             "append-only",
-		"UPDATE settlement_item SET vat = -1":             "append-only",
-		"UPDATE settlement_item SET currency = 'USD'":     "append-only",
-		"UPDATE settlement_item SET account = 'Q'":        "append-only",
-		"DELETE FROM settlement_item":                     "append-only",
-		"UPDATE settlement_item SET settlement_id = NULL": "settled once",
-		"UPDATE settlement_item SET settlement_id = 's'":  "settled once",
+		"UPDATE posting SET amount = 6":                "append-only",
+		"DELETE FROM posting":                          "append-only",
+		"UPDATE event SET detail = 'x'":                "append-only",
+		"DELETE FROM event":                            "append-only",
+		"UPDATE evidence SET document = x'00'":         "append-only",
+		"DELETE FROM evidence":                         "append-only",
+		"UPDATE acquirer_event SET gross = 6":          "append-only",
+		"DELETE FROM acquirer_event":                   "append-only",
+		"UPDATE settlement_item SET charge = 6":        "append-only",
+		"UPDATE settlement_item SET fee = -1":          "append-only",
+		"UPDATE settlement_item SET vat = -1":          "append-only",
+		"UPDATE settlement_item SET currency = 'USD'":  "append-only",
+		"UPDATE settlement_item SET account = 'Q'":     "append-only",
+		"DELETE FROM settlement_item":                  "append-only",
+		"UPDATE statement_entry SET amount = 6":        "append-only",
+		"UPDATE statement_entry SET attempt_id = NULL": "append-only",
+		"DELETE FROM statement_entry":                  "append-only",
+		"UPDATE payout SET code = 'U30'":               "came to stays",
+		"UPDATE payout SET state = 'RECORDED', attempts = 0, attempt_id = '', done_us = NULL": "came to stays",
+		"UPDATE payout_attempt SET state = 'FAILED'":                                          "came to stays",
+		"UPDATE settlement_item SET settlement_id = NULL":                                     "settled once",
+		"UPDATE settlement_item SET settlement_id = 's'":                                      "settled once",
 	} {
 		if err := inside(s, func(c *session) error { return c.run(statement) }); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
+}
+
+// paidOut writes a payout that was credited, with its line of the bank's statement.
+func paidOut(tx engine.Tx, id string, at time.Time) error {
+	inr := money.Of("INR")
+	none := money.New(0, inr)
+	err := errors.Join(
+		tx.InsertPayout(payout.Payout{
+			ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: payout.Paid, Version: 1, Amount: money.New(12_550, inr), Limit: none,
+			Target: []byte{1}, Print: []byte{1}, AttemptID: "a-" + id, Attempts: 1, CreatedAt: at, DoneAt: at,
+			Chain: payout.Chain{Digest: []byte{1}},
+		}),
+		tx.InsertPayoutAttempt(payout.Attempt{
+			ID: "a-" + id, Payout: id, N: 1, State: payout.AttemptPaid, Version: 1, Bank: "rzp", Reference: "ref-" + id, Body: []byte{1},
+			BankID: "pout-" + id, UTR: "606109000001", Fees: money.New(500, inr), Tax: money.New(90, inr), FirstSent: at, Sends: 1, At: at,
+		}))
+	_, failed := tx.InsertStatementEntry(engine.StatementEntry{
+		StatementLine: payout.StatementLine{
+			ID: "L-" + id, At: at, Amount: money.New(-13_140, inr), Balance: none, BankID: "pout-" + id, Kind: "payout",
+		},
+		Bank: "rzp", Attempt: "a-" + id, Known: true,
+	})
+	return errors.Join(err, failed)
 }
 
 // The schema's lists of words are those of the code.
@@ -307,6 +337,12 @@ func TestSchemaKnowsTheRules(t *testing.T) {
 		{"capture", "clearing", []string{string(engine.NotCleared), string(engine.ClearedCapture), string(engine.RejectedCapture)}},
 		{"cancel", "state", []string{string(payment.CancelOpen), string(payment.CancelSuccess)}},
 		{"refund", "state", names(payment.RefundRules.States())},
+		{"payout", "state", names(payout.Rules.States())},
+		{"payout", "reason", []string{
+			string(payout.NoReason), string(payout.BelowLimit), string(payout.AboveLimit), string(payout.Closed), string(payout.OnHold),
+			string(payout.ClosedFraud), string(payout.ClosedStolen),
+		}},
+		{"payout_attempt", "state", names(payout.AttemptRules.States())},
 		{"dispute", "state", told}, // a stage is a row when it is told
 		{"dispute", "stage", []string{string(payment.Inquiry), string(payment.First), string(payment.Second)}},
 		{"notice", "state", []string{string(engine.NoticeQueued), string(engine.NoticeSent), string(engine.NoticeParked)}},
@@ -371,6 +407,34 @@ func TestLiveAttemptsAreThoseThatCanStillChange(t *testing.T) {
 			if listed := strings.Contains(text, "'"+string(state)+"'"); listed != canChange(payment.AttemptRules, state) {
 				t.Errorf("%s is in %s: %v", state, index, listed)
 			}
+		}
+	}
+}
+
+// What is final is in the list of the final states, and only that. An attempt that the index of one leaves out can never come to pay.
+func TestFinalPayoutsAreThoseOfTheRules(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	list := regexp.MustCompile(`state IN \(([^)]*)\)\) = \(done_us IS NOT NULL\)`).FindStringSubmatch(definition(t, s, "payout"))
+	if list == nil {
+		t.Fatal("no list of final states")
+	}
+	for _, state := range payout.Rules.States() {
+		if listed := strings.Contains(list[1], "'"+string(state)+"'"); listed != state.Final() {
+			t.Errorf("%s is final: %v", state, listed)
+		}
+	}
+	index, ends := definition(t, s, "payout_attempt_one"), definition(t, s, "payout_attempt_end_stays")
+	for _, state := range payout.AttemptRules.States() {
+		paid := false
+		for _, next := range payout.AttemptRules[state] {
+			paid = paid || next == payout.AttemptPaid || next == payout.AttemptReturned
+		}
+		if left := strings.Contains(index, "state <> '"+string(state)+"'"); left == paid {
+			t.Errorf("%s is left out of payout_attempt_one: %v", state, left)
+		}
+		live := state == payout.AttemptPrepared || state == payout.AttemptOpen
+		if listed := regexp.MustCompile(`OLD.state IN \([^)]*'` + string(state) + `'`).MatchString(ends); listed == live {
+			t.Errorf("%s is an end: %v", state, listed)
 		}
 	}
 }
@@ -450,6 +514,17 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectAdvicesOfFile, "advice_line"},
 		{countOpenBefore, "advice_due"},
 		{countOpenBefore, "idempotency_running"},
+		{selectDuePayouts, "payout_due"},
+		{selectNextPayout, "payout_due"},
+		{selectUnacknowledged, "payout_attempt_unnamed"},
+		{selectOldestOpenPayout, "payout_open"},
+		{selectOldestOpenPayout, "payout_ended"},
+		{selectOldestOpenPayout, "statement_entry_newest"},
+		{selectFloatBalance, "payout_open"},
+		{selectOpenPayouts, "payout_open"},
+		{selectPayoutAttemptByBankID, "payout_attempt_bank_id"},
+		{selectLastStatement, "statement_entry_newest"},
+		{countUnknownEntries, "statement_entry_unknown"},
 		{selectDueReconciliations, "reconciliation_due"},
 		{selectNextReconciliation, "reconciliation_due"},
 		{selectCaptureFiles, "capture_file_state"},
@@ -464,6 +539,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectBacklog, "notice_parked"},
 		{selectBacklog, "operator_case_open"},
 		{selectBacklog, "reconciliation_due"},
+		{selectBacklog, "payout_open"},
 	} {
 		var plan []string
 		err := s.look(t.Context(), func(k *session) error {
@@ -682,6 +758,16 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 	krw, at := money.Of("KRW"), time.Unix(5, 0).UTC()
 	none := money.New(0, krw)
 	err := s.Update(t.Context(), func(tx engine.Tx) error {
+		open := func(id string, state payout.State, at time.Time) error {
+			p := payout.Payout{
+				ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: state, Version: 1, Amount: money.New(9, krw), Limit: none,
+				Target: []byte{1}, Print: []byte{1}, CreatedAt: at, DueAt: at, Chain: payout.Chain{Digest: []byte{1}},
+			}
+			if state != payout.Asked {
+				p.AttemptID, p.Attempts = "lost-"+id, 1
+			}
+			return tx.InsertPayout(p)
+		}
 		r := payment.Reservation{
 			ID: "r", Account: "P", RequestID: "q", Purpose: payment.ToVerify, State: payment.VerifyHeld, Version: 1, Amount: money.New(9, krw),
 			Captured: none, Held: true, AttemptID: "a", Chain: payment.Chain{Digest: []byte{1}},
@@ -719,7 +805,8 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 			tx.InsertSettlement(settlement.Settlement{
 				ID: "s", Account: "P", Currency: krw, Day: "20260302", Start: at, End: at.Add(time.Hour), ClosedAt: at, State: settlement.Closed,
 				Parts: 1, Totals: settlement.Totals{Items: 2, Charge: money.New(3, krw), Fee: none, VAT: none, Net: money.New(3, krw), Adjusted: none},
-			}))
+			}), paidOut(tx, "p", at), open("o", payout.Asked, at.Add(time.Minute)), open("u", payout.Unclear, at.Add(2*time.Minute)),
+			open("v", payout.Unclear, at.Add(time.Hour)))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -729,7 +816,8 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 	}
 	got, err := s.Backlog(t.Context())
 	want := Backlog{ // what is parked is a case too
-		Advices: 1, Batched: 1, Notices: 1, Parked: 1, Reconciliations: 1, Cases: 1, OldestAdvice: at, OldestNotice: at.Add(time.Second),
+		Advices: 1, Batched: 1, Notices: 1, Parked: 1, Reconciliations: 1, Cases: 1, Payouts: 3, OldestAdvice: at,
+		OldestNotice: at.Add(time.Second), OldestPayout: at.Add(time.Minute),
 	}
 	if got != want || err != nil {
 		t.Errorf("%+v, %v", got, err)
@@ -751,6 +839,17 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 	report(t, s.Disputes, DisputeRow{
 		Account: "P", CaptureRequestID: "qc", Stage: "FIRST", State: "CB1_REVERSED", Currency: "KRW", Case: "C1", Notice: "t", Amount: 5, Won: 4,
 	})
+	report(t, s.OpenPayouts, OpenPayouts{Bank: "rzp", State: "RECORDED", Count: 1, Oldest: at.Add(time.Minute)}, OpenPayouts{
+		Bank: "rzp", State: "UNKNOWN", Count: 2, Oldest: at.Add(2 * time.Minute),
+	})
+	row := func(id, state, currency string, amount, attempts int64) PayoutRow {
+		return PayoutRow{
+			Payout: id, Account: "P", RequestID: "q-" + id, Bank: "rzp", State: state, Currency: currency, Amount: amount, Attempts: attempts,
+		}
+	}
+	paid := row("p", "SUCCEEDED", "INR", 12_550, 1)
+	paid.Reference, paid.BankID, paid.UTR, paid.Fees, paid.Tax = "ref-p", "pout-p", "606109000001", 500, 90
+	report(t, s.Payouts, row("o", "RECORDED", "KRW", 9, 0), paid, row("u", "UNKNOWN", "KRW", 9, 1), row("v", "UNKNOWN", "KRW", 9, 1))
 	report(t, s.SettlementRows, SettlementRow{ID: "s", Account: "P", Currency: "KRW", Day: "20260302", State: "CLOSED", Net: 3, Items: 2})
 }
 
