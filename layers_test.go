@@ -28,6 +28,8 @@ var layers = map[string][]string{
 	"rail":             {"rail", "engine", "core"},
 	"rail/iso8583":     {"engine", "core"},
 	"rail/iso8583/sim": {"rail/iso8583"}, // the dialect and nothing else, so that client and host cannot share a mistake
+	"rail/upi":         {"core"},
+	"rail/upi/sim":     {}, // it speaks from the sheet, and shares nothing with the adapter
 	"platform":         {"drop", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
 	"fsck":             {"core", "vault"}, // an independent reader: never the code that wrote what it reads
 	"sandbox":          {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
@@ -41,13 +43,17 @@ var layers = map[string][]string{
 	"core/fault":       {},
 	"core/ledger":      {"core/money"},
 	"core/payment":     {"core"},
+	"core/payout":      {"core"},
 	"core/settlement":  {"core"},
 	"store/storetest":  {"store", "engine", "core"},
+
+	"rail/upi/banktest": {"rail/upi/.", "core"},
 
 	"protocol/gsp/cards":           {"protocol/gsp/.", "engine", "core"},
 	"protocol/gsp/cards/cardstest": {"protocol/gsp/.", "engine", "core", "seal"},
 	"protocol/gsp/koreacards":      {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"}, // the two card APIs never see each other
 	"protocol/gsp/cardfop":         {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"},
+	"protocol/gsp/disburse":        {"protocol/gsp/.", "engine", "core"},
 }
 
 // pure folders import nothing but the standard library and each other.

@@ -11,5 +11,6 @@
 // stamped, signed and encrypted anew. When nobody answers in time, the caller gets 503 (or 409, where it repeated a call that is
 // still running): both say that nothing is decided, and the caller asks again with the same request id.
 //
-// As a client (client.go), one attempt goes out and comes back as a Reply: what it means for the next attempt, never a guess.
+// As a client (client.go), one attempt goes out and comes back as a Reply: what it means for the next attempt, never a guess. What every
+// notification has in common stands in notify.go.
 package gsp

@@ -58,11 +58,13 @@ func Handle[T any](name string, fn func(ctx context.Context, call Call, turn eng
 	}
 }
 
-type echoRequest struct {
+// EchoRequest is a text to be given back (gsp-core §7.1).
+type EchoRequest struct {
 	ClientMessage *string `json:"clientMessage,omitzero"`
 }
 
-type echoResponse struct {
+// EchoResponse is the text, and one of the server's own (gsp-core §7.1).
+type EchoResponse struct {
 	ClientMessage string `json:"clientMessage"`
 	ServerMessage string `json:"serverMessage,omitzero"`
 }
@@ -70,13 +72,13 @@ type echoResponse struct {
 // Echo gives the client's message back, byte for byte (gsp-core §7.1). It is not stored; in generation A it names no account.
 func Echo(serverMessage string) Method {
 	return Method{
-		name: "echo", free: true, members: membersOf(reflect.TypeFor[echoRequest]()),
+		name: "echo", free: true, members: membersOf(reflect.TypeFor[EchoRequest]()),
 		run: func(_ context.Context, _ Call, _ engine.Turn, plain []byte) ([]byte, error) {
-			var in echoRequest
+			var in EchoRequest
 			if err := First(Decode(plain, &in), Required("clientMessage", in.ClientMessage != nil)); err != nil {
 				return nil, err
 			}
-			return Encode(echoResponse{*in.ClientMessage, serverMessage})
+			return Encode(EchoResponse{*in.ClientMessage, serverMessage})
 		},
 	}
 }

@@ -39,24 +39,6 @@ func FuzzReadPDF(f *testing.F) {
 	})
 }
 
-func TestNotificationResultIsReadInBothShapes(t *testing.T) {
-	for text, want := range map[string]NotificationResult{
-		`"SUCCESS"`: "SUCCESS", `{"success":{}}`: "SUCCESS", `{"accepted":{}}`: "SUCCESS", `"REFUSED"`: "REFUSED",
-		`{"refused":{"why":1}}`: "refused",
-	} {
-		var got NotificationResult
-		if err := json.Unmarshal([]byte(text), &got); err != nil || got != want {
-			t.Errorf("%s: got %q, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{`5`, `{}`, `{"success":{},"refused":{}}`, `["SUCCESS"]`, `true`} {
-		var got NotificationResult
-		if err := json.Unmarshal([]byte(text), &got); err == nil {
-			t.Errorf("%s: got %q, want an error", text, got)
-		}
-	}
-}
-
 // Both forms are read, one is written (§3.9).
 func TestResponseCodeIsReadInBothShapes(t *testing.T) {
 	for text, want := range map[string]ResponseCode{

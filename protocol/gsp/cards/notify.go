@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -183,11 +182,6 @@ func captureARN(n news) (any, bool) { // G10, §5.10; FOP G4, §5.4
 
 func settlementNews(n news) (any, bool) { return n.part, n.part != nil } // G9, §5.9; FOP G11, §5.11
 
-// Client makes one call to Google.
-type Client interface {
-	Call(context.Context, gsp.Message) gsp.Reply
-}
-
 // Settlements reads what is settled. Items come in one order, always the same.
 type Settlements interface {
 	Settlement(ctx context.Context, id string) (settlement.Settlement, error)
@@ -196,7 +190,7 @@ type Settlements interface {
 
 // NotifierConfig is what a Notifier needs. Client and Accounts are required.
 type NotifierConfig struct {
-	Client      Client
+	Client      gsp.Caller
 	Settlements Settlements // nil: none is told
 	Accounts    map[string]Told
 	Paths       map[string]map[string]string // replace the printed ones, by the API's name and the method's
@@ -234,7 +228,7 @@ func NewNotifier(c NotifierConfig) (*Notifier, error) {
 
 // Send makes one attempt to deliver a notice. Google has it where the reply is Delivered, and only there: otherwise it stays owed.
 func (n *Notifier) Send(ctx context.Context, notice engine.Notice) gsp.Reply {
-	noWord := gsp.Reply{Class: gsp.Park, Alert: true, Why: "this API has no word for it"}
+	noWord := gsp.Unsent("this API has no word for it")
 	say, told := bodies[notice.Kind], n.cfg.Accounts[notice.Account]
 	row, ok := told.API.Notifications.of(notice.Kind)
 	if say == nil || !ok {
@@ -247,22 +241,14 @@ func (n *Notifier) Send(ctx context.Context, notice engine.Notice) gsp.Reply {
 			return gsp.Reply{Alert: true, Why: "the settlement cannot be read"}
 		}
 		if what.part, err = settlementPart(notice.Account, s, notice.Facts.Part, items); err != nil {
-			return gsp.Reply{Class: gsp.Park, Alert: true, Why: err.Error()}
+			return gsp.Unsent(err.Error())
 		}
 	}
 	body, ok := say(what)
 	if !ok {
 		return noWord
 	}
-	r := n.call(ctx, row, notice.Account, notice.ID, body)
-	if r.Class != gsp.Delivered {
-		return r
-	}
-	var answer NotificationResponse
-	if err := gsp.Decode(r.Body, &answer); err != nil || answer.Result != NotificationSuccess { // gsp-core §9
-		r.Class, r.Alert, r.Why = gsp.Park, true, "a 200 that is no SUCCESS"
-	}
-	return r
+	return gsp.Taken(n.call(ctx, row, notice.Account, notice.ID, body))
 }
 
 // read finds the items of one part of a settlement.
@@ -279,18 +265,14 @@ func (n *Notifier) read(ctx context.Context, f engine.Facts) (settlement.Settlem
 	return s, items, err
 }
 
-// call makes one attempt, and up to two more where only the clock was wrong (gsp-core §5.5).
+// call makes one attempt.
 func (n *Notifier) call(ctx context.Context, row Notification, account, id string, body any) gsp.Reply {
 	api := n.cfg.Accounts[account].API
 	m := gsp.Message{
 		Generation: generations[row.Kind], Account: account, Path: cmp.Or(n.cfg.Paths[api.Name][row.method()], row.Path), RequestID: id,
 		Body: body, NoAccount: row.Kind == Echo,
 	}
-	r := n.cfg.Client.Call(ctx, m)
-	for tries := 1; r.Class == gsp.RetryNow && tries < 3; tries++ {
-		r = n.cfg.Client.Call(ctx, m)
-	}
-	return n.orNotOffered(api.ARNOptional && ofARN[row.Kind], account, r)
+	return n.orNotOffered(api.ARNOptional && ofARN[row.Kind], account, gsp.Attempt(ctx, n.cfg.Client, m))
 }
 
 // orNotOffered tells a method that Google does not have from keys or an account that it does not know: both are a 404 without a sealed
@@ -308,23 +290,11 @@ func (n *Notifier) orNotOffered(optional bool, account string, r gsp.Reply) gsp.
 	return r
 }
 
-// Echo asks Google to give a text back (§5.12; FOP §5.13) and says what it added. At most one in 10 s and 30 in 15 min are wanted: that is
-// for the caller to keep.
+// Echo asks Google to give a text back (§5.12; FOP §5.13) and says what it added.
 func (n *Notifier) Echo(ctx context.Context, account, text string) (serverMessage string, err error) {
 	row, ok := n.cfg.Accounts[account].API.Notifications.of(Echo)
 	if !ok {
 		return "", fmt.Errorf("echo: %s is told nothing", account)
 	}
-	r := n.call(ctx, row, account, "echo-"+n.cfg.NewID(), EchoRequest{text})
-	if r.Class != gsp.Delivered {
-		return "", fmt.Errorf("echo: %s (HTTP status %d, %s)", r.Why, r.Status, r.Class)
-	}
-	var answer EchoResponse
-	if err := gsp.Decode(r.Body, &answer); err != nil {
-		return "", err
-	}
-	if answer.ClientMessage != text {
-		return "", errors.New("echo: another text came back")
-	}
-	return answer.ServerMessage, nil
+	return gsp.AskEcho(text, func(body gsp.EchoRequest) gsp.Reply { return n.call(ctx, row, account, "echo-"+n.cfg.NewID(), body) })
 }

@@ -2,13 +2,10 @@ package cards
 
 import (
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"naru/core/card"
 	"naru/protocol/gsp"
 )
 
@@ -118,8 +115,8 @@ type DefendChargebackRequest struct {
 
 // DefenseMaterialDocument is a document in base64url (§4.6; FOP §4.7). It is about a person: its payload is a secret.
 type DefenseMaterialDocument struct {
-	MimeType *MimeType `json:"mimeType,omitzero"`
-	Payload  *Secret   `json:"payload,omitzero"`
+	MimeType *MimeType   `json:"mimeType,omitzero"`
+	Payload  *gsp.Secret `json:"payload,omitzero"`
 }
 
 // MrnPaymentDetails names a payment that was made elsewhere (§4.6; FOP §4.7); other members are tolerated.
@@ -209,22 +206,6 @@ type SetAcquirerReferenceNumberForRefundNotification struct {
 	AcquirerReferenceNumber string `json:"acquirerReferenceNumber"`
 }
 
-// NotificationResponse is Google's answer to G1 to G11 (§5).
-type NotificationResponse struct {
-	Result NotificationResult `json:"result"`
-}
-
-// EchoRequest is a text to be given back (G12, §5.12; FOP G12, §5.13).
-type EchoRequest struct {
-	ClientMessage string `json:"clientMessage"`
-}
-
-// EchoResponse is the text, and one of Google's own (G12, §5.12; FOP G12, §5.13).
-type EchoResponse struct {
-	ClientMessage string `json:"clientMessage"`
-	ServerMessage string `json:"serverMessage,omitzero"`
-}
-
 // GspFileHeader is line 1 of a settlement file (§6.2).
 type GspFileHeader struct {
 	RequestID                  string         `json:"requestId"`
@@ -276,22 +257,22 @@ type AccountDetails struct {
 
 // Card is a plain card number (§3.1).
 type Card struct {
-	AccountNumber     *Secret `json:"accountNumber,omitzero"`
-	NameOnCard        *Secret `json:"nameOnCard,omitzero"`
-	ExpiryMonth       *string `json:"expiryMonth,omitzero"` // MM
-	ExpiryYear        *string `json:"expiryYear,omitzero"`  // YY
-	CVN               *Secret `json:"cvn,omitzero"`
-	IssuanceDateMonth *string `json:"issuanceDateMonth,omitzero"`
-	IssuanceDateYear  *string `json:"issuanceDateYear,omitzero"`
+	AccountNumber     *gsp.Secret `json:"accountNumber,omitzero"`
+	NameOnCard        *gsp.Secret `json:"nameOnCard,omitzero"`
+	ExpiryMonth       *string     `json:"expiryMonth,omitzero"` // MM
+	ExpiryYear        *string     `json:"expiryYear,omitzero"`  // YY
+	CVN               *gsp.Secret `json:"cvn,omitzero"`
+	IssuanceDateMonth *string     `json:"issuanceDateMonth,omitzero"`
+	IssuanceDateYear  *string     `json:"issuanceDateYear,omitzero"`
 }
 
 // PaymentToken is a network token (§3.1).
 type PaymentToken struct {
-	NameOnCard                *Secret `json:"nameOnCard,omitzero"`
-	PaymentTokenAccountNumber *Secret `json:"paymentTokenAccountNumber,omitzero"`
-	ExpiryMonth               *string `json:"expiryMonth,omitzero"` // MM
-	ExpiryYear                *string `json:"expiryYear,omitzero"`  // YY
-	Cryptogram                *Secret `json:"cryptogram,omitzero"`
+	NameOnCard                *gsp.Secret `json:"nameOnCard,omitzero"`
+	PaymentTokenAccountNumber *gsp.Secret `json:"paymentTokenAccountNumber,omitzero"`
+	ExpiryMonth               *string     `json:"expiryMonth,omitzero"` // MM
+	ExpiryYear                *string     `json:"expiryYear,omitzero"`  // YY
+	Cryptogram                *gsp.Secret `json:"cryptogram,omitzero"`
 
 	TokenTypeDeviceToken   *gsp.Empty `json:"tokenTypeDeviceToken,omitzero"` // at most one of the four; in Card FOP exactly one
 	TokenTypeMerchantToken *gsp.Empty `json:"tokenTypeMerchantToken,omitzero"`
@@ -330,10 +311,10 @@ const (
 
 // ThreeDSecureAuthenticationData is the result of a successful 3-D Secure run (§3.3; FOP §3.2).
 type ThreeDSecureAuthenticationData struct {
-	DirectoryServerTransactionID *string `json:"directoryServerTransactionId,omitzero"`
-	CAVV                         *Secret `json:"cavv,omitzero"`
-	ThreeDSVersion               *string `json:"threeDsVersion,omitzero"`
-	ThreeDSServerTransactionID   *string `json:"threeDsServerTransactionId,omitzero"`
+	DirectoryServerTransactionID *string     `json:"directoryServerTransactionId,omitzero"`
+	CAVV                         *gsp.Secret `json:"cavv,omitzero"`
+	ThreeDSVersion               *string     `json:"threeDsVersion,omitzero"`
+	ThreeDSServerTransactionID   *string     `json:"threeDsServerTransactionId,omitzero"`
 }
 
 // StoredCredentialTransactionInformation says who starts a payment with a stored card, and why (§3.4; FOP §3.3): exactly one member.
@@ -621,56 +602,6 @@ type FraudType string
 
 // FraudulentUse is the only one whose spelling is known.
 const FraudulentUse FraudType = "FRAUDULENT_USE"
-
-// NotificationResult is how Google takes a notification (§5): a word in generation A, an object with one member in generation B.
-type NotificationResult string
-
-// NotificationSuccess is its only known value.
-const NotificationSuccess NotificationResult = "SUCCESS"
-
-// UnmarshalJSONFrom reads either shape.
-func (r *NotificationResult) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if dec.PeekKind() != '{' {
-		text, err := readString(dec)
-		*r = NotificationResult(text)
-		return err
-	}
-	var union map[string]jsontext.Value
-	if err := json.UnmarshalDecode(dec, &union); err != nil || len(union) != 1 {
-		return errNoString
-	}
-	for name := range union {
-		if *r = NotificationResult(name); name == "success" || name == "accepted" { // gsp-core §9
-			*r = NotificationSuccess
-		}
-	}
-	return nil
-}
-
-// Secret is a member that must never be seen: only this package's own JSON writes it, and the envelope seals that.
-// Printing it with any verb yields a mask; the standard library's encoders refuse it.
-type Secret struct{ card.Secret }
-
-// Conceal makes a secret member.
-func Conceal(text string) *Secret { return &Secret{card.Conceal(text)} }
-
-// Format implements fmt.Formatter: a mask, whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
-
-// MarshalJSONTo writes the text.
-func (s Secret) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return enc.WriteToken(jsontext.String(s.Reveal()))
-}
-
-// UnmarshalJSONFrom reads a string; its errors quote nothing.
-func (s *Secret) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	text, err := readString(dec)
-	if err != nil {
-		return err
-	}
-	s.Secret = card.Conceal(text)
-	return nil
-}
 
 // ResponseCode is a code passed through: an object around a string, whose member no sheet can read. Any name is read, and the bare string
 // too (§3.9).

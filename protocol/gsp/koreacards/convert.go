@@ -124,7 +124,7 @@ func (t terms) checked(r engine.ReserveResult) engine.ReserveResult {
 func (t terms) holder(f *cards.Faults, at string, in HolderData) (h payment.Holder) {
 	mode := t.profile.HolderFields
 	type form func(HolderFields, string) (string, payment.Reason, bool)
-	read := func(name string, member *cards.Secret, parse form, rule string) (v card.Secret) {
+	read := func(name string, member *gsp.Secret, parse form, rule string) (v card.Secret) {
 		if member == nil {
 			return v
 		}

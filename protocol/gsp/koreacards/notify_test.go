@@ -189,7 +189,7 @@ func TestWhatGoogleAnswersToAVerdict(t *testing.T) {
 		"nobody's account": {
 			engine.Notice{Kind: engine.CancelResult, Account: "Z", Subject: "c", Result: "SUCCESS"}, nil, gsp.Park, true, 0,
 		},
-		"a kind of another API": {engine.Notice{Kind: "payout-result", Account: "A", Result: "SUCCESS"}, nil, gsp.Park, true, 0},
+		"a kind of another API": {engine.Notice{Kind: engine.PayoutResult, Account: "A", Result: "SUCCESS"}, nil, gsp.Park, true, 0},
 	} {
 		peer := &cardstest.Google{Answers: row.answers}
 		n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
@@ -259,7 +259,7 @@ func TestEveryNoticeHasAMethod(t *testing.T) {
 	}
 	for _, kind := range engine.NoticeKinds {
 		has := slices.ContainsFunc(Notifications, func(row cards.Notification) bool { return row.Kind == kind })
-		if has == (kind == engine.SettlementFile) { // a file is uploaded
+		if elsewhere := kind == engine.SettlementFile || kind == engine.PayoutResult; has == elsewhere { // uploaded; of no card
 			t.Errorf("%s has a method: %v", kind, has)
 		}
 	}
@@ -320,9 +320,13 @@ func TestEcho(t *testing.T) {
 	if said, err := n.Echo(t.Context(), "HanbitPG_KRW", "hello from hanbit"); said != "server text" || err != nil {
 		t.Errorf("%q, %v", said, err)
 	}
-	hello := cards.EchoRequest{ClientMessage: "hello from hanbit"}
-	want := gsp.Message{Account: "HanbitPG_KRW", Path: "/v1/echo", RequestID: "echo-7", Body: hello, NoAccount: true}
-	if got := peer.Heard[0]; got != want {
+	got := peer.Heard[0]
+	body, err := gsp.Encode(got.Body)
+	if err != nil || !bytes.Equal(cardstest.Canonical(t, body), golden(t, "g12-request")) {
+		t.Errorf("%s, %v", body, err)
+	}
+	got.Body = nil
+	if want := (gsp.Message{Account: "HanbitPG_KRW", Path: "/v1/echo", RequestID: "echo-7", NoAccount: true}); got != want {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	for name, row := range map[string]struct {

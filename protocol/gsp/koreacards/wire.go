@@ -21,10 +21,10 @@ type AdditionalTransactionProcessingOptions struct {
 
 // HolderData is the four members that only Korea has (§3.2): in P1 inside the options, in P5 and P8 at the top.
 type HolderData struct {
-	PIN                   *cards.Secret `json:"pin,omitzero"`
-	ConnectingInformation *cards.Secret `json:"connectingInformation,omitzero"`
-	DateOfBirth           *cards.Secret `json:"dateOfBirth,omitzero"`
-	BusinessIdentifier    *cards.Secret `json:"businessIdentifier,omitzero"`
+	PIN                   *gsp.Secret `json:"pin,omitzero"`
+	ConnectingInformation *gsp.Secret `json:"connectingInformation,omitzero"`
+	DateOfBirth           *gsp.Secret `json:"dateOfBirth,omitzero"`
+	BusinessIdentifier    *gsp.Secret `json:"businessIdentifier,omitzero"`
 }
 
 // VerifyCardWithMinimumReservationRequest asks whether a card can be used, by a hold of the least amount (P5, §4.5).

@@ -42,27 +42,27 @@ func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
 		"p8-full":         &VerifyCardWithZeroAmountRequest{},
 		"p8-response":     &VerifyCardWithZeroAmountResponse{},
 		"g1-request":      &cards.CaptureFundsReservationResultNotification{},
-		"g1-response":     &cards.NotificationResponse{},
+		"g1-response":     &gsp.NotificationResponse{},
 		"g2-request":      &cards.CancelFundsReservationResultNotification{},
-		"g2-response":     &cards.NotificationResponse{},
+		"g2-response":     &gsp.NotificationResponse{},
 		"g3-request":      &cards.RefundResultNotification{},
-		"g3-response":     &cards.NotificationResponse{},
+		"g3-response":     &gsp.NotificationResponse{},
 		"g4-request":      &cards.ReverseRefundNotification{},
-		"g4-response":     &cards.NotificationResponse{},
+		"g4-response":     &gsp.NotificationResponse{},
 		"g5-request":      &cards.InquiryNotification{},
-		"g5-response":     &cards.NotificationResponse{},
+		"g5-response":     &gsp.NotificationResponse{},
 		"g6-request":      &cards.ChargebackNotification{},
-		"g6-response":     &cards.NotificationResponse{},
+		"g6-response":     &gsp.NotificationResponse{},
 		"g7-request":      &cards.ChargebackReversedNotification{},
-		"g7-response":     &cards.NotificationResponse{},
+		"g7-response":     &gsp.NotificationResponse{},
 		"g8-request":      &cards.FraudNotification{},
-		"g8-response":     &cards.NotificationResponse{},
+		"g8-response":     &gsp.NotificationResponse{},
 		"g10-request":     &cards.SetAcquirerReferenceNumberForCaptureNotification{},
-		"g10-response":    &cards.NotificationResponse{},
+		"g10-response":    &gsp.NotificationResponse{},
 		"g11-request":     &cards.SetAcquirerReferenceNumberForRefundNotification{},
-		"g11-response":    &cards.NotificationResponse{},
-		"g12-request":     &cards.EchoRequest{},
-		"g12-response":    &cards.EchoResponse{},
+		"g11-response":    &gsp.NotificationResponse{},
+		"g12-request":     &gsp.EchoRequest{},
+		"g12-response":    &gsp.EchoResponse{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cardstest.RoundTrip(t, name, into)
@@ -88,7 +88,7 @@ func TestEveryMemberIsInAnExample(t *testing.T) {
 		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
 			typ = typ.Elem()
 		}
-		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[cards.Secret]() {
+		if typ.Kind() != reflect.Struct || typ == reflect.TypeFor[gsp.Secret]() {
 			return
 		}
 		for i := range typ.NumField() {
@@ -143,11 +143,11 @@ func TestNothingPrintsASecret(t *testing.T) {
 		}
 		c, o := in.AccountDetails.Card, in.Options
 		var leaves []any
-		for _, s := range []*cards.Secret{
+		for _, s := range []*gsp.Secret{
 			c.AccountNumber, c.NameOnCard, c.CVN, o.PIN, o.ConnectingInformation, o.DateOfBirth, o.BusinessIdentifier,
 		} {
 			if s != nil {
-				leaves = append(leaves, s, *s, []any{s}, struct{ S cards.Secret }{*s})
+				leaves = append(leaves, s, *s, []any{s}, struct{ S gsp.Secret }{*s})
 			}
 		}
 		wholes := []any{in, &in, *in.AccountDetails, *c, *o, ask, ask.Order}
