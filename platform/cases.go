@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"naru/core/fault"
+	"naru/core/payout"
 	"naru/engine"
 )
 
@@ -33,6 +34,7 @@ type caseJSON struct {
 //	POST /cases/close   {"id", "note"}         seen to
 //	POST /cases/resume  {"id", "note"}         what it is about is sent again
 //	GET  /evidence?id=                         a document that defends against a dispute, in clear
+//	POST /payouts/refuse {"id", "reason", "note"}  a payout that nothing moved for ends
 //	POST /settlements/paid {"id", "reference"} the money of a settlement moved
 //	POST /echo          {"id"}                 Google's echo for an account: do keys, address and account fit?
 func (p *Platform) cases(mux *http.ServeMux) {
@@ -75,11 +77,19 @@ func (p *Platform) cases(mux *http.ServeMux) {
 	handle("POST /settlements/paid", do(func(r *http.Request, in command) error {
 		return p.Engine.PaySettlement(r.Context(), in.ID, in.Reference, "operator")
 	}))
+	handle("POST /payouts/refuse", do(func(r *http.Request, in command) error {
+		return p.Engine.RefusePayout(r.Context(), in.ID, payout.Reason(in.Reason), in.Note)
+	}))
 	handle("POST /echo", do(func(r *http.Request, in command) error {
-		if _, ok := p.Engine.Account(in.ID); !ok {
+		account, ok := p.Engine.Account(in.ID)
+		if !ok {
 			return engine.ErrNotFound
 		}
-		if _, err := p.notifier.Echo(r.Context(), in.ID, "hello from naru"); err != nil {
+		echo := p.notifier.Echo
+		if account.Bank != "" {
+			echo = p.payouts.Echo
+		}
+		if _, err := echo(r.Context(), in.ID, "hello from naru"); err != nil {
 			return fault.Wrap(fault.Precondition, err, err.Error())
 		}
 		return nil
@@ -102,6 +112,7 @@ type command struct {
 	ID        string `json:"id"`
 	Note      string `json:"note"`
 	Reference string `json:"reference"`
+	Reason    string `json:"reason"`
 }
 
 func do(what func(*http.Request, command) error) http.HandlerFunc {

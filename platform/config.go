@@ -22,6 +22,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp/cardfop"
 	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/disburse"
 	"naru/protocol/gsp/koreacards"
 	"naru/rail/iso8583"
 )
@@ -34,7 +35,9 @@ type Config struct {
 	Store       Store      `toml:"store"`
 	GSP         GSP        `toml:"gsp"`
 	Admin       Admin      `toml:"admin"`
+	Webhooks    Webhooks   `toml:"webhooks"`
 	Acquirers   []Acquirer `toml:"acquirer"`
+	Banks       []Bank     `toml:"payout_bank"`
 	Accounts    []Account  `toml:"account"`
 
 	dir string
@@ -97,6 +100,35 @@ type Admin struct {
 	Remote bool   `toml:"remote"`
 }
 
+// Webhooks is the listener that payout banks call: POST /payouts/NAME. Whoever calls must sign; in front of the world it stands behind TLS.
+type Webhooks struct {
+	Listen string `toml:"listen"` // host:port; none where empty
+	Cert   string `toml:"cert"`   // certificate chain, PEM; plain HTTP where empty, on loopback only
+	Key    string `toml:"key"`    // its private key, PEM
+}
+
+// Bank is one account at a bank that pays for us: RazorpayX (rails §2.2).
+type Bank struct {
+	Name     string             `toml:"name"`
+	Base     string             `toml:"base"`       // https address, such as https://api.razorpay.com/v1; plain HTTP on loopback only
+	CA       string             `toml:"ca"`         // PEM file of authorities to trust there; those of the system if empty
+	KeyID    string             `toml:"key_id"`     // user of its API
+	Secret   string             `toml:"key_secret"` // file with the password
+	Signing  []string           `toml:"webhooks"`   // files with the secrets that sign its events: two while one is replaced
+	Account  string             `toml:"account"`    // from which it pays
+	Debit    string             `toml:"debit"`      // how its answers name that account, where they name another
+	Purpose  string             `toml:"purpose"`    // payout
+	Payee    string             `toml:"payee"`      // name that every payee has there; "Google user"
+	Cap      int64              `toml:"cap"`        // of one payout, minor units; 10000000
+	QueueLow bool               `toml:"queue_if_low_balance"`
+	Guard    engine.FloatGuard  `toml:"guard"`    // of what the float does not cover: refuse or queue; the bank decides where empty
+	Timeout  iso8583.Duration   `toml:"timeout"`  // of one call; 4s
+	Again    iso8583.Duration   `toml:"again"`    // until another attempt where nothing was paid; 30m
+	Resend   []iso8583.Duration `toml:"resend"`   // after the first sending, while the bank does not answer; 1m, 2m, 5m
+	Look     []iso8583.Duration `toml:"look"`     // between questions about an open order; 30s, 2m, 5m, 10m, 15m
+	Attempts int64              `toml:"attempts"` // without a person; 3
+}
+
 // Acquirer is one link to a card acquirer: a dialect and what differs between hosts that speak it.
 type Acquirer struct {
 	Name        string      `toml:"name"`
@@ -127,6 +159,7 @@ type Account struct {
 	APIs       []string           `toml:"apis"`
 	Currencies []string           `toml:"currencies"`
 	Acquirer   string             `toml:"acquirer"`
+	Bank       string             `toml:"payout_bank"`
 	Terminals  []string           `toml:"terminals"`
 	Merchant   string             `toml:"merchant"`
 	MCC        string             `toml:"mcc"`
@@ -134,6 +167,7 @@ type Account struct {
 	Limits     map[string]Limits  `toml:"limits"`    // of payments, by currency
 	Korea      koreacards.Profile `toml:"korea_cards"`
 	FOP        cardfop.Profile    `toml:"card_fop"`
+	Disburse   disburse.Profile   `toml:"disburse"`
 
 	RefundWindow  iso8583.Duration `toml:"refund_window"`  // after a capture; 8760h
 	DisputeWindow iso8583.Duration `toml:"dispute_window"` // after a capture; 12960h. When both are over the card is erased
@@ -224,9 +258,10 @@ var (
 	fileID     = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
 )
 
-// cardAPIs are the card APIs there are, and notifications what each of them lets us tell Google.
+// apis are the APIs there are, and notifications what those with irregular paths let us tell Google.
 var (
 	cardAPIs      = []string{koreacards.Name, cardfop.Name}
+	apis          = append(cardAPIs, disburse.Name)
 	notifications = map[string]cards.Notifications{koreacards.Name: koreacards.Notifications, cardfop.Name: cardfop.Notifications}
 )
 
@@ -269,14 +304,47 @@ func (c Config) check() error {
 		refuse("gsp.google_base = %q is no https address", c.GSP.GoogleBase)
 	}
 	oneOf("gsp.tls_max", c.GSP.TLSMax, "", "1.2", "1.3")
+	if w := c.Webhooks; w != (Webhooks{}) {
+		address("webhooks.listen", w.Listen)
+		if (w.Cert == "") != (w.Key == "") {
+			refuse("webhooks: cert and key come together")
+		}
+		if w.Cert == "" && !Loopback(w.Listen) {
+			refuse("webhooks.listen = %q is not on loopback: it needs cert and key", w.Listen)
+		}
+	}
 	for api, paths := range c.GSP.Paths {
 		oneOf("gsp.paths", api, cardAPIs...)
 		for method := range paths {
 			oneOf("gsp.paths."+api, method, notifications[api].Methods()...)
 		}
 	}
-	if len(c.Acquirers) == 0 {
-		refuse("there is no [[acquirer]]")
+	banks := map[string]bool{}
+	for i, b := range c.Banks {
+		name := fmt.Sprintf("payout_bank %d (%s)", i+1, b.Name)
+		if !fileID.MatchString(b.Name) {
+			refuse("%s: name is 1 to 32 letters, digits and hyphens", name)
+		}
+		if banks[b.Name] {
+			refuse("%s: the name stands twice", name)
+		}
+		banks[b.Name] = true
+		oneOf(name+": guard", string(b.Guard), string(engine.NoGuard), string(engine.GuardRefuse), string(engine.GuardQueue))
+		needed(name+": key_secret", b.Secret)
+		if len(b.Signing) > 0 && c.Webhooks.Listen == "" {
+			refuse("%s: its events are signed, and webhooks.listen says nowhere", name)
+		}
+		for _, d := range slices.Concat(b.Resend, b.Look) {
+			if d.Duration <= 0 {
+				refuse("%s: resend and look: %s is no wait", name, d)
+			}
+		}
+		if b.Again.Duration < 0 || b.Timeout.Duration < 0 || b.Attempts < 0 || b.Cap < 0 {
+			refuse("%s: timeout, again, attempts and cap are nothing or more", name)
+		}
+	}
+	if len(c.Acquirers) == 0 && len(c.Banks) == 0 {
+		refuse("there is no [[acquirer]] and no [[payout_bank]]")
 	}
 	links := map[string]bool{}
 	for i, a := range c.Acquirers {
@@ -322,12 +390,16 @@ func (c Config) check() error {
 			refuse("%s: the id stands twice", name)
 		}
 		ids[a.ID] = true
+		if banks[a.ID] { // their books would be one
+			refuse("%s: a payout_bank has the same name", name)
+		}
 		for _, api := range a.APIs {
-			oneOf(name+": apis", api, cardAPIs...)
+			oneOf(name+": apis", api, apis...)
 		}
 		if len(a.APIs) > 1 { // what we tell Google of an account goes the way of its one contract
-			refuse("%s: apis: a card account has one of %s", name, strings.Join(cardAPIs, " and "))
+			refuse("%s: apis: an account has one of %s", name, strings.Join(apis, ", "))
 		}
+		pays := slices.Contains(a.APIs, disburse.Name)
 		known := true
 		for _, code := range a.Currencies {
 			if _, ok := money.Lookup(code); !ok {
@@ -352,10 +424,21 @@ func (c Config) check() error {
 		if len(a.Currencies) == 0 {
 			refuse("%s: currencies is empty", name)
 		}
-		if !links[a.Acquirer] {
+		switch {
+		case pays && !banks[a.Bank]:
+			refuse("%s: there is no payout_bank %q", name, a.Bank)
+		case pays && (a.Acquirer != "" || len(a.Terminals) > 0 || a.Merchant != "" || a.MCC != ""):
+			refuse("%s: an account that pays out has no acquirer, terminals, merchant or mcc", name)
+		case pays && !slices.Equal(a.Currencies, []string{"INR"}): // disburse v1 §4.1: UPI knows no other
+			refuse("%s: currencies: payouts to UPI are in INR", name)
+		case pays && a.Settle != (Settle{}):
+			refuse("%s: settle: payouts are not settled by naru yet", name)
+		case !pays && a.Bank != "":
+			refuse("%s: payout_bank is set, and apis does not name %s", name, disburse.Name)
+		case !pays && !links[a.Acquirer]:
 			refuse("%s: there is no acquirer %q", name, a.Acquirer)
 		}
-		if len(a.Terminals) == 0 {
+		if len(a.Terminals) == 0 && !pays {
 			refuse("%s: terminals is empty", name)
 		}
 		for _, t := range a.Terminals {
@@ -363,10 +446,10 @@ func (c Config) check() error {
 				refuse("%s: terminal %q is not 8 printable characters", name, t)
 			}
 		}
-		if !merchantID.MatchString(a.Merchant) {
+		if !merchantID.MatchString(a.Merchant) && !pays {
 			refuse("%s: merchant %q is not 15 printable characters", name, a.Merchant)
 		}
-		if !mcc.MatchString(a.MCC) {
+		if !mcc.MatchString(a.MCC) && !pays {
 			refuse("%s: mcc %q is not four digits", name, a.MCC)
 		}
 		if _, err := a.location(); err != nil {
@@ -379,6 +462,7 @@ func (c Config) check() error {
 		}{
 			"korea_cards": {koreacards.Name, reflect.ValueOf(a.Korea).IsZero(), a.Korea.Check},
 			"card_fop":    {cardfop.Name, reflect.ValueOf(a.FOP).IsZero(), a.FOP.Check},
+			"disburse":    {disburse.Name, reflect.ValueOf(a.Disburse).IsZero(), func() error { return nil }},
 		} {
 			if err := profile.check(); err != nil {
 				refuse("%s: %s: %w", name, section, err)
@@ -450,7 +534,7 @@ func zone(name string) (*time.Location, error) { return time.LoadLocation(cmp.Or
 func (a Account) account() engine.Account {
 	in, _ := a.location() // checked
 	out := engine.Account{
-		ID: a.ID, APIs: a.APIs, Acquirer: a.Acquirer, Terminals: a.Terminals, Merchant: a.Merchant, MCC: a.MCC, Location: in,
+		ID: a.ID, APIs: a.APIs, Acquirer: a.Acquirer, Bank: a.Bank, Terminals: a.Terminals, Merchant: a.Merchant, MCC: a.MCC, Location: in,
 		RefundWindow: a.RefundWindow.Duration, DisputeWindow: a.DisputeWindow.Duration, VerifyHold: a.VerifyHold.Duration,
 		DisputeWait: a.DisputeWait.Duration, Terms: a.Fees.terms(), SettleBy: a.Settle.By, SkipEmptyDays: a.Settle.SkipEmpty,
 		PartSize: a.Settle.PartSize, NoARN: a.Settle.NoARN, TermsIn: map[string]settlement.Terms{},
@@ -460,6 +544,9 @@ func (a Account) account() engine.Account {
 		out.Currencies = append(out.Currencies, in)
 		if l, ok := a.Limits[code]; ok {
 			out.Limits = append(out.Limits, engine.Limits{Least: money.New(l.Least, in), Most: money.New(l.Most, in)})
+		}
+		if _, ok := a.Limits[code]; !ok && a.Bank != "" { // disburse v1 §8.3
+			out.Limits = append(out.Limits, engine.Limits{Least: money.New(1_00, in), Most: money.New(1_00_000_00, in)})
 		}
 		if f, ok := a.FeesIn[code]; ok {
 			out.TermsIn[code] = f.terms()

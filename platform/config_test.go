@@ -95,6 +95,45 @@ merchant = "PIMERCHANT00001"
 mcc = "5816"
 fees = { capture_rate = 10001 }
 card_fop = { skip_luhn = true }
+disburse = { allow_ifsc_addresses = true }
+payout_bank = "float"
+[webhooks]
+key = "webhooks.key"
+[[payout_bank]]
+name = "float"
+webhooks = ["old", "new"]
+guard = "perhaps"
+resend = ["1m", "0s"]
+attempts = -1
+[[payout_bank]]
+name = "float"
+key_secret = "float.secret"
+[[payout_bank]]
+name = "the bank"
+key_secret = "bank.secret"
+[[account]]
+id = "payouts to nobody"
+apis = ["disburse-v1"]
+currencies = ["INR"]
+payout_bank = "nobody"
+[[account]]
+id = "payouts by card"
+apis = ["disburse-v1"]
+currencies = ["INR"]
+payout_bank = "float"
+acquirer = "main"
+mcc = "5816"
+[[account]]
+id = "payouts in two currencies"
+apis = ["disburse-v1"]
+currencies = ["INR", "EUR"]
+payout_bank = "float"
+[[account]]
+id = "float"
+apis = ["disburse-v1"]
+currencies = ["INR"]
+payout_bank = "float"
+settle = { part_size = 1 }
 `), 0o600)
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +146,14 @@ card_fop = { skip_luhn = true }
 		`environment = "test"`, "colour", `log.level = "loud"`, "store.path is missing", "store.kek is missing", "gsp.listen", "gsp.google_base", "gsp.tls_max",
 		"noSuchNotification", "gsp.cert is missing", "admin.remote = true", "pi99", "addresses is empty", "institution", "id is 1 to 100",
 		"no-such-api", `"XXX" is unknown`, `no acquirer "other"`, `terminal "SHORT"`, `merchant "M"`, `mcc "58"`, "Mars/Olympus", "NO_SUCH_CODE",
-		"no-such-paths", "has one of korea-cards-v1 and card-fop-v1", "time_zone is missing", `limits = "USD"`, "no amount fits", `fees_in = "JPY"`,
-		"settle.no_arn", "at most 10 000", "apis does not name card-fop-v1",
+		"no-such-paths", "has one of korea-cards-v1, card-fop-v1, disburse-v1", "time_zone is missing", `limits = "USD"`, "no amount fits",
+		`fees_in = "JPY"`, "settle.no_arn", "at most 10 000", "apis does not name card-fop-v1",
+		`webhooks.listen = "" is not host:port`, "webhooks: cert and key come together", "it needs cert and key", "webhooks.listen says nowhere",
+		`(float): guard = "perhaps"`, "(float): key_secret is missing", "attempts and cap", "0s is no wait",
+		"payout_bank 2 (float): the name stands twice",
+		"payout_bank 3 (the bank): name is 1 to 32", `no payout_bank "nobody"`, "(payouts by card): an account that pays out has no acquirer",
+		"(payouts in two currencies): currencies: payouts to UPI are in INR", "(float): settle", "(float): a payout_bank has the same name",
+		"(three): payout_bank is set, and apis does not name disburse-v1", "disburse is set, and apis does not name disburse-v1",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing about %s in\n%v", want, err)

@@ -28,6 +28,7 @@ type metrics struct {
 	cases    *prometheus.CounterVec
 	notices  *prometheus.CounterVec
 	refusals *prometheus.CounterVec
+	told     *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -44,7 +45,8 @@ func newMetrics() *metrics {
 	m.registry.MustRegister(m.calls, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.replays = counter("naru_replays_total", "Requests answered from memory.", "account")
 	m.reversed = counter("naru_reversals_total", "Holds given back, by reason.", "reason")
-	m.unmapped = counter("naru_network_surprises_total", "Network answers that need a look.", "acquirer", "code")
+	m.unmapped = counter("naru_network_surprises_total", "Answers of networks and payout banks that need a look.", "acquirer", "code")
+	m.told = counter("naru_bank_events_total", "What payout banks told by themselves.", "bank", "what")
 	m.cases = counter("naru_cases_total", "Cases opened for an operator.", "kind")
 	m.notices = counter("naru_notices_total", "Attempts to deliver a notification.", "kind", "outcome")
 	m.refusals = counter("naru_sealing_refusals_total", "Messages that could not be opened, by reason.", "reason")
@@ -60,6 +62,7 @@ func (m *metrics) Reversed(reason payment.UndoReason) {
 }
 func (m *metrics) Unmapped(link, code string) { m.unmapped.WithLabelValues(link, code).Inc() }
 func (m *metrics) CaseOpened(kind string)     { m.cases.WithLabelValues(kind).Inc() }
+func (m *metrics) Told(bank, what string)     { m.told.WithLabelValues(bank, what).Inc() }
 func (m *metrics) Refused(reason string)      { m.refusals.WithLabelValues(reason).Inc() }
 func (m *metrics) NoticeTried(k engine.NoticeKind, outcome string) {
 	m.notices.WithLabelValues(string(k), outcome).Inc()
@@ -74,9 +77,11 @@ type backlog struct {
 var (
 	owed   = prometheus.NewDesc("naru_owed", "What is owed and not done yet.", []string{"what"}, nil)
 	oldest = prometheus.NewDesc("naru_owed_oldest_seconds", "Age of the oldest of what is owed.", []string{"what"}, nil)
+
+	openPayouts = prometheus.NewDesc("naru_open_payouts", "Payouts that are not final, by where they stand.", []string{"bank", "state"}, nil)
 )
 
-func (b backlog) Describe(ch chan<- *prometheus.Desc) { ch <- owed; ch <- oldest }
+func (b backlog) Describe(ch chan<- *prometheus.Desc) { ch <- owed; ch <- oldest; ch <- openPayouts }
 
 func (b backlog) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -94,12 +99,34 @@ func (b backlog) Collect(ch chan<- prometheus.Metric) {
 	}
 	for what, n := range map[string]int64{
 		"advice": at.Advices, "notice": at.Notices, "parked-notice": at.Parked, "case": at.Cases,
-		"batched-advice": at.Batched, "day-totals": at.Reconciliations,
+		"batched-advice": at.Batched, "day-totals": at.Reconciliations, "payout": at.Payouts,
 	} {
 		ch <- prometheus.MustNewConstMetric(owed, prometheus.GaugeValue, float64(n), what)
 	}
 	ch <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age(at.OldestAdvice), "advice")
 	ch <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age(at.OldestNotice), "notice")
+	ch <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age(at.OldestPayout), "payout")
+	open, err := b.store.OpenPayouts(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(openPayouts, err)
+		return
+	}
+	for _, o := range open {
+		ch <- prometheus.MustNewConstMetric(openPayouts, prometheus.GaugeValue, float64(o.Count), o.Bank, o.State)
+	}
+}
+
+// held is what payout banks hold for us, as they said last.
+type held struct{ engine *engine.Engine }
+
+var heldFloat = prometheus.NewDesc("naru_float", "What a payout bank holds for us and lets us pay, in minor units.", []string{"bank", "currency"}, nil)
+
+func (h held) Describe(ch chan<- *prometheus.Desc) { ch <- heldFloat }
+
+func (h held) Collect(ch chan<- prometheus.Metric) {
+	for bank, f := range h.engine.Floats() {
+		ch <- prometheus.MustNewConstMetric(heldFloat, prometheus.GaugeValue, float64(f.Available.Minor()), bank, f.Available.Currency().Code())
+	}
 }
 
 // rail is what happened on one link, and how many of its connections are signed on.

@@ -29,8 +29,10 @@ import (
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cardfop"
 	"naru/protocol/gsp/cards"
+	"naru/protocol/gsp/disburse"
 	"naru/protocol/gsp/koreacards"
 	"naru/rail/iso8583"
+	"naru/rail/upi"
 	"naru/seal"
 	"naru/store"
 	"naru/vault"
@@ -49,14 +51,17 @@ type Platform struct {
 	Engine    *engine.Engine
 	GSPAddr   string // where Google reaches us
 	AdminAddr string
+	HookAddr  string // where payout banks reach us; empty where none does
 
 	box       *seal.Box
 	documents *seal.Box // opens larger messages, with the same keys
 	metrics   *metrics
 	links     map[string]*iso8583.Acquirer
+	banks     map[string]*upi.RazorpayX
 	gsp       *gsp.Server
 	client    *gsp.Client
 	notifier  *cards.Notifier
+	payouts   *disburse.Notifier
 	log       *slog.Logger
 	sandbox   bool
 	done      chan error
@@ -65,7 +70,7 @@ type Platform struct {
 // Start runs the integrator until ctx ends. When it returns without an error, everything abandoned by an earlier process has been given up,
 // and calls are answered.
 func Start(ctx context.Context, c Config, w World) (*Platform, error) {
-	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, log: w.Log, sandbox: c.Sandbox(), done: make(chan error, 1)}
+	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, banks: map[string]*upi.RazorpayX{}, log: w.Log, sandbox: c.Sandbox(), done: make(chan error, 1)}
 	fail := func(err error) (*Platform, error) {
 		if p.Store != nil {
 			err = errors.Join(err, p.Store.Close())
@@ -141,10 +146,18 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	}
 
 	p.metrics.registry.MustRegister(watched)
+	banks := map[string]engine.Bank{}
+	for _, b := range c.Banks {
+		rail, err := c.bank(b, w.Clock.Now)
+		if err != nil {
+			return fail(fmt.Errorf("payout_bank %s: %w", b.Name, err))
+		}
+		p.banks[b.Name], banks[b.Name] = rail, b.behind(rail)
+	}
 
 	// The engine.
 	accounts, korea, fop := make([]engine.Account, 0, len(c.Accounts)), map[string]koreacards.Profile{}, map[string]cardfop.Profile{}
-	told := map[string]cards.Told{}
+	told, payers := map[string]cards.Told{}, map[string]disburse.Profile{}
 	for _, a := range c.Accounts {
 		accounts = append(accounts, a.account())
 		switch {
@@ -152,14 +165,17 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 			korea[a.ID], told[a.ID] = a.Korea, cards.Told{API: koreacards.API, Profile: a.Korea.Profile}
 		case slices.Contains(a.APIs, cardfop.Name):
 			fop[a.ID], told[a.ID] = a.FOP, cards.Told{API: cardfop.API, Profile: a.FOP.Profile}
+		case slices.Contains(a.APIs, disburse.Name):
+			payers[a.ID] = a.Disburse
 		}
 	}
 	p.Engine, err = engine.New(engine.Config{
-		Store: p.Store, Vault: keys, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Accounts: accounts, Links: links, Lanes: 32, Meter: p.metrics,
+		Store: p.Store, Vault: keys, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Accounts: accounts, Links: links, Banks: banks, Lanes: 32, Meter: p.metrics,
 	})
 	if err != nil {
 		return fail(err)
 	}
+	p.metrics.registry.MustRegister(held{p.Engine})
 	if _, err := p.Engine.Recover(ctx); err != nil { // before the first request
 		return fail(err)
 	}
@@ -199,9 +215,10 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	})
 	p.gsp.Serve(forKorea.API())
 	p.gsp.Serve(forFOP.API())
+	p.gsp.Serve(disburse.NewService(p.Engine, payers).API())
 
 	// What we owe Google.
-	roots, err := c.roots()
+	roots, err := c.roots(c.GSP.GoogleCA)
 	if err != nil {
 		return fail(err)
 	}
@@ -214,15 +231,17 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if err != nil {
 		return fail(err)
 	}
+	p.payouts = disburse.NewNotifier(disburse.NotifierConfig{Client: p.client})
 	owed := &outbox.Worker{
 		Queue: p.Store, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices, Lanes: 16,
 		Senders: map[engine.NoticeKind]outbox.Sender{},
 	}
 	for _, kind := range engine.NoticeKinds {
-		if kind != engine.SettlementFile {
+		if kind != engine.SettlementFile && kind != engine.PayoutResult {
 			owed.Senders[kind] = google{p.notifier}
 		}
 	}
+	owed.Senders[engine.PayoutResult] = google{p.payouts}
 	if c.GSP.Settlements != (Drop{}) {
 		place, err := c.drop(c.GSP.Settlements)
 		if err != nil {
@@ -245,13 +264,22 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		return fail(errors.Join(err, front.Close()))
 	}
 	p.GSPAddr, p.AdminAddr = front.Addr().String(), back.Addr().String()
+	hooks, err := c.Webhooks.open(c)
+	if err != nil {
+		return fail(errors.Join(err, front.Close(), back.Close()))
+	}
 	servers := map[*http.Server]net.Listener{
 		gsp.HTTPServer(p.gsp, w.Log):     gsp.Listen(front, tlsConfig),
 		gsp.HTTPServer(p.admin(), w.Log): back,
 	}
+	if hooks != nil {
+		p.HookAddr = hooks.Addr().String()
+		servers[gsp.HTTPServer(p.news(), w.Log)] = hooks
+	}
 	workers := []func(context.Context) error{
 		p.Engine.Forward, p.Engine.Expire, p.Engine.KeepRecovering, p.Engine.Checkpoint, owed.Run, p.reloadKeys,
 		p.Engine.Contest, p.Engine.Erase, p.Engine.Settle, p.Engine.Totals, p.Engine.Batch,
+		p.Engine.KeepPaying, p.Engine.WatchFloats, p.Engine.Statements,
 	}
 	for _, x := range exchanges {
 		workers = append(workers, x.Run)
@@ -303,6 +331,9 @@ func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listene
 	_ = group.Wait()                                     // its first error is in failed
 	err = errors.Join(err, p.Engine.SignJournal(ending)) // what came after the last checkpoint cannot be cut off unnoticed either
 	p.client.Close()
+	for _, b := range p.banks {
+		b.Close()
+	}
 	p.done <- errors.Join(err, p.Store.Close())
 }
 
@@ -342,7 +373,12 @@ func plain(list []iso8583.Duration) (out []time.Duration) {
 }
 
 // google lets the outbox deliver what the protocol knows how to say.
-type google struct{ notifier *cards.Notifier }
+type google struct{ notifier notifier }
+
+// A notifier tells Google one notice.
+type notifier interface {
+	Send(context.Context, engine.Notice) gsp.Reply
+}
 
 // classes says what Google's answer means for what we owe (gsp-core §5.5, §5.6).
 var classes = map[gsp.Class]outbox.Class{
@@ -359,17 +395,18 @@ func (g google) Send(ctx context.Context, n engine.Notice) outbox.Result {
 	return outbox.Result{Class: classes[r.Class], Status: r.Status, Word: cmp.Or(r.Code, r.Why, r.Class.String()), Alert: r.Alert}
 }
 
-func (c Config) roots() (*x509.CertPool, error) {
-	if c.GSP.GoogleCA == "" {
+// roots reads the authorities of a file; none where it is not named.
+func (c Config) roots(file string) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(c.file(c.GSP.GoogleCA))
+	text, err := os.ReadFile(c.file(file))
 	if err != nil {
-		return nil, fmt.Errorf("gsp.google_ca: %w", err)
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("gsp.google_ca: %s holds no certificate", c.GSP.GoogleCA)
+		return nil, fmt.Errorf("%s holds no certificate", file)
 	}
 	return pool, nil
 }

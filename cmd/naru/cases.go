@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,6 +23,7 @@ type casesCmd struct {
 	Resume casesResume `cmd:"" help:"Send again what a case is about, and close it."`
 	Read   casesRead   `cmd:"" help:"Write a document that defends against a dispute into a file."`
 	Paid   casesPaid   `cmd:"" help:"Note that the money of a settlement moved."`
+	Refuse casesRefuse `cmd:"" help:"End a payout that certainly paid nothing."`
 }
 
 // echoCmd asks Google's echo through a running integrator (Korea Cards v1 §5.12).
@@ -74,6 +76,13 @@ type casesPaid struct {
 	Reference string `required:"" help:"The bank's name of the payment."`
 }
 
+type casesRefuse struct {
+	operator
+	ID     string `arg:"" help:"The payout."`
+	Reason string `required:"" enum:"account_closed,account_on_hold,account_closed_fraud,account_closed_taken_over" help:"What the caller hears: ${enum}."`
+	Note   string `required:"" help:"Why it is ended."`
+}
+
 // Run lists.
 func (c casesList) Run(ctx context.Context) error {
 	path := "/cases"
@@ -106,7 +115,7 @@ func (c casesList) Run(ctx context.Context) error {
 		what, again := x.Detail, "no"
 		if x.ClosedAt != nil {
 			what += " (closed: " + x.Note + ")"
-		} else if strings.HasPrefix(x.Subject, "advice/") || strings.HasPrefix(x.Subject, "notice/") {
+		} else if slices.Contains([]string{"advice", "notice", "payout"}, strings.SplitN(x.Subject, "/", 2)[0]) {
 			again = "yes"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", x.At.Format(time.DateTime), x.ID, x.Payment, what, again)
@@ -143,6 +152,12 @@ func (c casesRead) Run(ctx context.Context) error {
 // Run notes a payment.
 func (c casesPaid) Run(ctx context.Context) error {
 	_, err := c.call(ctx, http.MethodPost, "/settlements/paid", map[string]string{"id": c.ID, "reference": c.Reference})
+	return err
+}
+
+// Run ends a payout.
+func (c casesRefuse) Run(ctx context.Context) error {
+	_, err := c.call(ctx, http.MethodPost, "/payouts/refuse", map[string]string{"id": c.ID, "reason": c.Reason, "note": c.Note})
 	return err
 }
 

@@ -1,0 +1,127 @@
+package platform
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"naru/core/card"
+	"naru/core/money"
+	"naru/engine"
+	"naru/rail/upi"
+)
+
+// bank makes the adapter of a payout bank.
+func (c Config) bank(b Bank, now func() time.Time) (*upi.RazorpayX, error) {
+	secret, err := c.secret(b.Secret)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := c.roots(b.CA)
+	if err != nil {
+		return nil, err
+	}
+	cfg := upi.Config{
+		Base: b.Base, KeyID: b.KeyID, Secret: secret, Account: b.Account, DebitAccount: b.Debit, Purpose: b.Purpose,
+		ContactName: cmp.Or(b.Payee, "Google user"), QueueIfLowBalance: b.QueueLow, Now: now, Roots: roots, Timeout: b.Timeout.Duration,
+	}
+	if b.Cap > 0 {
+		cfg.Cap = money.New(b.Cap, money.Of("INR"))
+	}
+	for _, file := range b.Signing {
+		s, err := c.secret(file)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Webhooks = append(cfg.Webhooks, s)
+	}
+	return upi.NewRazorpayX(cfg)
+}
+
+// secret reads a secret from a file of its own: one line.
+func (c Config) secret(file string) (card.Secret, error) {
+	text, err := os.ReadFile(c.file(file))
+	if err != nil {
+		return card.Secret{}, err
+	}
+	return card.Conceal(strings.TrimSpace(string(text))), nil
+}
+
+// maxEvent is more than any event of a payout bank is long.
+const maxEvent = 1 << 20
+
+// news hears what payout banks tell: POST /payouts/NAME. It answers 2xx only when what was told is on disk, and when nothing follows from it;
+// who cannot prove to be the bank hears 401 and no reason.
+func (p *Platform) news() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /payouts/{bank}", func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("bank")
+		bank, ok := p.banks[name]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		told, about, err := bank.Hear(r.Header, raw)
+		p.metrics.Told(name, heardAs(about, err))
+		switch {
+		case errors.Is(err, upi.ErrSignature):
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		case err != nil: // a bank stops telling who refuses
+			p.log.Error("a payout bank's event cannot be read", "bank", name, "error", err)
+		case about:
+			if err := p.Engine.PayoutNews(r.Context(), name, told); err != nil {
+				p.log.Error("a payout bank's event cannot be written down; it is told again", "bank", name, "event", told.ID, "error", err)
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+func heardAs(about bool, err error) string {
+	switch {
+	case errors.Is(err, upi.ErrSignature):
+		return "unsigned"
+	case err != nil:
+		return "unreadable"
+	case !about:
+		return "other"
+	}
+	return "payout"
+}
+
+// behind is the engine's view of a payout bank.
+func (b Bank) behind(rail *upi.RazorpayX) engine.Bank {
+	return engine.Bank{Rail: rail, Resend: plain(b.Resend), Look: plain(b.Look), Again: b.Again.Duration, Attempts: b.Attempts, Guard: b.Guard}
+}
+
+// open listens where payout banks call; nil where none does.
+func (w Webhooks) open(c Config) (net.Listener, error) {
+	if w.Listen == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", w.Listen)
+	if err != nil || w.Cert == "" {
+		return l, err
+	}
+	cert, err := tls.LoadX509KeyPair(c.file(w.Cert), c.file(w.Key))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("webhooks.cert, webhooks.key: %w", err), l.Close())
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+}
