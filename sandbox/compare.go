@@ -18,13 +18,14 @@ import (
 	"naru/vault"
 )
 
-// evidence is what the three parties wrote down, each for itself.
+// evidence is what Google, the integrator, and who moves money for it wrote down, each for itself.
 type evidence struct {
 	now      time.Time         // business time
 	owners   map[string]string // whose account a merchant number at the acquirer is
 	google   knowledge
 	books    books
 	acquirer host
+	bank     bank
 }
 
 // knowledge is what Google asked for and what it was told.
@@ -54,6 +55,7 @@ type books struct {
 	refunds     []store.RefundRow
 	disputes    []store.DisputeRow
 	settlements []store.SettlementRow
+	payouts     []store.PayoutRow
 	balances    []store.Balance
 	cases       []engine.Case
 }
@@ -66,6 +68,12 @@ type host struct {
 	records  []hostRecord
 	files    []hostFile
 	messages []hostMessage
+}
+
+// bank is the payout bank's own record, as its control port shows it.
+type bank struct {
+	payouts []bankPayout
+	lines   []bankLine
 }
 
 type hostHold struct {
@@ -129,8 +137,8 @@ func (s *Sandbox) once(ctx context.Context, o Options) error {
 	return errors.Join(told, s.Compare(ctx, o.Out))
 }
 
-// Compare waits until nothing is owed any more, ends the integrator, compares what Google, the ledger and the acquirer wrote down, and has
-// the database checked. It prints what it finds and fails where the records differ.
+// Compare waits until nothing is owed any more, ends the integrator, compares what Google, the ledger and those behind it wrote down, and
+// has the database checked. It prints what it finds and fails where the records differ.
 func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 	if err := s.drain(ctx); err != nil {
 		return err
@@ -143,7 +151,7 @@ func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	c := compare(e)
-	fmt.Fprint(out, "\nWhat Google knows, what the books say, what the acquirer did:\n\n")
+	fmt.Fprint(out, "\nWhat Google knows, what the books say, what the acquirer and the payout bank did:\n\n")
 	if err := c.print(out); err != nil {
 		return err
 	}
@@ -176,19 +184,22 @@ type debts struct {
 	store.Backlog
 	inbox  int // files of the acquirer that nobody has taken yet
 	claims int // chargebacks told on line that have no answer yet
+	untold int // events of the payout bank
 }
 
 func (d debts) any() bool {
-	return d.Advices+d.Batched+d.Notices+d.Reconciliations > 0 || d.inbox+d.claims > 0
+	return d.Advices+d.Batched+d.Notices+d.Reconciliations+d.Payouts > 0 || d.inbox+d.claims+d.untold > 0
 }
 
 func (d debts) String() string {
-	return fmt.Sprintf("still owed: %d messages and %d lines of files to the acquirer, %d notifications to Google, %d totals of a day; "+
-		"not taken: %d files, %d chargebacks", d.Advices, d.Batched, d.Notices, d.Reconciliations, d.inbox, d.claims)
+	return fmt.Sprintf("still owed: %d messages and %d lines of files to the acquirer, %d notifications to Google, %d totals of a day, "+
+		"%d payouts; not taken: %d files, %d chargebacks, %d events of the payout bank",
+		d.Advices, d.Batched, d.Notices, d.Reconciliations, d.Payouts, d.inbox, d.claims, d.untold)
 }
 
 // drain waits until nothing is owed and everything is taken. Waits between attempts are business time, which need not be waited for: after
-// a moment the clock moves. What goes by file the acquirer collects.
+// a moment the clock moves. What goes by file the acquirer collects. Last the payout bank's statement is read: what nobody told stands
+// there.
 func (s *Sandbox) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -196,10 +207,18 @@ func (s *Sandbox) drain(ctx context.Context) error {
 	defer t.http.CloseIdleConnections()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
+	read := false
 	for began := time.Now(); ; {
 		d, err := s.debts(ctx, t)
 		if err != nil {
 			return err
+		}
+		if !d.any() && !read {
+			if err := s.platform.Engine.ReadStatement(ctx, payoutBank); err != nil {
+				return err
+			}
+			read = true
+			continue
 		}
 		if !d.any() {
 			if d.Parked+d.Cases > 0 {
@@ -243,6 +262,15 @@ func (s *Sandbox) debts(ctx context.Context, t *client) (d debts, err error) {
 			d.claims++
 		}
 	}
+	var events []struct{ Delivered, Never bool }
+	if t.call(ctx, http.MethodGet, "/upi/events", nil, &events); t.err != nil {
+		return d, t.err
+	}
+	for _, e := range events {
+		if !e.Delivered && !e.Never {
+			d.untold++
+		}
+	}
 	d.Backlog, err = s.platform.Store.Backlog(ctx)
 	return d, err
 }
@@ -250,10 +278,10 @@ func (s *Sandbox) debts(ctx context.Context, t *client) (d debts, err error) {
 // everyCase is more than a sandbox ever has.
 const everyCase = 100_000
 
-// gather asks everybody for their record. The acquirer's comes by its control port: it shares nothing with us.
+// gather asks everybody for their record. The peers' come by their control ports: they share nothing with us.
 func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 	e.now, e.owners = s.clock.Now(), map[string]string{}
-	for i, a := range accounts {
+	for i, a := range sellers {
 		e.owners[merchant(i)] = a.PIAID
 	}
 	e.google = knowledge{
@@ -267,6 +295,7 @@ func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 		"/google/received": &e.google.received,
 		"/acquirer/holds":  &e.acquirer.holds, "/acquirer/bookings": &e.acquirer.bookings, "/acquirer/disputes": &e.acquirer.disputes,
 		"/acquirer/records": &e.acquirer.records, "/acquirer/files": &e.acquirer.files, "/acquirer/transactions": &e.acquirer.messages,
+		"/upi/payouts": &e.bank.payouts, "/upi/statement": &e.bank.lines,
 	} {
 		t.call(ctx, http.MethodGet, path, nil, into)
 	}
@@ -278,6 +307,7 @@ func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 	read(into(&b.refunds)(db.Refunds(ctx)))
 	read(into(&b.disputes)(db.Disputes(ctx)))
 	read(into(&b.settlements)(db.SettlementRows(ctx)))
+	read(into(&b.payouts)(db.Payouts(ctx)))
 	read(into(&b.balances)(db.Balances(ctx)))
 	read(into(&b.cases)(s.platform.Engine.ListCases(ctx, false, everyCase)))
 	return e, err

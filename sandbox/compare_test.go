@@ -18,10 +18,11 @@ var testNow = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
 // world is a few payments and one settlement in which everybody is right: r1 was captured in part, refunded in part, of which some came
 // back, and charged back in vain; r2 was cancelled, r3 is still held, r4 was lost and never held, r5 was declined. Of the checks v1 was
-// cancelled, v2 holds money, v3 never did. One payment is of somebody outside. What was sold abroad follows.
+// cancelled, v2 holds money, v3 never did. One payment is of somebody outside. What was sold abroad, and what was paid out, follows.
 func world() evidence {
 	e := korea()
 	sellAbroad(&e)
+	payTo(&e)
 	return e
 }
 
@@ -279,11 +280,81 @@ func sellAbroad(e *evidence) {
 		told("CHB", "E11", "rrns1", "ARN3", "EUR", -1_000, -150, -15), told("CAP", "P13", "rrns3", "ARN4", "JPY", 1_500, -16, -1))
 }
 
+// payTo adds payouts: p1 was paid, p2 refused, p3 paid by a second order and told later, p4 came back, p5 is too small, p6 is open, p7 was
+// no request. One is of somebody outside.
+func payTo(e *evidence) {
+	const account, paisa = "A_INR", 10_000
+	said := func(id string, amount int64, status int, result string) google.Exchange {
+		x := google.Exchange{
+			Method: payOut, Account: account, RequestID: id, Currency: "INR", AmountMicros: amount * paisa, Status: status, Result: result,
+			Digest: id + result,
+		}
+		if result != "" {
+			x.OwnID = "id-" + id
+		}
+		return x
+	}
+	row := func(id, state, reason string, amount int64) store.PayoutRow {
+		return store.PayoutRow{
+			Payout: "id-" + id, Account: account, RequestID: id, Bank: payoutBank, State: state, Reason: reason, Currency: "INR", Amount: amount,
+		}
+	}
+	b := &e.bank
+	move := func(amount int64, kind, payout string) {
+		b.lines = append(b.lines, bankLine{Amount: amount, Kind: kind, Payout: payout})
+	}
+	order := func(id, n string, amount int64, states ...string) {
+		p := bankPayout{ID: "pout_" + id + n, Amount: amount, Fees: 118, Tax: 18, Reference: "id" + id + n}
+		for _, s := range states {
+			p.Status, p.History = s, append(p.History, step{s})
+		}
+		b.payouts = append(b.payouts, p)
+		if move(-amount-118, "payout", p.ID); p.Status == "failed" || p.Status == "reversed" {
+			move(amount+118, "reversal", p.ID)
+		}
+	}
+	e.google.exchanges = append(e.google.exchanges,
+		said("p1", 1_250_50, 200, "SUCCESS"), said("p1", 1_250_50, 200, "SUCCESS"), said("p1", 1_250_51, 412, ""),
+		said("p2", 75_00, 200, "ACCOUNT_CLOSED"), said("p3", 310_00, 503, ""), said("p4", 700_00, 200, "SUCCESS"),
+		said("p5", 50, 200, "DISBURSEMENT_UNDER_TRANSACTION_LIMIT"), said("p6", 520_00, 503, ""), said("p7", 90_00, 400, ""))
+	e.google.verdicts = append(e.google.verdicts, google.Verdict{Method: payOutEnd, Account: account, Subject: "p3", Result: "SUCCESS"})
+	e.books.payouts = []store.PayoutRow{
+		row("p1", "SUCCEEDED", "", 1_250_50), row("p2", "DECLINED", "account_closed", 75_00), row("p3", "SUCCEEDED", "", 310_00),
+		row("p4", "RETURNED", "", 700_00), row("p5", "DECLINED", "below_limit", 50), row("p6", "DEEMED", "", 520_00),
+		row("aside", "SUCCEEDED", "", 9_00),
+	}
+	move(100_000_00, "bank_transfer", "")
+	order("p1", "01", 1_250_50, "processing", "processed")
+	order("p2", "01", 75_00, "processing", "failed")
+	order("p3", "01", 310_00, "processing", "failed")
+	order("p3", "02", 310_00, "processing", "processed")
+	order("p4", "01", 700_00, "processing", "processed", "reversed")
+	order("p6", "01", 520_00, "processing")
+	order("aside", "01", 9_00, "queued", "processing", "processed")
+	for _, balance := range []store.Balance{
+		{Account: "google:receivable", Owner: account, Amount: 2_789_50},
+		{Account: "payout:inflight", Owner: account, Amount: -520_00},
+		{Account: "suspense:returned", Owner: account, Amount: -700_00},
+		{Account: "payout:float", Owner: payoutBank, Amount: 98_426_96},
+		{Account: "bank:settlement", Owner: payoutBank, Amount: -100_000_00},
+		{Account: "fee:rail", Owner: payoutBank, Amount: 3_00},
+		{Account: "tax:input", Owner: payoutBank, Amount: 54},
+	} {
+		balance.Currency = "INR"
+		e.books.balances = append(e.books.balances, balance)
+	}
+}
+
 // found is everything that a comparison complains about, the rows with their names.
 func (c comparison) found() (list []string) {
 	for _, r := range c.rows {
 		for _, p := range r.problems {
 			list = append(list, r.id.RequestID+": "+p)
+		}
+	}
+	for _, s := range c.payouts {
+		for _, p := range s.problems {
+			list = append(list, s.id.id+": "+p)
 		}
 	}
 	for _, s := range c.settlements {
@@ -310,12 +381,14 @@ func TestCompareAgrees(t *testing.T) {
 		"A_EUR     s1        29.90 EUR    booked 29.90, refunded 5.00, charged back 10.00  ", "A_EUR     s3        1,500 JPY    booked 1,500  ",
 		"A_KRW     S1           6       -5,457 KRW   -5,457 KRW paid    agree",
 		"A_EUR     S2           3       13.14 EUR    13.14 EUR closed   agree",
+		"A_INR     p1       1,250.50 INR   SUCCESS   ", "   paid 700.00, came back 700.00   the same      agree",
+		"A_INR     p6       520.00 INR     nothing   ", "   open 520.00   ",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables lack %q:\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "DIFFER") || c.String() != "12 payments, 3 settlements" {
+	if strings.Contains(out.String(), "DIFFER") || c.String() != "12 payments, 7 payouts, 3 settlements" {
 		t.Errorf("%s:\n%s", c, out.String())
 	}
 }
@@ -359,6 +432,12 @@ func TestCompareFinds(t *testing.T) {
 	}
 	exchange := func(e *evidence, id string) *google.Exchange {
 		return &e.google.exchanges[slices.IndexFunc(e.google.exchanges, func(x google.Exchange) bool { return x.RequestID == id })]
+	}
+	order := func(e *evidence, reference string) *bankPayout {
+		return &e.bank.payouts[slices.IndexFunc(e.bank.payouts, func(p bankPayout) bool { return p.Reference == reference })]
+	}
+	payoutRow := func(e *evidence, id string) *store.PayoutRow {
+		return &e.books.payouts[slices.IndexFunc(e.books.payouts, func(p store.PayoutRow) bool { return p.RequestID == id })]
 	}
 	named := func(id string) func(store.Hold) bool { return func(h store.Hold) bool { return h.RequestID == id } }
 	for _, c := range []struct {
@@ -596,7 +675,9 @@ func TestCompareFinds(t *testing.T) {
 		},
 		{
 			"the refund of a sale has no verdict",
-			func(e *evidence) { e.google.verdicts = e.google.verdicts[:len(e.google.verdicts)-1] },
+			func(e *evidence) {
+				e.google.verdicts = slices.DeleteFunc(e.google.verdicts, func(v google.Verdict) bool { return v.Subject == "f4" })
+			},
 			[]string{
 				"s1: no verdict on f4", "s1: they do not agree", "settlement S2 has a refundEvent of f4, which never happened",
 			},
@@ -623,6 +704,140 @@ func TestCompareFinds(t *testing.T) {
 			[]string{
 				"fee:acquirer/A_EUR is missing, it should be 16 JPY", "fee:acquirer/A_EUR says 1.93 EUR, it should be 1.77 EUR",
 			},
+		},
+
+		// Payouts.
+		{
+			"the bank paid two orders of one payout",
+			func(e *evidence) {
+				p := order(e, "idp301")
+				p.Status, p.History, p.Fees, p.Tax = "processed", []step{{"processed"}}, 0, 0
+			},
+			[]string{"p3: they do not agree"},
+		},
+		{
+			"the bank may still pay another order of a payout that was paid",
+			func(e *evidence) { order(e, "idp301").Status = "processing" },
+			[]string{"p3: they do not agree"},
+		},
+		{
+			"the bank paid what nobody ordered",
+			func(e *evidence) { order(e, "idp101").Reference = "stray01" },
+			[]string{"p1: they do not agree", "the payout bank has a payout of 1,250.50 INR under stray01, which belongs to none of ours"},
+		},
+		{
+			"Google was told that a refused payout was paid",
+			func(e *evidence) { exchange(e, "p2").Result = "SUCCESS" },
+			[]string{"p2: Google was told SUCCESS, the books say ACCOUNT_CLOSED"},
+		},
+		{
+			"Google was told that a payout was refused that was paid",
+			func(e *evidence) {
+				p := payoutRow(e, "p1")
+				p.State, p.Reason, exchange(e, "p1").Result = "DECLINED", "account_on_hold", "ACCOUNT_ON_HOLD"
+				e.google.exchanges = slices.DeleteFunc(e.google.exchanges, func(x google.Exchange) bool {
+					return x.RequestID == "p1" && x.Result == "SUCCESS"
+				})
+			},
+			[]string{"p1: they do not agree", "google:receivable/A_INR says 2,789.50 INR, it should be 1,539.00 INR"},
+		},
+		{
+			"Google was told another reason",
+			func(e *evidence) { payoutRow(e, "p2").Reason = "account_on_hold" },
+			[]string{"p2: Google was told ACCOUNT_CLOSED, the books say ACCOUNT_ON_HOLD"},
+		},
+		{
+			"a payout was refused, and nobody knows why",
+			func(e *evidence) { payoutRow(e, "p2").Reason = "" },
+			[]string{"p2: Google was told ACCOUNT_CLOSED, the books say a refusal without a reason"},
+		},
+		{
+			"Google was not told of a payout that was paid after it had hung up",
+			func(e *evidence) { e.google.verdicts = e.google.verdicts[:len(e.google.verdicts)-1] },
+			[]string{"p3: Google was told nothing, the books say SUCCESS"},
+		},
+		{
+			"Google was told that a payout was paid that is deemed",
+			func(e *evidence) {
+				e.google.verdicts = append(e.google.verdicts, google.Verdict{Method: payOutEnd, Account: "A_INR", Subject: "p6", Result: "SUCCESS"})
+			},
+			[]string{"p6: Google was told SUCCESS, the books say nothing"},
+		},
+		{
+			"Google was answered one thing and told another",
+			func(e *evidence) {
+				e.google.verdicts = append(e.google.verdicts,
+					google.Verdict{Method: payOutEnd, Account: "A_INR", Subject: "p4", Result: "ACCOUNT_CLOSED"})
+			},
+			[]string{"p4: Google was answered SUCCESS and told ACCOUNT_CLOSED"},
+		},
+		{
+			"a payout got two answers",
+			func(e *evidence) {
+				again := *exchange(e, "p2")
+				again.Digest = "another"
+				e.google.exchanges = append(e.google.exchanges, again)
+			},
+			[]string{"p2: p2 got two answers"},
+		},
+		{
+			"Google has a result of a payout that the books do not know",
+			func(e *evidence) {
+				x := exchange(e, "p7")
+				x.Status, x.Result = 200, "SUCCESS"
+			},
+			[]string{"p7: Google was told SUCCESS, the books say nothing"},
+		},
+		{
+			"Google knows a payout by another id",
+			func(e *evidence) { exchange(e, "p2").OwnID = "id-p9" },
+			[]string{"p2: Google knows it by another id"},
+		},
+		{
+			"the books have another amount of a payout",
+			func(e *evidence) { payoutRow(e, "p1").Amount-- },
+			[]string{
+				"p1: the books have 1,250.49 INR", "p1: they do not agree",
+				"google:receivable/A_INR says 2,789.50 INR, it should be 2,789.49 INR",
+			},
+		},
+		{
+			"a payout is open in the books that the bank has paid",
+			func(e *evidence) { payoutRow(e, "aside").State = "UNKNOWN" },
+			[]string{
+				"A_INR aside: the ledger open 9.00, the payout bank paid 9.00",
+				"payout:inflight/A_INR says -520.00 INR, it should be -529.00 INR",
+			},
+		},
+		{
+			"money came back, and the books do not know it",
+			func(e *evidence) { payoutRow(e, "p4").State = "SUCCEEDED" },
+			[]string{"p4: they do not agree", "suspense:returned/A_INR says -700.00 INR, it should be 0.00 INR"},
+		},
+		{
+			"the bank paid less than it was told",
+			func(e *evidence) { order(e, "idp101").Amount = 1_250_00 },
+			[]string{"p1: they do not agree"},
+		},
+		{
+			"the fees of the bank are not in the books",
+			func(e *evidence) { order(e, "idp101").Fees += 10 },
+			[]string{"fee:rail/razorpayx says 3.00 INR, it should be 3.10 INR"},
+		},
+		{
+			"the bank has another float",
+			func(e *evidence) { e.bank.lines[0].Amount += 5_00 },
+			[]string{
+				"bank:settlement/razorpayx says -100,000.00 INR, it should be -100,005.00 INR",
+				"payout:float/razorpayx says 98,426.96 INR, it should be 98,431.96 INR",
+			},
+		},
+		{
+			"the bank moved money that is in no books",
+			func(e *evidence) {
+				e.bank.lines = append(e.bank.lines, bankLine{Amount: -1_00, Kind: "payout", Payout: "pout_x"})
+			},
+			[]string{"payout:float/razorpayx says 98,426.96 INR, it should be 98,425.96 INR"},
 		},
 
 		// Refunds.

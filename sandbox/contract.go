@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
 )
 
 // Contract is sandbox.json: all that an outside client needs to know. File names are relative to its folder.
@@ -15,6 +16,7 @@ type Contract struct {
 	GSP      GSPContract `json:"gsp"`
 	Admin    Base        `json:"admin"`
 	Acquirer Address     `json:"acquirer"`
+	UPI      Base        `json:"upi"`
 	Control  Base        `json:"control"`
 }
 
@@ -64,19 +66,28 @@ type Address struct {
 	Address string `json:"address"`
 }
 
-// accounts are those that the sandbox is contracted for. Each has a terminal and a merchant number of its own at the acquirer.
-var accounts = []Account{
+// accounts are those that the sandbox is contracted for.
+var accounts = append(slices.Clone(sellers), Account{payer, []string{disburse}, []string{"INR"}})
+
+// sellers take cards. Each has a terminal and a merchant number of its own at the acquirer.
+var sellers = []Account{
 	{first, []string{koreaCards}, []string{"KRW"}},
 	{second, []string{koreaCards}, []string{"KRW"}},
 	{third, []string{cardFOP}, []string{"EUR", "JPY", "KWD"}},
 }
 
 const (
-	first, second, third = "NaruPG_KRW", "NaruPG2_KRW", "NaruPG_EUR"
-	koreaCards, cardFOP  = "korea-cards-v1", "card-fop-v1"
+	first, second, third, payer   = "NaruPG_KRW", "NaruPG2_KRW", "NaruPG_EUR", "NaruPay_INR"
+	koreaCards, cardFOP, disburse = "korea-cards-v1", "card-fop-v1", "disburse-v1"
 )
 
-// apiOf is the one card API of each account.
+// payoutBank is our name of the bank that pays for us, and bankAccount the account there from which it does.
+const payoutBank, bankAccount, bankUser = "razorpayx", "7878780080316316", "rzp_test_sandbox"
+
+// opening is what that account holds at the very start, and bankDelay how long an ordinary payout takes: the caller is still there.
+const opening, bankDelay = 50_000_00, 300 * time.Millisecond
+
+// apiOf is the one API of each account.
 func apiOf() map[string]string {
 	of := map[string]string{}
 	for _, a := range accounts {
@@ -87,7 +98,7 @@ func apiOf() map[string]string {
 
 // contracted is every currency that the acquirer settles with us.
 func contracted() (codes []string) {
-	for _, a := range accounts {
+	for _, a := range sellers {
 		codes = append(codes, a.Currencies...)
 	}
 	slices.Sort(codes)
@@ -112,7 +123,9 @@ const (
 	controlPort  offset = 3
 	adminPort    offset = 4
 	acquirerPort offset = 7
+	bankPort     offset = 8
 	filesPort    offset = 10 // Google's SFTP server
+	hooksPort    offset = 11 // where the payout bank tells by itself
 )
 
 // at is the address of a listener; without a base any free port.
@@ -123,8 +136,8 @@ func (o offset) at(base int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+int(o)))
 }
 
-// addresses is where everything listens, host:port, and the dialect that the acquirer speaks.
-type addresses struct{ GSP, Google, Files, Control, Admin, Acquirer, Profile string }
+// addresses is where everything listens, host:port, the payout bank as a URL, and the dialect that the acquirer speaks.
+type addresses struct{ GSP, Google, Files, Control, Admin, Acquirer, Bank, Hooks, Profile string }
 
 func (a addresses) contract() Contract {
 	return Contract{
@@ -135,7 +148,7 @@ func (a addresses) contract() Contract {
 				"https://" + a.Google + googlePath, googleSecret, googlePublic, FilesAddress{a.Files, filesHostKey, filesKey},
 			},
 		},
-		Admin: Base{"http://" + a.Admin}, Acquirer: Address{a.Acquirer}, Control: Base{"http://" + a.Control},
+		Admin: Base{"http://" + a.Admin}, Acquirer: Address{a.Acquirer}, UPI: Base{a.Bank}, Control: Base{"http://" + a.Control},
 	}
 }
 
@@ -152,7 +165,7 @@ func (a addresses) config() ([]byte, error) {
 		GooglePath string
 		Accounts   []Account
 		Terms      map[string]string
-	}{a, googlePath, accounts, terms})
+	}{a, googlePath, sellers, terms})
 	return []byte(b.String()), err
 }
 
@@ -187,6 +200,18 @@ host_key = "` + filesHostKey + `"
 [admin]
 listen = "{{.Admin}}"
 
+[webhooks]
+listen = "{{.Hooks}}"
+
+[[payout_bank]]
+name = "` + payoutBank + `"
+base = "{{.Bank}}/v1"
+key_id = "` + bankUser + `"
+key_secret = "` + bankSecret + `"
+webhooks = ["` + hookSecret + `"]
+account = "` + bankAccount + `"
+guard = "queue"
+
 [[acquirer]]
 name = "simulator"
 profile = "{{.Profile}}"
@@ -210,7 +235,14 @@ acquirer = "simulator"
 terminals = ["{{terminal $i}}"]
 merchant = "{{merchant $i}}"
 mcc = "5816"
-{{index $.Terms $a.PIAID}}{{end}}`))
+{{index $.Terms $a.PIAID}}{{end}}
+[[account]]
+id = "` + payer + `"
+apis = ["` + disburse + `"]
+currencies = ["INR"]
+payout_bank = "` + payoutBank + `"
+time_zone = "Asia/Kolkata"
+`))
 
 // terms is what the contract of each account says beside its names.
 var terms = map[string]string{

@@ -1,15 +1,18 @@
-// Package sandbox runs an integrator with everything around it on loopback: a simulated Google in front, a simulated acquirer behind, and a
-// control port from which a person or a test moves time, makes faults and looks into every party's record.
+// Package sandbox runs an integrator with everything around it on loopback: a simulated Google in front, a simulated acquirer and a
+// simulated payout bank behind, and a control port from which a person or a test moves time, makes faults and looks into every party's
+// record.
 //
 //	control ──▶ Google ──HTTPS, PGP──▶ Naru ──TCP, ISO 8583──▶ acquirer
 //	  story.go    google/                platform/                rail/iso8583/sim
-//	  abroad.go     │                      │                        │
-//	                └── google.jsonl       └── naru.db              └── acquirer.jsonl
-//	                          └──────── compare.go: do the three agree? ────────┘
-//	                                 rows.go payment by payment, totals.go in sum
+//	  abroad.go     │                      │    ╲                   │
+//	  payout.go     │                      │     ╲──HTTP, JSON──▶ payout bank      rail/upi/sim
+//	                │                      │                        │
+//	                └── google.jsonl       └── naru.db              └── acquirer.jsonl, payouts.jsonl
+//	                          └──────── compare.go: do all agree? ──────────┘
+//	                       rows.go payment by payment, paid.go payout by payout, totals.go in sum
 //
 // Files travel beside the wires: the acquirer's by the folders acquirer/to-naru and acquirer/from-naru, settlements to Google by SFTP.
 //
-// The three are peers: they share the clock of business time, which the control port moves, and nothing else but the wire. Each keeps its
+// They are peers: they share the clock of business time, which the control port moves, and nothing else but the wire. Each keeps its
 // own record in the folder, so that a second start goes on where the first ended.
 package sandbox

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,6 +52,8 @@ const (
 	filesHost        = "sftp_host.key" // that server's own
 	filesHostKey     = "sftp_host.pub"
 	googleFiles      = "google-files"
+	bankSecret       = "upi.key"         // with which we call the payout bank
+	hookSecret       = "upi_webhook.key" // with which it signs what it tells
 )
 
 // folder is the sandbox's place on disk, taken by one process at a time. Everything in it is for its owner alone.
@@ -111,6 +114,7 @@ type peers struct {
 	google, integrator *seal.Ring // Google's private key, the integrator's public one
 	filesHost          ssh.Signer
 	files              ssh.PublicKey // who may upload
+	bank, hooks        string        // secrets that the payout bank and the integrator share
 	tls                tls.Certificate
 	roots              *x509.CertPool
 }
@@ -161,6 +165,12 @@ func (f *folder) furnish(now time.Time) (peers, error) {
 	if p.filesHost, err = f.sshKey(filesHost); err != nil {
 		return peers{}, err
 	}
+	if p.bank, err = f.secret(bankSecret); err != nil {
+		return peers{}, err
+	}
+	if p.hooks, err = f.secret(hookSecret); err != nil {
+		return peers{}, err
+	}
 	if err := f.write(filesHostKey, ssh.MarshalAuthorizedKey(p.filesHost.PublicKey())); err != nil {
 		return peers{}, err
 	}
@@ -174,6 +184,17 @@ func (f *folder) furnish(now time.Time) (peers, error) {
 		return peers{}, fmt.Errorf("%s holds no certificate", f.file(caFile))
 	}
 	return p, nil
+}
+
+// secret makes a secret of two parties once, and reads it.
+func (f *folder) secret(name string) (string, error) {
+	if !f.has(name) {
+		if err := f.write(name, []byte(rand.Text()+"\n")); err != nil {
+			return "", err
+		}
+	}
+	text, err := os.ReadFile(f.file(name))
+	return strings.TrimSpace(string(text)), err
 }
 
 // sshKey makes a key for SFTP once, and reads it.

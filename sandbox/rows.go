@@ -55,17 +55,19 @@ type row struct {
 // comparison is what a look at all the evidence came to.
 type comparison struct {
 	rows        []row
+	payouts     []paidOut
 	settlements []settled
 	problems    []string // beside those of a row
 }
 
 func (c comparison) agrees() bool {
 	return len(c.problems) == 0 && !slices.ContainsFunc(c.rows, func(r row) bool { return len(r.problems) > 0 }) &&
+		!slices.ContainsFunc(c.payouts, func(p paidOut) bool { return len(p.problems) > 0 }) &&
 		!slices.ContainsFunc(c.settlements, func(s settled) bool { return len(s.problems) > 0 })
 }
 
 func (c comparison) String() string {
-	return fmt.Sprintf("%d payments, %d settlements", len(c.rows), len(c.settlements))
+	return fmt.Sprintf("%d payments, %d payouts, %d settlements", len(c.rows), len(c.payouts), len(c.settlements))
 }
 
 func (c *comparison) problem(format string, args ...any) {
@@ -100,6 +102,7 @@ func compare(e evidence) (c comparison) {
 			c.problem("%s %s: the ledger %s, the acquirer %s", n.account, n.id, inBooks[n].in(in), atHost[n].in(in))
 		}
 	}
+	c.checkPayouts(e)
 	c.checkBalances(e, inBooks)
 	c.checkNumbers(e)
 	c.checkSettlements(e)
@@ -212,10 +215,12 @@ func letters(numeric string) string {
 	return numeric
 }
 
-// The methods of Google that the comparison knows (Korea Cards v1 §4, §5; Card FOP v1 §4, §5).
+// The methods of Google that the comparison knows (Korea Cards v1 §4, §5; Card FOP v1 §4, §5; disburse v1 §4, §5).
 const (
 	reserve     = "reserveFunds"
 	sale        = "capture" // in one message: Card FOP v1 §4.4
+	payOut      = "disburseFunds"
+	payOutEnd   = "disburseFundsResultNotification"
 	captureOf   = "asynchronousCaptureFundsReservation"
 	cancelOf    = "asynchronousCancelFundsReservation"
 	refundOf    = "asynchronousRefund"
@@ -235,12 +240,15 @@ const (
 	refundARN   = "setAcquirerReferenceNumberForRefundNotification"
 )
 
-// payments is the first time that each reservation, sale or check of a card was asked for, oldest first.
-func (e evidence) payments() (list []google.Exchange) {
+// payments are what moves money of cards, or checks one.
+func (e evidence) payments() []google.Exchange { return e.asked(reserve, sale, checkLeast, checkZero) }
+
+// asked is the first time that each request of these methods was sent, oldest first.
+func (e evidence) asked(methods ...string) (list []google.Exchange) {
 	seen := map[name]bool{}
 	for _, x := range e.google.exchanges {
 		n := name{x.Account, x.RequestID}
-		if slices.Contains([]string{reserve, sale, checkLeast, checkZero}, x.Method) && !seen[n] {
+		if slices.Contains(methods, x.Method) && !seen[n] {
 			seen[n], list = true, append(list, x)
 		}
 	}
@@ -378,6 +386,9 @@ func (c comparison) print(out io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if err := c.printPayouts(t); err != nil {
+		return err
+	}
 	if len(c.settlements) > 0 {
 		fmt.Fprintln(t, "\n  account\tsettlement\titems\tGoogle\tledger\t")
 	}
@@ -398,6 +409,11 @@ func (c comparison) print(out io.Writer) error {
 	for _, r := range c.rows {
 		for _, p := range r.problems {
 			fmt.Fprintf(out, "  %s: %s\n", r.id.RequestID, p)
+		}
+	}
+	for _, s := range c.payouts {
+		for _, p := range s.problems {
+			fmt.Fprintf(out, "  %s: %s\n", s.id.id, p)
 		}
 	}
 	for _, s := range c.settlements {

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"naru/platform"
 	"naru/rail/iso8583"
 	"naru/rail/iso8583/sim"
+	upi "naru/rail/upi/sim"
 	"naru/sandbox/google"
 )
 
@@ -50,6 +52,7 @@ type Sandbox struct {
 	stop     context.CancelFunc
 	google   *google.Google
 	acquirer *sim.Host
+	bank     *upi.Host
 	closers  []func() error // in the order of starting
 	closed   bool
 }
@@ -103,6 +106,15 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		return s, err
 	}
 	s.later(s.acquirer.Close)
+	s.bank, err = upi.Start(context.WithoutCancel(ctx), upi.Config{
+		Address: bankPort.at(o.PortBase), KeyID: bankUser, KeySecret: keys.bank, WebhookSecret: keys.hooks,
+		Accounts: []upi.Account{{Number: bankAccount, Opening: opening}}, Delay: bankDelay, Root: rootOf, Seed: o.Seed,
+		Now: s.clock.Now, Sleep: s.clock.Sleep, Dir: s.folder.path, Log: s.log.With("peer", "bank"),
+	})
+	if err != nil {
+		return s, err
+	}
+	s.later(s.bank.Close)
 	googleSide, err := s.listen(googlePort.at(o.PortBase))
 	if err != nil {
 		return s, err
@@ -118,9 +130,9 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 
 	// The integrator, from its configuration file as anywhere else. The file is written again with the ports that it got.
 	where := addresses{
-		GSP: gspPort.at(o.PortBase), Admin: adminPort.at(o.PortBase),
+		GSP: gspPort.at(o.PortBase), Admin: adminPort.at(o.PortBase), Hooks: hooksPort.at(o.PortBase),
 		Google: googleSide.Addr().String(), Files: filesSide.Addr().String(), Control: controlSide.Addr().String(),
-		Acquirer: s.acquirer.Addr(), Profile: profile,
+		Acquirer: s.acquirer.Addr(), Bank: strings.TrimSuffix(s.bank.URL(), "/v1"), Profile: profile,
 	}
 	if err = s.configure(where); err != nil {
 		return s, err
@@ -137,7 +149,11 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		s.why = s.platform.Wait()
 		close(s.ended)
 	}()
-	where.GSP, where.Admin = s.platform.GSPAddr, s.platform.AdminAddr
+	where.GSP, where.Admin, where.Hooks = s.platform.GSPAddr, s.platform.AdminAddr, s.platform.HookAddr
+	s.bank.SetWebhook("http://" + where.Hooks + "/payouts/" + payoutBank)
+	if err = s.platform.Engine.ReadStatement(running, payoutBank); err != nil { // what it holds for us is in the books from the beginning
+		return s, err
+	}
 	if err = s.configure(where); err != nil {
 		return s, err
 	}
@@ -297,10 +313,11 @@ func (s *Sandbox) introduce(o Options) {
   GSP       %s   accounts %v
   Google    %s
   acquirer  %s   ISO 8583, dialect %s
+  bank      %s   RazorpayX, which pays out to UPI
   control   %s
   admin     %s/metrics
   folder    %s   sandbox.json for clients, naru.toml for naru serve, naru.log
   seed      %d
-`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.Control.Base,
-		c.Admin.Base, s.Dir, o.Seed)
+`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.UPI.Base,
+		c.Control.Base, c.Admin.Base, s.Dir, o.Seed)
 }

@@ -28,6 +28,7 @@ import (
 	"naru/clock"
 	"naru/core/card"
 	"naru/platform"
+	"naru/sandbox/google"
 )
 
 // started is a sandbox for one test, in a folder of its own unless one is given.
@@ -195,7 +196,9 @@ func TestOutsideClient(t *testing.T) {
 	if got, want := o.get("/ledger"), `[{"account":"acquirer:held/NaruPG_KRW","currency":"KRW","balance":0},`+
 		`{"account":"acquirer:receivable/NaruPG_KRW","currency":"KRW","balance":12900},`+
 		`{"account":"google:held/NaruPG_KRW","currency":"KRW","balance":0},`+
-		`{"account":"google:payable/NaruPG_KRW","currency":"KRW","balance":-12900}]`; got != want {
+		`{"account":"google:payable/NaruPG_KRW","currency":"KRW","balance":-12900},`+
+		`{"account":"bank:settlement/razorpayx","currency":"INR","balance":-5000000},`+
+		`{"account":"payout:float/razorpayx","currency":"INR","balance":5000000}]`; got != want {
 		t.Errorf("the ledger is\n%s, want\n%s", got, want)
 	}
 	status, echoed := o.call("/v1/echo", "out-e1", map[string]any{"clientMessage": "안녕"})
@@ -208,7 +211,7 @@ func TestOutsideClient(t *testing.T) {
 func TestContract(t *testing.T) {
 	where := addresses{
 		GSP: "127.0.0.1:7440", Google: "127.0.0.1:7441", Control: "127.0.0.1:7443", Admin: "127.0.0.1:7444", Acquirer: "127.0.0.1:7447",
-		Files: "127.0.0.1:7450",
+		Bank: "http://127.0.0.1:7448", Files: "127.0.0.1:7450",
 	}
 	text, err := where.contract().text()
 	must(t, err)
@@ -218,20 +221,23 @@ func TestContract(t *testing.T) {
 		"gsp": { "base": "https://127.0.0.1:7440", "ca": "ca.pem",
 			"accounts": [ { "piaid": "NaruPG_KRW", "apis": ["korea-cards-v1"], "currencies": ["KRW"] },
 			              { "piaid": "NaruPG2_KRW", "apis": ["korea-cards-v1"], "currencies": ["KRW"] },
-			              { "piaid": "NaruPG_EUR", "apis": ["card-fop-v1"], "currencies": ["EUR", "JPY", "KWD"] } ],
+			              { "piaid": "NaruPG_EUR", "apis": ["card-fop-v1"], "currencies": ["EUR", "JPY", "KWD"] },
+			              { "piaid": "NaruPay_INR", "apis": ["disburse-v1"], "currencies": ["INR"] } ],
 			"integrator": { "pgp_public": "integrator.pub.asc" },
 			"google": { "base": "https://127.0.0.1:7441/secure-serving/gsp",
 			            "pgp_secret": "google.sec.asc", "pgp_public": "google.pub.asc",
 			            "files": { "sftp": "127.0.0.1:7450", "host_key": "sftp_host.pub", "key": "sftp.key" } } },
 		"admin": { "base": "http://127.0.0.1:7444" },
 		"acquirer": { "address": "127.0.0.1:7447" },
+		"upi": { "base": "http://127.0.0.1:7448" },
 		"control": { "base": "http://127.0.0.1:7443" } }`), &want))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("sandbox.json is\n%s", text)
 	}
 	for o, want := range map[offset]string{
 		gspPort: "127.0.0.1:7440", googlePort: "127.0.0.1:7441", controlPort: "127.0.0.1:7443",
-		adminPort: "127.0.0.1:7444", acquirerPort: "127.0.0.1:7447", filesPort: "127.0.0.1:7450",
+		adminPort: "127.0.0.1:7444", acquirerPort: "127.0.0.1:7447", bankPort: "127.0.0.1:7448", filesPort: "127.0.0.1:7450",
+		hooksPort: "127.0.0.1:7451",
 	} {
 		if got := o.at(7440); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -294,6 +300,8 @@ func TestControlPort(t *testing.T) {
 		"GET /google/faults", "POST /google/faults", "DELETE /google/faults",
 		"GET /ledger", "GET /acquirer/scenarios", "POST /acquirer/scenarios", "GET /acquirer/transactions", "GET /acquirer/holds",
 		"GET /acquirer/bookings", "GET /acquirer/disputes", "GET /acquirer/files", "GET /acquirer/records",
+		"GET /upi/scenarios", "POST /upi/scenarios", "GET /upi/transactions", "GET /upi/payouts", "GET /upi/paid", "GET /upi/statement",
+		"GET /upi/events", "POST /upi/actions/fund", "POST /upi/actions/return", "POST /upi/reset",
 		"POST /acquirer/actions/drop", "POST /acquirer/actions/settle", "POST /acquirer/reset", "GET /google/settlements", "GET /google/files",
 	} {
 		method, path, _ := strings.Cut(call, " ")
@@ -320,11 +328,21 @@ func TestControlPort(t *testing.T) {
 	}
 	o.control("POST", "/acquirer/clock", `{"advance":"1s"}`, http.StatusConflict)
 
-	for _, empty := range []string{"/google/received", "/google/faults", "/ledger", "/acquirer/scenarios", "/acquirer/holds"} {
+	for _, empty := range []string{"/google/received", "/google/faults", "/acquirer/scenarios", "/acquirer/holds", "/upi/payouts"} {
 		if got := o.get(empty); got != "[]" {
 			t.Errorf("%s is %s at the start", empty, got)
 		}
 	}
+
+	if got, want := o.get("/ledger"), `[{"account":"bank:settlement/razorpayx","currency":"INR","balance":-5000000},`+
+		`{"account":"payout:float/razorpayx","currency":"INR","balance":5000000}]`; got != want {
+		t.Errorf("the ledger is %s at the start, want %s", got, want)
+	}
+	must(t, json.Unmarshal([]byte(o.get("/upi/clock")), &host))
+	if apart := host.Now.Sub(after.Now); apart < 0 || apart > 20*time.Second {
+		t.Errorf("the payout bank lives %s later", apart)
+	}
+	o.control("POST", "/upi/clock", `{"advance":"1s"}`, http.StatusConflict)
 
 	// A purchase in three copies: one answer, one hold.
 	var answers []struct {
@@ -425,6 +443,39 @@ func TestDrainFiles(t *testing.T) {
 	}
 }
 
+// What the payout bank has not told yet is waited for, and what it never tells is read in its statement.
+func TestDrainPayouts(t *testing.T) {
+	t.Parallel()
+	s := started(t, t.TempDir())
+	tell := &teller{client: s.client(), admin: s.Contract.Admin.Base, out: io.Discard, id: "payouts", shown: map[string]string{}}
+	defer tell.http.CloseIdleConnections()
+	back := tell.pay(t.Context(), rupees(70_00), goodVPA, expect{200, "SUCCESS"})
+	for _, event := range []string{"payout.updated", "payout.processed"} {
+		tell.atUPI(t.Context(), fields{"action": "webhook-late", "delay_ms": 20_000, "match": fields{"event": event, "amount": 10_00}})
+	}
+	late := tell.pay(t.Context(), rupees(10_00), goodVPA, expect{503, ""})
+	must(t, s.drain(t.Context()))
+	if d, err := s.debts(t.Context(), tell.client); err != nil || d.Payouts != 0 || d.untold != 0 {
+		t.Errorf("%+v (%v)", d, err)
+	}
+	_, verdicts := s.google.Record()
+	told := slices.ContainsFunc(verdicts, func(v google.Verdict) bool { return v.Subject == late.id && v.Result == "SUCCESS" })
+	if !told || tell.wrong > 0 || tell.err != nil {
+		t.Errorf("Google heard %+v (%v)", verdicts, tell.err)
+	}
+
+	tell.atUPI(t.Context(), fields{"action": "webhook-never"})
+	tell.call(t.Context(), http.MethodPost, "/upi/actions/return", fields{"reference": tell.ofRequest(t.Context(), back)[0].Reference}, nil)
+	if err := s.drain(t.Context()); err == nil || !strings.Contains(err.Error(), "1 cases wait for an operator") {
+		t.Errorf("money came back, and nobody said so: %v", err)
+	}
+	e, err := s.gather(t.Context())
+	must(t, err)
+	if c := compare(e); !c.agrees() || len(c.payouts) != 2 || c.payouts[0].ledger.back != 70_00 {
+		t.Errorf("finds %q: %+v", c.found(), c.payouts)
+	}
+}
+
 // A second start finds keys, books and records; so does the integrator alone; and nobody shares a folder.
 func TestSecondStart(t *testing.T) {
 	t.Parallel()
@@ -442,7 +493,7 @@ func TestSecondStart(t *testing.T) {
 	}
 	must(t, s.Close())
 	kept := keysOf(t, dir)
-	if len(kept) != 13 {
+	if len(kept) != 15 {
 		t.Errorf("%d files of keys: %v", len(kept), slices.Sorted(maps.Keys(kept)))
 	}
 
@@ -487,6 +538,9 @@ func TestSecondStart(t *testing.T) {
 		t.Errorf("time went back: %s ahead", ahead)
 	}
 	o.controlURL = again.Contract.Control.Base
+	if n := strings.Count(o.get("/upi/statement"), `"bank_transfer"`); n != 1 {
+		t.Errorf("the payout bank was funded %d times", n)
+	}
 	if got := o.control("POST", "/google/send", send, http.StatusOK); !strings.Contains(got, `"status":404`) {
 		t.Errorf("the same keys do not fit any more: %s", got)
 	}
@@ -510,8 +564,9 @@ func keysOf(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// The whole demonstration, in each dialect: everybody agrees, nothing is readable for others, and no card number stands in clear but in the
-// acquirer's file. What the story says is the same but for what a dialect does otherwise.
+// The whole demonstration, in each dialect: everybody agrees, nothing is readable for others, and no card number and no address of a payee
+// stands in clear but in the files of the acquirer and of the payout bank. What the story says is the same but for what a dialect does
+// otherwise.
 func TestOnce(t *testing.T) {
 	always := []string{
 		"200 SUCCESS", "412 IDEMPOTENCY_VIOLATION", "200 INSUFFICIENT_FUNDS", "200 PIN_MISMATCH", "503",
@@ -527,8 +582,15 @@ func TestOnce(t *testing.T) {
 		"NaruPG_EUR capture 14.50 EUR on 999999******9452", "200 STRONG_CUSTOMER_AUTHENTICATION_REQUIRED",
 		"200 TRANSACTION_UNDER_AMOUNT_LIMIT", "400 INVALID_FIELD_VALUE", "403 FORBIDDEN", "booked 1,199.00  ", "booked 19.90, refunded 19.90  ",
 		chargedBack + " 29.90 EUR SECOND FRAUD", "booked 29.90, charged back 59.80, won 29.90  ", "booked 1,500  ", "booked 4.250  ",
-		"NaruPG_EUR settlement in JPY: the money moved", "NaruPG_EUR settlement in KWD: the money moved", "29 payments, ",
-		"49 settlements: all three records agree, and fsck finds nothing.",
+		"NaruPG_EUR settlement in JPY: the money moved", "NaruPG_EUR settlement in KWD: the money moved",
+
+		"NaruPay_INR disburseFunds 1,250.50 INR", "200 DISBURSEMENT_UNDER_TRANSACTION_LIMIT, at least 1.00 INR",
+		"200 DISBURSEMENT_EXCEEDS_TRANSACTION_LIMIT, at most 100,000.00 INR", "200 ACCOUNT_CLOSED\n", "200 ACCOUNT_ON_HOLD",
+		"2 orders under 1 key", "paid 1 time\n", payOutEnd + " 50,000.00 INR", "UPI: processing > failed, processing > processed\n",
+		"200 ACCOUNT_CLOSED_FRAUD", "200 ACCOUNT_CLOSED_ACCOUNT_TAKEN_OVER", payOutEnd + " 520.00 INR", "UPI: processing > reversed\n",
+		"case payout-returned", "UPI: processing > processed > reversed\n", "paid 700.00, came back 700.00  ", "ACCOUNT_CLOSED_FRAUD  ",
+
+		"29 payments, 12 payouts, 49 settlements: all three records agree, and fsck finds nothing.",
 	}
 	for dialect, its := range map[string][]string{
 		"pi87-default": {"0100 > silence, 0420 > 0430 00", "0200 > silence, 0420 > 0430 00", "booked 15,000, refunded 5,000"},
@@ -572,14 +634,30 @@ func checkSecrets(t *testing.T, dir, story string) {
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s is open to others: %v", path, info.Mode())
 		}
-		if err != nil || d.IsDir() || d.Name() == "acquirer.jsonl" {
+		if err != nil || d.IsDir() || slices.Contains([]string{"acquirer.jsonl", "payouts.jsonl", bankSecret, hookSecret}, d.Name()) {
 			return err
 		}
 		text, err := os.ReadFile(path)
 		texts[strings.TrimPrefix(path, dir)] = string(text)
 		return err
 	}))
+	var secrets []string
+	for _, name := range []string{bankSecret, hookSecret} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		must(t, err)
+		secrets = append(secrets, strings.TrimSpace(string(text)))
+	}
 	for where, text := range texts {
+		for _, secret := range secrets {
+			if secret == "" || strings.Contains(text, secret) {
+				t.Errorf("%s shows a secret of the payout bank", where)
+			}
+		}
+		for _, vpa := range []string{goodVPA, closedVPA, frozenVPA, downVPA, againVPA, deemedVPA, backVPA} {
+			if strings.Contains(text, vpa) {
+				t.Errorf("%s shows an address", where)
+			}
+		}
 		for _, pan := range []string{
 			goodCard, poorCard, lostCard, pinCard, silentCard, oneWayCard,
 			worldCard, checkedCard, homeCard, carefulCard, deviceToken, storedCard,

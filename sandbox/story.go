@@ -39,6 +39,7 @@ func (s *Sandbox) tell(ctx context.Context, o Options) error {
 	}
 	defer t.http.CloseIdleConnections()
 	_ = t.iso(ctx) // what was said before the story
+	t.paidBefore, t.shown = len(t.bankPayouts(ctx)), map[string]string{}
 	t.beginEarly(ctx)
 
 	b := t.buy(ctx)
@@ -48,7 +49,9 @@ func (s *Sandbox) tell(ctx context.Context, o Options) error {
 	b.sold = t.sellAbroad(ctx)
 	t.contestAbroad(ctx, b.sold)
 	t.endDay(ctx)
+	p := t.payOut(ctx)
 	t.letTimePass(ctx, b)
+	t.endPayouts(ctx, p)
 
 	switch {
 	case t.err != nil:
@@ -254,7 +257,7 @@ func (t *teller) beginEarly(ctx context.Context) {
 func (t *teller) paid(ctx context.Context, known int) {
 	var found []statement
 	missing := func() (list []string) {
-		for _, a := range accounts {
+		for _, a := range sellers {
 			for _, in := range a.Currencies {
 				if !slices.ContainsFunc(found, func(s statement) bool { return s.Complete && s.Account == a.PIAID && s.Currency == in }) {
 					list = append(list, a.PIAID+" settlement in "+in)

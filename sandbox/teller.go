@@ -29,6 +29,9 @@ type teller struct {
 	serial  int
 	seen    int // of the acquirer's record
 	wrong   int // what went otherwise than told
+
+	paidBefore int               // payouts at the bank before the story
+	shown      map[string]string // what was told of each payout at the bank
 }
 
 // fields is a JSON object.
@@ -53,9 +56,14 @@ type asked struct {
 type reply struct {
 	Status int `json:"status"`
 	Body   struct {
-		Result  string `json:"result"`
-		Code    string `json:"errorResponseCode"`
-		CVN     string `json:"cvnResult"`
+		Result string `json:"result"`
+		Code   string `json:"errorResponseCode"`
+		CVN    string `json:"cvnResult"`
+		Payout struct {
+			Code  string `json:"disburseFundsResultCode"`
+			Least string `json:"transactionMinLimit"`
+			Most  string `json:"transactionMaxLimit"`
+		} `json:"disburseFundsResult"`
 		Address struct {
 			Result struct {
 				Letter string `json:"rawAvsResult"`
@@ -69,9 +77,10 @@ type reply struct {
 	} `json:"body"`
 }
 
-func (r reply) word() string { return r.Body.Result + r.Body.Code }
+func (r reply) word() string { return r.Body.Result + r.Body.Payout.Code + r.Body.Code }
 
-// end is how the answer is told: with what the issuer found of what was sent to be checked, and the name to pay again under.
+// end is how the answer is told: with what the issuer found of what was sent to be checked, the name to pay again under, and the
+// limit that a payout broke.
 func (r reply) end() string {
 	text := strings.TrimSpace(fmt.Sprint(r.Status, " ", r.word()))
 	if cvn := r.Body.CVN; cvn != "" && !strings.HasPrefix(cvn, "NOT_SENT") {
@@ -82,6 +91,11 @@ func (r reply) end() string {
 	}
 	if id := r.Body.Processing.Stored.Network; id != "" {
 		text += ", network id " + id
+	}
+	for bound, micros := range map[string]string{"at least ": r.Body.Payout.Least, "at most ": r.Body.Payout.Most} {
+		if n, err := strconv.ParseInt(micros, 10, 64); err == nil {
+			text += ", " + bound + priced(minor(n, "INR"), "INR")
+		}
 	}
 	return text
 }
@@ -428,11 +442,14 @@ func (t *teller) report(ctx context.Context, a asked, r reply, e expect) {
 		}
 	}
 	heard := t.iso(ctx)
-	if e.status == http.StatusServiceUnavailable { // the hold is given back beside the answer, a moment later
+	if e.status == http.StatusServiceUnavailable && a.method != payOut { // the hold is given back beside the answer, a moment later
 		t.poll(ctx, func() bool {
 			heard = joined(heard, t.iso(ctx))
 			return strings.Contains(heard, t.undone())
 		})
+	}
+	if a.method == payOut {
+		heard = t.history(ctx, a)
 	}
 	asTold := r.Status == e.status && (e.word == "" || e.word == r.word())
 	t.line("Google", what, r.end(), heard, asTold)

@@ -21,8 +21,8 @@ type book struct{ account, currency string }
 // two apart.
 const earned = "income:fees and tax:output"
 
-// checkBalances compares each balance with what makes it: the payments, what the acquirer kept, paid and corrected, and what was settled
-// with Google.
+// checkBalances compares each balance with what makes it: the payments, what the acquirer kept, paid and corrected, what was settled
+// with Google, and what was paid out.
 func (c *comparison) checkBalances(e evidence, payments map[name]place) {
 	want, have := map[book]int64{}, map[book]int64{}
 	add := func(k ledger.Kind, owner, currency string, amount int64) {
@@ -35,6 +35,7 @@ func (c *comparison) checkBalances(e evidence, payments map[name]place) {
 		add(ledger.AcquirerReceivable, h.Account, h.Currency, p.kept())
 		add(ledger.GooglePayable, h.Account, h.Currency, -p.kept())
 	}
+	e.payoutBalances(add)
 	for _, r := range e.told() {
 		owner, fees := e.owners[r.Merchant], r.Interchange+r.Scheme+r.Acquirer
 		add(ledger.AcquirerFee, owner, r.Currency, -fees)

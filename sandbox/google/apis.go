@@ -5,7 +5,7 @@ import (
 	"maps"
 )
 
-// api is one card API: what the integrator hosts of it, what we host of it, and the little that it rules otherwise than the other.
+// api is one API: what the integrator hosts of it, what we host of it, and the little that it rules otherwise than the others.
 type api struct {
 	name     string
 	sends    map[string]method        // by name
@@ -18,9 +18,10 @@ type api struct {
 const (
 	koreaCards = "korea-cards-v1"
 	cardFOP    = "card-fop-v1"
+	payouts    = "disburse-v1"
 )
 
-// apis is every card API that we speak. The sheets say what both have in the same words.
+// apis is every API that we speak. The sheets of the card APIs say what both have in the same words.
 var apis = map[string]*api{
 	koreaCards: {
 		name:  koreaCards,
@@ -32,9 +33,18 @@ var apis = map[string]*api{
 		sends: sends("card-fop", map[string]method{captures.sold: {amount: "amount", currency: "currencyCode"}}), // P4
 		hosts: hosts("card-fop", captureARN), offered: true, staged: true,                                        // Card FOP §1.3, §8.5
 	},
+	payouts: {
+		name: payouts,
+		sends: map[string]method{
+			disbursement.sold: {path: "/v1/", amount: "amount", currency: "currencyCode", pays: true},
+			echo.name:         hosted[echo.name],
+		},
+		hosts:   map[string]*notification{"/v1/" + disbursement.told: payoutResult, "/v1/" + echo.name: echo}, // disburse §1
+		offered: true,
+	},
 }
 
-// sends is what the integrator hosts of an API: what both have, and its own.
+// sends is what the integrator hosts of a card API: what both have, and its own.
 func sends(word string, own map[string]method) map[string]method {
 	all := maps.Clone(hosted)
 	maps.Copy(all, own)
@@ -45,8 +55,8 @@ func sends(word string, own map[string]method) map[string]method {
 	return all
 }
 
-// hosts is what we host of an API and where: what both have, and its own. The path of the first result is irregular; the regular one leads
-// to the same (Korea §14 point 1, Card FOP §12 point 3).
+// hosts is what we host of a card API and where: what both have, and its own. The path of the first result is irregular; the regular one
+// leads to the same (Korea §14 point 1, Card FOP §12 point 3).
 func hosts(word string, own ...*notification) map[string]*notification {
 	all := map[string]*notification{
 		"/v1/payment-integrator-" + word + "-api/" + captureResult.name: captureResult,

@@ -53,6 +53,19 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// Payouts have no prefix and no account in their path (disburse §1).
+func TestAddressesOfPayouts(t *testing.T) {
+	var got []string
+	for method, m := range apis[payouts].sends {
+		got = append(got, m.address(method, "A"))
+	}
+	got = slices.AppendSeq(got, maps.Keys(apis[payouts].hosts))
+	slices.Sort(got)
+	if want := []string{"/v1/disburseFunds", "/v1/disburseFundsResultNotification", "/v1/echo", "/v1/echo"}; !slices.Equal(got, want) {
+		t.Errorf("payouts are at %q", got)
+	}
+}
+
 // The account chooses the API, unless the order does.
 func TestSendChoosesTheAPI(t *testing.T) {
 	const korea, fop = "/v1/payment-integrator-korea-cards-api/", "/v1/payment-integrator-card-fop-api/"

@@ -2,10 +2,10 @@
 //
 //	Send ──seal, HTTPS──▶ the integrator ──▶ its answer, verified ──▶ Exchange                     (send.go)
 //	the integrator ──HTTPS──▶ open, check ──▶ Received    (serve.go; faults.go meddles)
-//	                             └─▶ judge ──▶ Verdict, Reversal, Dispute, ARN, Settlement         (methods.go, settle.go)
+//	                             └─▶ judge ──▶ Verdict, Reversal, Dispute, ARN, Settlement         (methods.go, payout.go, settle.go)
 //	the integrator ──SFTP──▶ open, check, judge ──▶ SettlementFile, Settlement                     (files.go)
 //
-// What it speaks is a table for each card API, and one of the two for each account (apis.go).
+// What it speaks is a table for each API, and one of them for each account (apis.go).
 //
 // It is a peer, not a part: it knows the integrator's address, certificate authority and public key, and shares nothing else with it.
 // Its record (record.go) is one side of the comparison in package sandbox and holds no card data. When nobody answers, it knows nothing:
@@ -33,7 +33,7 @@ type Config struct {
 	Keys       *seal.Ring        // our private key
 	Peer       *seal.Ring        // the integrator's public key
 	Accounts   []string          // the contracted payment integrator accounts; the first stands where a request names none
-	APIs       map[string]string // the card API of an account; korea-cards-v1 where it has none
+	APIs       map[string]string // the API of an account; korea-cards-v1 where it has none
 	BasePath   string            // in front of everything that we host, with or without /secure-serving
 	Now        func() time.Time  // wall time: header timestamps
 	Business   func() time.Time  // business time: when the record says that something happened

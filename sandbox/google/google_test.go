@@ -34,6 +34,7 @@ const (
 	g2            = cancelPath + "/" + piaid
 	piaid         = "Test_KRW"
 	shop          = "Test_FOP" // of Card FOP, in several currencies
+	rewards       = "Test_INR" // pays out
 )
 
 // pair is a private key and its public half, made once for all tests.
@@ -85,7 +86,8 @@ func meet(t *testing.T, file string, answer http.HandlerFunc) *side {
 	roots.AddCert(integrator.Certificate())
 	g, err := New(Config{
 		Integrator: integrator.URL, Roots: roots, Keys: ring(t, made()["google"].private), Peer: ring(t, made()["integrator"].public),
-		Accounts: []string{piaid, "Other_KRW", shop}, APIs: map[string]string{shop: cardFOP}, BasePath: "/secure-serving/gsp", Now: time.Now,
+		Accounts: []string{piaid, "Other_KRW", shop, rewards}, APIs: map[string]string{shop: cardFOP, rewards: payouts},
+		BasePath: "/secure-serving/gsp", Now: time.Now,
 		Business: func() time.Time { return time.Now().UTC().Round(0) }, Seed: 7, File: file,
 	})
 	must(t, err)

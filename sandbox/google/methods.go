@@ -35,13 +35,16 @@ var (
 	captures = job{"asynchronousCaptureFundsReservation", "captureFundsReservationResultNotification", "capture"}
 	cancels  = job{asked: "asynchronousCancelFundsReservation", told: "cancelFundsReservationResultNotification"}
 	refunds  = job{asked: "asynchronousRefund", told: "refundResultNotification"}
+
+	// disbursement is told where its answer was none (disburse §7.2).
+	disbursement = job{sold: "disburseFunds", told: "disburseFundsResultNotification"}
 )
 
 // methods is those whose requests the job is about.
 func (j job) methods() asked { return asked{j.asked, j.sold} }
 
-// Everything that we host (Korea §5, Card FOP §5). The numbers are Korea's; Card FOP counts otherwise. Of the words, only those of a fraud
-// are open.
+// Everything that we host (Korea §5, Card FOP §5, disburse §5). The numbers are Korea's; Card FOP counts otherwise. Of the words, only
+// those of a fraud are open.
 var (
 	captureResult = &notification{ // G1
 		name: captures.told, subject: "captureFundsReservationRequestId",
@@ -141,12 +144,17 @@ var (
 	refundARN = number( // G11
 		"setAcquirerReferenceNumberForRefundNotification", refunds, field{name: "refundRequestId", is: label},
 	)
+	payoutResult = &notification{ // disburse §5
+		name: disbursement.told, subject: "disburseFundsRequestId",
+		fields: []field{{name: "disburseFundsRequestId", is: requestName}, {name: disbursed, is: payoutValue}},
+		take:   takePayout,
+	}
 	echo = &notification{ // G12; changes nothing
 		name: "echo", subject: "clientMessage", fields: []field{{name: "clientMessage", is: sentence}},
 	}
 )
 
-// alike is what both APIs have under their prefix.
+// alike is what both card APIs have under their prefix.
 var alike = []*notification{
 	captureResult, cancelResult, refundResult, refundReversed, inquiry, chargeback, chargebackReversed, fraud, settlement, refundARN,
 }
@@ -172,7 +180,9 @@ func verdict(j job, result string) func(*visit) (line, *refusal) {
 		case told:
 			return line{}, nil
 		}
-		return line{Verdict: &Verdict{v.g.cfg.Business(), j.told, v.piaid, id, said, v.text("paymentIntegratorRefundId")}}, nil
+		return line{Verdict: &Verdict{
+			At: v.g.cfg.Business(), Method: j.told, Account: v.piaid, Subject: id, Result: said, OwnID: v.text("paymentIntegratorRefundId"),
+		}}, nil
 	}
 }
 
@@ -327,6 +337,14 @@ func (v *visit) integer(member string) int64 {
 
 // kind says what a member is: its refusal if it is something else. The value is there and not null.
 type kind func(name string, v jsontext.Value) *refusal
+
+// requestName is the request id of a request of ours.
+func requestName(name string, v jsontext.Value) *refusal {
+	if text(v) == "" {
+		return missing(name)
+	}
+	return unless(requestID.MatchString(text(v)), name)
+}
 
 // label is text that is not empty, of whatever form.
 func label(name string, v jsontext.Value) *refusal {

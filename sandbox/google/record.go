@@ -2,6 +2,7 @@ package google
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Exchange is one request that we sent and what came back. It holds no card data and no document. The result of a sale is its verdict.
+// Exchange is one request that we sent and what came back. It holds no card data, no document and no address. The result of a sale or of a
+// payout is its verdict.
 type Exchange struct {
 	At             time.Time `json:"at"` // business time
 	Method         string    `json:"method"`
@@ -30,10 +32,13 @@ type Exchange struct {
 	Result         string    `json:"result,omitzero"`     // of a 200
 	Code           string    `json:"code,omitzero"`       // of an error
 	HeldUntil      time.Time `json:"held_until,omitzero"` // of an approved reservation
+	OwnID          string    `json:"own_id,omitzero"`     // the integrator's, of a payout
+	Value          string    `json:"value,omitzero"`      // digest of a payout's result: equal results have equal digests
 	Digest         string    `json:"digest,omitzero"`     // of the answer without its header: equal answers have equal digests
 }
 
-// Verdict is the final result of one of the integrator's asynchronous jobs, as it was first told. It never changes (Korea §9.3).
+// Verdict is the final result of one of the integrator's asynchronous jobs, or of a payout, as it was first told by a message. It never
+// changes (Korea §9.3, disburse §5).
 type Verdict struct {
 	At      time.Time `json:"at"`     // business time
 	Method  string    `json:"method"` // of the notification
@@ -41,6 +46,7 @@ type Verdict struct {
 	Subject string    `json:"subject"` // the request id that it ends
 	Result  string    `json:"result"`
 	OwnID   string    `json:"own_id,omitzero"` // the integrator's, of a refund
+	Value   string    `json:"value,omitzero"`  // as that of an Exchange
 }
 
 // Reversal is money of a successful refund that came back. One refund may have several, up to its amount.
@@ -164,7 +170,7 @@ func (g *Google) recall(l line) {
 	}
 	if v := l.Verdict; v != nil {
 		r.verdicts = append(r.verdicts, *v)
-		r.byVerdict[subject{v.Method, v.Account, v.Subject}] = v.Result
+		r.byVerdict[subject{v.Method, v.Account, v.Subject}] = cmp.Or(v.Value, v.Result)
 	}
 	if b := l.Reversal; b != nil {
 		r.reversals = append(r.reversals, *b)

@@ -21,7 +21,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// hosted is what the integrator hosts for us in both APIs (Korea §1.2, Card FOP §1.2), and what of a request the record keeps. What is
+// hosted is what the integrator hosts for us in both card APIs (Korea §1.2, Card FOP §1.2), and what of a request the record keeps. What is
 // not named, cards and documents above all, is not kept.
 var hosted = map[string]method{
 	"reserveFunds":                        {amount: "amount", currency: "currencyCode"},
@@ -38,6 +38,7 @@ type method struct {
 	path, newer                            string // in front of its name, by message generation (gsp-core §0); "" is that of its API, or none
 	amount, currency, reservation, capture string // members
 	document                               bool   // carries a defenseMaterialDocument, of which length and hash are kept
+	pays                                   bool   // a 200 says for good what became of the money, as a message would (disburse §4.2)
 }
 
 // address is where a method is in a generation, or "".
@@ -113,7 +114,7 @@ func (g *Google) Send(ctx context.Context, o Order) ([]Answer, error) {
 	var copies sync.WaitGroup
 	for i := range answers {
 		copies.Go(func() {
-			answers[i] = g.exchange(ctx, path, stamped(body, header, o.Generation, g.cfg.Now()), about)
+			answers[i] = g.exchange(ctx, path, method, stamped(body, header, o.Generation, g.cfg.Now()), about)
 		})
 	}
 	copies.Wait()
@@ -206,7 +207,7 @@ func weigh(document jsontext.Value) (int, string) {
 }
 
 // exchange sends one copy and records what came of it.
-func (g *Google) exchange(ctx context.Context, path string, body map[string]jsontext.Value, e Exchange) Answer {
+func (g *Google) exchange(ctx context.Context, path string, m method, body map[string]jsontext.Value, e Exchange) Answer {
 	a := g.post(ctx, path, body)
 	if e.Status = a.Status; a.Status == http.StatusOK && a.Body == nil {
 		e.Status = 0 // who cannot be believed has decided nothing
@@ -223,6 +224,11 @@ func (g *Google) exchange(ctx context.Context, path string, body map[string]json
 		e.Result, e.Code = text(in.Result), in.Code
 		if millis, err := strconv.ParseInt(text(in.HeldUntil), 10, 64); err == nil {
 			e.HeldUntil = time.UnixMilli(millis).UTC()
+		}
+		if m.pays && a.Status == http.StatusOK {
+			if no := e.paidOut(a.Body); no != nil {
+				a.Error = no.why
+			}
 		}
 		e.Digest = digest(a.Body, "responseHeader")
 	}

@@ -111,7 +111,7 @@ func (v *visit) judge() (map[string]jsontext.Value, *refusal) {
 	if no := v.check(); no != nil {
 		return nil, no
 	}
-	if no := v.checkFields(); no != nil {
+	if no := checkFields("", v.in.Rest, v.what.fields); no != nil {
 		return nil, no
 	}
 	if v.what == echo {
@@ -165,25 +165,25 @@ func (v *visit) check() *refusal {
 	return nil
 }
 
-// checkFields is the members of the method. Null is as good as absent (gsp-core §8).
-func (v *visit) checkFields() *refusal {
-	maps.DeleteFunc(v.in.Rest, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
-	for _, f := range v.what.fields {
-		value, there := v.in.Rest[f.name]
-		if other := v.in.Rest[f.also]; other != nil && f.also != "" {
+// checkFields is the members of an object that stands at a path. Null is as good as absent (gsp-core §8): it is taken away.
+func checkFields(at string, in map[string]jsontext.Value, fields []field) *refusal {
+	maps.DeleteFunc(in, func(_ string, value jsontext.Value) bool { return value.Kind() == 'n' })
+	for _, f := range fields {
+		value, there := in[f.name]
+		if other := in[f.also]; other != nil && f.also != "" {
 			if there && text(other) != text(value) {
-				return invalid(f.also)
+				return invalid(at + f.also)
 			}
 			value, there = other, true
-			v.in.Rest[f.name] = other
+			in[f.name] = other
 		}
 		switch {
 		case there:
-			if no := f.is(f.name, value); no != nil {
+			if no := f.is(at+f.name, value); no != nil {
 				return no
 			}
 		case !f.optional:
-			return missing(f.name)
+			return missing(at + f.name)
 		}
 	}
 	return nil
