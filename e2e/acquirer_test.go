@@ -65,10 +65,13 @@ func (w *world) mend() {
 	w.ready()
 }
 
-// ready waits until the line to the host is up.
+// ready waits until the line to the host is up, and the payout bank's statement is read.
 func (w *world) ready() {
 	w.t.Helper()
 	w.until("the line is up", func() bool { return !strings.Contains(w.metrics(), noLine) })
+	if w.bank != nil {
+		w.until("the books have what the payout bank holds", w.even)
+	}
 }
 
 const noLine = "naru_rail_connections{acquirer=\"host\"} 0\n"

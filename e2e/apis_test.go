@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// api is a card API as Google uses it: for whom, where its methods stand, and what a good request of each says. Tables are written with
+// api is an API as Google uses it: for whom, where its methods stand, and what a good request of each says. Tables are written with
 // the sections of Korea Cards v1; sections are those of this API's sheet in their place.
 type api struct {
 	name, prefix          string
@@ -15,7 +15,7 @@ type api struct {
 	sections              *strings.Replacer
 }
 
-// apis are the two that share an engine, and all rules that are not their own.
+// apis are the two of cards, which share all rules that are not their own.
 var apis = []*api{korea, fop}
 
 var korea = &api{
@@ -30,6 +30,27 @@ var fop = &api{
 		"gsp-core §", "gsp-core §", "Korea §10", "Card FOP §9", "Korea §4.4", "Card FOP §4.5", "Korea §", "Card FOP §",
 		"P4 §4.4", "P5 §4.5", "P4 §10", "P5 §9", "P4 §", "P5 §", "P5 §3.4", "P6 §3.3", "P6 §2.2", "P7 §4.7", "P6 §", "P7 §",
 		"§3.6: ", "§3.5: ", "§3.4: ", "§3.3: ", "§4.4: ", "§4.5: ", "§4.5: ", "§4.6: ", ", §10: ", ", §9: ", "a won", "a minor unit",
+	),
+}
+
+// upi is the API of payouts. Its rows are named by those of disburse v1 §11.
+var upi = &api{
+	name: "disburse-v1", prefix: "/v1/", first: firstPay, second: secondPay, currency: "INR",
+	examples: map[string]string{
+		"echo": `{"clientMessage": "namaste"}`,
+		pay:    `{"transactionDescription": "Reward 4711", "currencyCode": "INR", "amount": "125500000", "upiDetails": {"vpa": "success@sim"}}`,
+	},
+	sections: strings.NewReplacer(
+		"Korea §10: another verb", "§2: another verb",
+		"Korea §10: not decryptable", "§11 1: not decryptable", "Korea §10: unknown encryption key", "§11 1: unknown encryption key",
+		"Korea §10: revoked encryption key", "§11 1: revoked encryption key",
+		"Korea §10: not signed", "§11 2: not signed", "Korea §10: unknown signing key", "§11 2: unknown signing key",
+		"Korea §10: inactive signing key", "§11 2: inactive signing key",
+		"Korea §10: not strict JSON", "§11 3: not strict JSON", "Korea §10: other major version", "§11 4: other major version",
+		"Korea §10: timestamp", "§11 5: timestamp", "Korea §10: no ", "§11 6: no ", "Korea §10: without ", "§11 6: without ",
+		"gsp-core §8: null in ", "§11 6: null in ", "Korea §10: request id ", "§11 7: request id ",
+		"Korea §10: unknown account", "§11 8: unknown account", "Korea §10: account not enabled", "§11 9: account not enabled",
+		"Korea §10: key reused ", "§11 14: key reused ",
 	),
 }
 
@@ -69,7 +90,7 @@ func (s sum) in(a *api, named any) string {
 }
 
 // micros is how many of them the minor unit of a currency has (ISO 4217; §2.2 of both sheets).
-var micros = map[string]int64{"KRW": 1_000_000, "JPY": 1_000_000, "EUR": 10_000, "USD": 10_000, "KWD": 1_000}
+var micros = map[string]int64{"KRW": 1_000_000, "JPY": 1_000_000, "EUR": 10_000, "USD": 10_000, "INR": 10_000, "KWD": 1_000}
 
 // koreanExamples are the sheet's own (Korea Cards v1 §4), with the holder's data of the card that knows them.
 var koreanExamples = map[string]string{

@@ -78,10 +78,14 @@ func (w *world) drain() {
 	w.until("all that is owed is done", func() bool {
 		owed, err = w.platform.Store.Backlog(context.Background())
 		w.check(err)
-		if owed.Advices+owed.Batched+owed.Notices == 0 && w.taken() {
+		if owed.Advices+owed.Batched+owed.Notices+owed.Payouts == 0 && w.taken() && w.even() {
 			return true
 		}
-		w.clock.Advance(250 * time.Millisecond)
+		step := 250 * time.Millisecond
+		if owed.Payouts > 0 || !w.even() { // banks take their time, and their statements are read by the hour
+			step = 5 * time.Minute
+		}
+		w.clock.Advance(step)
 		return false
 	})
 	if owed.Cases != w.cases || owed.Parked != w.parked {
@@ -207,6 +211,7 @@ func (w *world) agree(own books) {
 			want[kind+" "+merchants[r.Merchant]+" "+r.Currency] += amount
 		}
 	}
+	w.agreePayouts(want)
 	for _, b := range own.balances {
 		at := b.Account + " " + b.Owner + " " + b.Currency
 		if b.Amount != want[at] {

@@ -141,7 +141,7 @@ func TestErrorMatrixOfCardFOP(t *testing.T) {
 // path for both: there the account decides.
 func TestWrongAPI(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, options{})
+	w := newWorld(t, options{pays: true})
 	for _, a := range apis {
 		other := map[*api]*api{korea: fop, fop: korea}[a]
 		w, rows := w.as(a), []row{}
@@ -152,7 +152,7 @@ func TestWrongAPI(t *testing.T) {
 			if method == "echo" || method == defend {
 				continue
 			}
-			for _, stranger := range []string{other.first, other.second, other.closed, disabled} {
+			for _, stranger := range []string{other.first, other.second, other.closed, disabled, firstPay} {
 				rows = append(rows, row{a.name + ", " + method + " of " + stranger, edited(method, edits{account: stranger}), 403, "FORBIDDEN"})
 			}
 			rows = append(rows,

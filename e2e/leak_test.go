@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	upisim "naru/rail/upi/sim"
 )
 
 // A holder whose every value is like no other, in each form in which it may be asked for.
@@ -377,13 +380,123 @@ func TestNothingLeaksOfCardFOP(t *testing.T) {
 	}
 }
 
-// nonsense sends what is not even a request, with a holder's secrets in it, and looks at what anybody may ask for.
+// A payee of whom nothing may be written down, and what the holder of the account at the bank must not show either.
+const (
+	leakVPA    = "hong.gildong-7@okbank"
+	leakMemo   = "Reward for Hong Gildong 7, on the third of May"
+	leakBranch = "000123456789@HDFC0000001.ifsc.npci"
+)
+
+// TestNothingLeaksOfPayouts is the same for a payee: his address, and what is to stand on his statement, on every way out that a payout has
+// (disburse v1 §3.4, design §3.6). The secrets of the account at the bank are looked for everywhere, too.
+func TestNothingLeaksOfPayouts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{api: upi, gsp: notYet, payer: "[account.disburse]\nallow_ifsc_addresses = true"})
+	for _, s := range []string{
+		leakVPA, strings.ToUpper(leakVPA), url.QueryEscape(leakVPA), "hong.gildong-7", leakBranch, "000123456789", leakMemo, "Hong Gildong 7",
+		`"vpa"`, `\"vpa\"`, `"fund_account"`, base64.StdEncoding.EncodeToString([]byte("rzp_test_e2e:" + bankKey)),
+	} {
+		w.secrets[s] = true
+	}
+	n := 0
+	hears := func(want int, e ...edits) (id string, amount int64) {
+		t.Helper()
+		n++
+		id, amount = fmt.Sprint("leak-", n), int64(70_000+n)
+		full := edits{requestID: id, vpa: leakVPA, "transactionDescription": leakMemo, "amount": sum(amount)}
+		var a answer
+		w.until(id+" is decided", func() bool {
+			list, err := w.send(1, pay, w.request(pay, append([]edits{full}, e...)...))
+			w.check(err)
+			a = list[0]
+			return a.status != http.StatusServiceUnavailable || want == a.status
+		})
+		if a.status != want {
+			t.Errorf("%s: got %d %s, want %d", id, a.status, a.body, want)
+		}
+		return id, amount
+	}
+	var come []<-chan []answer
+	later := func() { // nobody knows at once: all of them at the same time
+		n++
+		full := to(leakVPA, int64(70_000+n)).and(edits{"transactionDescription": leakMemo})
+		come = append(come, w.meanwhile(1, pay, fmt.Sprint("leak-", n), full))
+	}
+	paid, amount := hears(200)
+	w.want(pay, paid, to(leakVPA, amount+1), 412, violation)
+	hears(200, edits{vpa: leakBranch})
+	hears(200, edits{"amount": sum(99)})
+	for _, name := range strings.Fields("closed frozen limit npci-zh unheard-of bankdown again npci-u68") {
+		w.meddle(`{"action": "act-as", "as": "%s@sim", "match": {"amount": %d}}`, name, 70_001+n)
+		later()
+	}
+	for i, action := range slices.Concat(unheard, unsaid) {
+		w.meddle(`{"action": %q, "times": %d, "match": {"amount": %d, "call": "create"}}`, action, 1+i%2, 70_001+n)
+		w.meddle(silence, 70_001+n)
+		later()
+	}
+	w.meddle(`{"action": "webhook-wrong-signature", "match": {"amount": %d}}`, 70_001+n)
+	w.meddle(`{"action": "429", "times": 1, "match": {"amount": %d, "call": "get"}}`, 70_001+n)
+	later()
+	for _, c := range come {
+		if a := (<-c)[0]; a.status != http.StatusOK && a.status != http.StatusServiceUnavailable {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+	}
+	for _, e := range []edits{
+		{vpa: leakVPA + "!"},
+		{vpa: "hong.gildong-7 @okbank"},
+		{vpa: 123456789012},
+		{vpa: []any{leakVPA}},
+		{vpa: map[string]any{leakVPA: leakVPA}},
+		{"upiDetails": leakVPA},
+		{"upiDetails": map[string]any{leakVPA: leakVPA}},
+		{"upiDetails": absent, leakVPA: leakVPA},
+		{"transactionDescription": []any{leakMemo}},
+		{"transactionDescription": strings.Repeat(leakMemo, 9)},
+		{"currencyCode": leakVPA},
+		{"amount": leakVPA},
+		{"requestHeader.requestTimestamp": leakVPA},
+		{"requestHeader.protocolVersion": map[string]any{"major": leakVPA}},
+		{requestID: leakVPA},
+	} {
+		hears(400, e)
+	}
+	hears(404, edits{account: leakVPA})
+	hears(403, edits{account: first})
+	hears(503, edits{vpa: "hong.gildong-7_@okbank"}) // legal, and not there
+	body := `{"event":"payout.processed","payload":{"payout":{"entity":{"fund_account":{"vpa":{"address":"` + leakVPA + `"}}}}}}`
+	for _, signature := range []string{"", leakVPA, upisim.Sign(bankHook, []byte(body))} {
+		w.hook("bank", signature, body)
+		w.hook(leakVPA, signature, leakVPA)
+	}
+	r := rand.New(rand.NewPCG(1, 1))
+	w.until("all is known", func() bool {
+		w.clock.Advance(time.Hour)
+		w.person(r)
+		owed, err := w.platform.Store.Backlog(t.Context())
+		w.check(err)
+		return owed.Payouts == 0
+	})
+	full := edits{vpa: leakVPA, "transactionDescription": leakMemo}
+	w.nonsense(pay, full)
+	if lines := bytes.Count(w.log.text(), []byte("\n")); lines < n {
+		t.Errorf("%d requests left %d lines in the log: is it on?", n, lines)
+	}
+	w.drain()
+}
+
+// nonsense sends what is not even a request, with a person's secrets in it, and looks at what anybody may ask for.
 func (w *world) nonsense(method string, full edits) {
 	w.t.Helper()
 	good, at := w.sealable(method, full), w.api.path(method)
+	member, secret := `"cvn"`, leakPAN
+	if method == pay {
+		member, secret = `"vpa"`, leakVPA
+	}
 	for plain, status := range map[string]int{
-		good + leakPAN: 400, "{" + good: 400, good[:len(good)/2]: 400, strings.Replace(good, `"cvn"`, `"cvn":"7391","cvn"`, 1): 400,
-		strings.Replace(good, leakPAN, leakPAN+"\xff", 1): 400, leakPAN: 400, `"` + leakPAN + `"`: 400, "\ufeff" + good: 400,
+		good + secret: 400, "{" + good: 400, good[:len(good)/2]: 400, strings.Replace(good, member, member+`:"7391",`+member, 1): 400,
+		strings.Replace(good, secret, secret+"\xff", 1): 400, secret: 400, `"` + secret + `"`: 400, "\ufeff" + good: 400,
 	} {
 		if got := w.post(at, must(w.box.Seal([]byte(plain)))); got.status != status {
 			w.t.Errorf("got %d %s, want %d", got.status, got.body, status)
@@ -391,11 +504,11 @@ func (w *world) nonsense(method string, full edits) {
 	}
 	w.post(at, []byte(good))
 	w.post(at, unsigned([]byte(good)))
-	w.post(at+"/"+leakPAN, []byte(good))
-	w.post("/v1/echo?pan="+leakPAN, must(w.box.Seal([]byte(strings.Replace(good, `"amount"`, `"clientMessage"`, 1)))))
-	w.echo(leakPAN + leakCI)
+	w.post(at+"/"+secret, []byte(good))
+	w.post("/v1/echo?pan="+secret, must(w.box.Seal([]byte(strings.Replace(good, `"amount"`, `"clientMessage"`, 1)))))
+	w.echo(secret + leakCI)
 	w.spoil(good)
-	for _, path := range []string{"/livez", "/readyz", "/metrics?" + leakPAN, "/" + leakPAN, "/cases?all=1", "/evidence?id=" + leakPAN} {
+	for _, path := range []string{"/livez", "/readyz", "/metrics?" + secret, "/" + secret, "/cases?all=1", "/evidence?id=" + secret} {
 		resp, err := http.Get("http://" + w.platform.AdminAddr + path)
 		w.check(err)
 		_, err = io.Copy(w.said, resp.Body)
@@ -465,7 +578,7 @@ func (w *world) carried(reversal string, secret ...string) {
 
 // TestScanFindsWhatIsPlanted: a scan that finds nothing proves something only if it finds what is there.
 func TestScanFindsWhatIsPlanted(t *testing.T) {
-	for _, s := range slices.Concat(always, leakSecrets) {
+	for _, s := range slices.Concat(always, leakSecrets, []string{leakVPA, leakMemo, leakBranch, bankKey, bankHook}) {
 		line := []byte("time=2026-03-02T09:00:00.000Z level=DEBUG msg=\"a line\" value=" + s + "\n")
 		if got := leaks(append(bytes.Repeat([]byte{0, 0xff, '0'}, 1000), line...), []string{"not there", s}); len(got) != 1 || got[0] != s {
 			t.Errorf("%q is not found: %q", s, got)

@@ -1,6 +1,6 @@
-// Package e2e breaks the rules of the wire against the whole integrator: the real platform between a simulated Google and a simulated
-// acquirer, on real sockets. What a sandbox can play is told in package stories; here stands what needs other keys, other accounts, raw
-// bytes, or ends with an operator. After each test the three records agree, the database is sound, and no card data was written.
+// Package e2e breaks the rules of the wire against the whole integrator: the real platform between a simulated Google, a simulated acquirer
+// and a simulated payout bank, on real sockets. What a sandbox can play is told in package stories; here stands what needs other keys, other
+// accounts, raw bytes, or ends with an operator. After each test the three records agree, the database is sound, and no card data was written.
 package e2e
 
 import (
@@ -28,6 +28,7 @@ import (
 	"naru/platform"
 	"naru/rail/iso8583"
 	"naru/rail/iso8583/sim"
+	upisim "naru/rail/upi/sim"
 	"naru/sandbox/google"
 	"naru/seal"
 )
@@ -158,6 +159,10 @@ type options struct {
 	gsp        string            // more of the configuration
 	account    string            // and of the first account of Korea Cards
 	fop        string            // and of that of Card FOP
+	pays       bool              // there is a payout bank, as there is where Google speaks disburseFunds
+	bank       string            // more of its configuration
+	payer      string            // and of the first account that pays out
+	rude       bool              // it tells what it tells twice, late and out of turn
 	files      bool              // the acquirer gives us files, and takes ours
 	replace    map[string]string // in the dialect
 	googleKeys string            // Google's keys as we have them; all of the workshop where empty
@@ -174,6 +179,8 @@ type world struct {
 	clock   *clock.Movable
 	host    *sim.Host
 	control http.Handler // the host's second entrance
+	bank    *upisim.Host // the payout bank; nil where nobody pays out
+	teller  http.Handler // its second entrance
 	google  *atomic.Pointer[google.Google]
 	where   string // Google's address
 
@@ -254,6 +261,9 @@ func newWorld(t *testing.T, o options) *world {
 	w.check(err)
 	t.Cleanup(func() { w.check(w.host.Close()) })
 	w.control = w.host.Control()
+	if w.options.pays = w.options.pays || w.api == upi; w.options.pays {
+		w.openBank()
+	}
 	if o.before != nil {
 		o.before(w)
 	}
@@ -290,17 +300,22 @@ func (w *world) start() {
 		files = exchange
 	}
 	w.write("naru.toml", fmt.Sprintf(settings, s.file("kek"), cert, s.file("server.key"), s.file("own-keys"), w.options.googleKeys,
-		w.where, cert, w.options.gsp, w.host.Addr(), files, w.options.account, w.options.fop))
+		w.where, cert, w.options.gsp, w.host.Addr(), files, w.options.account, w.options.fop)+w.payouts())
 	config, err := platform.Load(w.file("naru.toml"))
 	w.check(err)
 	ctx, stop := context.WithCancel(context.Background())
 	w.platform, err = platform.Start(ctx, config, platform.World{Clock: w.clock, Log: platform.Logger(w.log, platform.Log{Level: "debug"})})
 	w.check(err)
 	w.stop, w.running = stop, true
+	if w.bank != nil {
+		w.bank.SetWebhook("http://" + w.platform.HookAddr + "/payouts/bank")
+	}
 	g, err := google.New(google.Config{
 		Integrator: w.url(""), Roots: s.roots, Keys: parse("google", true), Peer: parse("ours", false),
-		Accounts: []string{first, second, closed, firstFOP, secondFOP, closedFOP},
-		APIs:     map[string]string{firstFOP: fop.name, secondFOP: fop.name, closedFOP: fop.name},
+		Accounts: []string{first, second, closed, firstFOP, secondFOP, closedFOP, firstPay, secondPay},
+		APIs: map[string]string{
+			firstFOP: fop.name, secondFOP: fop.name, closedFOP: fop.name, firstPay: upi.name, secondPay: upi.name,
+		},
 		BasePath: googlePath, Now: time.Now, Business: w.clock.Now, File: w.file("google.jsonl"),
 	})
 	w.check(err)
@@ -423,15 +438,15 @@ func (w *world) request(method string, changes ...edits) map[string]any {
 			inside, _ := here.(map[string]any)
 			here = inside[name]
 		}
-		if found, ok := here.(string); ok && len(found) >= 13 {
+		if found, ok := here.(string); ok && (len(found) >= 13 || strings.Contains(found, "@sim")) {
 			w.secrets[found] = true
 		}
 	}
 	return body
 }
 
-// numbers is where a request may have a card number.
-var numbers = []string{pan, number, "accountDetails.paymentToken.paymentTokenAccountNumber"}
+// numbers is where a request may have a card number, or the address of a payee.
+var numbers = []string{pan, number, "accountDetails.paymentToken.paymentTokenAccountNumber", vpa}
 
 // and is more changes on top.
 func (e edits) and(more edits) edits {
@@ -460,7 +475,7 @@ func change(at map[string]any, path []string, value any) {
 // answer is what came back: the status, the members without their header, and the one that says how it ended.
 type answer struct {
 	status int
-	word   string // result, or errorResponseCode
+	word   string // result, of a payout too, or errorResponseCode
 	body   string
 }
 
@@ -477,8 +492,9 @@ func (w *world) read(status int, plain []byte) answer {
 		w.t.Errorf("an answer is no JSON object: %v", err)
 	}
 	delete(m, "responseHeader")
-	for _, name := range []string{"result", "errorResponseCode"} {
-		if said, ok := m[name].(string); ok {
+	result, _ := m["disburseFundsResult"].(map[string]any)
+	for _, said := range []any{m["result"], m["errorResponseCode"], result["disburseFundsResultCode"]} {
+		if said, ok := said.(string); ok {
 			a.word = said
 		}
 	}

@@ -32,6 +32,7 @@ var first = []fate{
 	{aftermath, firsts(crash.SaleSettled, crash.AdviceClaimed, crash.AdviceAnswered, crash.AdviceSettled), nil},
 	{aftermath, firsts(crash.ChargebackTaken, crash.RefundAccepted, crash.RecordTaken), firsts(crash.SettlementClosed)},
 	{aftermath, firsts(crash.SaleAccepted, crash.SaleSent, crash.DefenceTaken, crash.FileTaken), nil},
+	{away, firsts(crash.PayoutAccepted, crash.PayoutClaimed, crash.PayoutAnswered, crash.PayoutSettled), nil},
 }
 
 func firsts(points ...crash.Point) (all []string) {
@@ -50,6 +51,8 @@ var later = []fate{
 	{holds, []string{at(crash.CancelAccepted, 3)}, nil},
 	{holds, []string{at(crash.ExpiryApplied, 3)}, nil},
 	{holds, []string{at(crash.ReserveSent, 1), at(crash.RecoveryPrepared, 3)}, nil},
+	{away, []string{at(crash.PayoutAccepted, 3), at(crash.PayoutSettled, 3)}, nil},
+	{away, []string{at(crash.PayoutAnswered, 3), at(crash.PayoutClaimed, 3)}, nil},
 	{aftermath, []string{at(crash.RefundAccepted, 4)}, nil},
 	{aftermath, []string{at(crash.DefenceTaken, 2)}, nil},
 	{aftermath, []string{at(crash.ChargebackTaken, 3)}, nil},
@@ -79,6 +82,8 @@ const (
 // tally is what the whole test did.
 type tally struct {
 	runs, payments, sales, undone, refunds, disputes, files, settlements, totals, kills, starts atomic.Int64
+
+	payouts, paid, told, orders, sendings atomic.Int64
 }
 
 // TestKilledAnywhere kills the process at every point there is, and at random instants (design §3.8).
@@ -142,8 +147,13 @@ func TestKilledAnywhere(t *testing.T) {
 		did.undone.Load(), did.refunds.Load(), did.disputes.Load())
 	t.Logf("%d files of the acquirer, %d settlements, %d totals of a day compared",
 		did.files.Load(), did.settlements.Load(), did.totals.Load())
+	again := did.sendings.Load() - did.orders.Load()
+	t.Logf("%d payouts, %d of them paid, none twice, and %d told by a message as well; %d orders to the bank, %d times sent again",
+		did.payouts.Load(), did.paid.Load(), did.told.Load(), did.orders.Load(), again)
 	if whole := did.runs.Load() == int64(len(fates)+random); whole && (did.totals.Load() == 0 || did.undone.Load() == 0) {
 		t.Error("no totals of a day were ever compared, or no sale was ever undone")
+	} else if whole && (did.told.Load() == 0 || again == 0) {
+		t.Error("no payout was ever told by a message, or no order was ever sent again")
 	}
 }
 

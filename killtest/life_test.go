@@ -37,6 +37,7 @@ import (
 	"naru/protocol/gsp/cardfop"
 	"naru/rail/iso8583"
 	"naru/rail/iso8583/sim"
+	upi "naru/rail/upi/sim"
 	"naru/sandbox"
 	"naru/sandbox/google"
 	"naru/seal"
@@ -50,6 +51,10 @@ type workshop struct {
 	apis        map[string]string // by account
 	usual       []string          // the accounts of Korea Cards v1, but for the brief one
 	abroad      string            // the account of Card FOP v1
+	payer       string            // that of disburseFunds v1
+	bank        platform.Bank     // which pays for it
+	bankKey     string
+	bankSigns   string // its webhooks, with this secret
 	merchants   map[string]string
 	terminals   map[string]string // whose they are
 	keys, peer  *seal.Ring
@@ -110,13 +115,23 @@ func openWorkshop(t *testing.T) *workshop {
 	must(t, err)
 	w.merchants, w.terminals, w.apis = map[string]string{}, map[string]string{}, map[string]string{}
 	for _, a := range c.Accounts {
-		w.merchants[a.Merchant], w.terminals[a.Terminals[0]], w.apis[a.ID] = a.ID, a.ID, a.APIs[0]
+		if w.apis[a.ID] = a.APIs[0]; a.Bank != "" {
+			w.payer = a.ID
+			continue
+		}
+		w.merchants[a.Merchant], w.terminals[a.Terminals[0]] = a.ID, a.ID
 		switch {
 		case a.APIs[0] == cardfop.Name:
 			w.abroad = a.ID
 		case a.ID != brief["id"]:
 			w.usual = append(w.usual, a.ID)
 		}
+	}
+	w.bank = c.Banks[0]
+	for file, secret := range map[string]*string{w.bank.Secret: &w.bankKey, w.bank.Signing[0]: &w.bankSigns} {
+		text, err := os.ReadFile(filepath.Join(w.dir, file))
+		must(t, err)
+		*secret = strings.TrimSpace(string(text))
 	}
 	_, host, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
@@ -159,6 +174,11 @@ var patience = fields{
 	"chargeback_online": true,
 }
 
+// bankPatience is how long it waits for the payout bank, and between two orders, or questions about one.
+var bankPatience = fields{
+	"timeout": "2s", "again": "300ms", "resend": []string{"300ms", "1s", "3s"}, "look": []string{"500ms", "2s"},
+}
+
 // checksWithMoney makes the second dialect's network one that checks cards with a hold of a hundred won.
 var checksWithMoney = map[string]fields{"pi87-alt": {"account_verification": "100"}}
 
@@ -178,9 +198,10 @@ type life struct {
 	config, nextConfig string // of today, and of tomorrow
 	tomorrow           bool   // the business day is over
 	did                *tally
-	relay              *relay
+	relay, hooks       *relay
 	google             *google.Google
 	host               *sim.Host
+	bank               *upi.Host
 	dialect            iso8583.Profile
 	hurry              atomic.Bool // the acquirer's clock has caught up with ours
 	starts             int
@@ -188,11 +209,12 @@ type life struct {
 	deaths             atomic.Int64
 	busy               sync.WaitGroup // the traffic
 
-	mu       sync.Mutex
-	serial   int
-	payments []*payment
-	post     sync.Mutex // one file of disputes at a time
-	spoiled  string     // the file that came cut off, and then whole
+	mu        sync.Mutex
+	serial    int
+	payments  []*payment
+	outgoings []*outgoing
+	post      sync.Mutex // one file of disputes at a time
+	spoiled   string     // the file that came cut off, and then whole
 }
 
 // bound is more than any life takes; one that is not over by then is stuck.
@@ -233,7 +255,17 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 	}
 	l.tell(l.host.Control(), "/scenarios", sim.Rule{Action: "file-cut", Match: sim.Match{File: "PIDSP"}, Times: 1})
 
-	l.relay = newRelay(t)
+	l.relay, l.hooks = newRelay(t), newRelay(t)
+	l.bank, err = upi.Start(t.Context(), upi.Config{
+		Address: "127.0.0.1:0", KeyID: w.bank.KeyID, KeySecret: w.bankKey, Accounts: []upi.Account{{Number: w.bank.Account, Opening: opening}},
+		Webhook: "http://" + l.hooks.Addr().String() + "/payouts/" + w.bank.Name, WebhookSecret: w.bankSigns, RetryScale: 0.003,
+		Delay: time.Second, Seed: int64(seed), Root: root,
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = l.bank.Close() })
+	for _, action := range []string{"webhook-wrong-signature", "webhook-duplicate", "webhook-unknown-fields"} { // once each
+		l.tell(l.bank.Control(), "/scenarios", upi.Rule{Action: action, Times: 1})
+	}
 	l.google, err = google.New(google.Config{
 		Integrator: "https://" + l.relay.Addr().String(), Roots: w.roots, Keys: w.keys, Peer: w.peer,
 		Accounts: slices.Sorted(maps.Keys(w.apis)), APIs: w.apis,
@@ -272,8 +304,11 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 				"acquirer": "ACQ0001", "inbox": l.inbox, "outbox": outbox, "scan": "100ms", "capture_every": "300ms",
 			},
 		},
-		"account": fields{"verify_hold": "3s", "time_zone": today},
+		"account":     fields{"verify_hold": "3s", "time_zone": today},
+		"webhooks":    fields{"listen": "127.0.0.1:0"},
+		"payout_bank": maps.Clone(bankPatience),
 	}
+	with["payout_bank"].(fields)["base"] = l.bank.URL()
 	l.config = l.write(w.dir, w.config, with)
 	with["account"].(fields)["time_zone"] = tomorrow
 	l.nextConfig = l.write(w.dir, w.config, with)
@@ -407,9 +442,10 @@ func (l *life) start(point string) *victim {
 		for lines := bufio.NewReader(says); ; {
 			line, err := lines.ReadBytes('\n')
 			_, _ = diary.Write(line)
-			var event struct{ Msg, GSP, Admin string }
+			var event struct{ Msg, GSP, Admin, Webhooks string }
 			if json.Unmarshal(line, &event) == nil && event.Msg == "ready" {
 				l.relay.to(event.GSP)
+				l.hooks.to(event.Webhooks)
 				l.made.Store(true)
 				v.admin = event.Admin
 				close(v.ready)
@@ -449,6 +485,7 @@ func (l *life) died(v *victim) bool {
 		return false
 	}
 	l.check(fmt.Sprintf("after the death of victim %d", v.n))
+	l.oncePaid()
 	return true
 }
 
@@ -473,7 +510,7 @@ func (l *life) check(when string) (whole bool) {
 	if _, err := os.Stat(l.database); err != nil {
 		return false
 	}
-	report, err := fsck.Run(l.ctx, fsck.Options{Path: l.database, KEK: l.shop.kek, Forbidden: forbidden()})
+	report, err := fsck.Run(l.ctx, fsck.Options{Path: l.database, KEK: l.shop.kek, Forbidden: l.shop.forbidden()})
 	if err != nil {
 		if l.made.Load() { // before that a death may leave a database without its schema, which fsck refuses to read
 			l.t.Errorf("fsck %s: %v", when, err)
@@ -488,7 +525,7 @@ func (l *life) check(when string) (whole bool) {
 	return len(report.NotChecked) == 0
 }
 
-// relay is where Google finds the victim, whichever it is: a victim takes any free port.
+// relay is where Google, or the payout bank, finds the victim, whichever it is: a victim takes any free port.
 type relay struct {
 	net.Listener
 	target atomic.Pointer[string]
@@ -514,7 +551,7 @@ func newRelay(t *testing.T) *relay {
 
 func (r *relay) to(address string) { r.target.Store(&address) }
 
-// carry joins a connection with the victim's. Where there is none, or it dies, Google's connection dies too.
+// carry joins a connection with the victim's. Where there is none, or it dies, the caller's connection dies too.
 func (r *relay) carry(from net.Conn) {
 	defer func() { _ = from.Close() }()
 	address := r.target.Load()

@@ -23,6 +23,10 @@ type records struct {
 	claims   []hostDispute
 	told     []hostRecord
 
+	orders []bankOrder // the payout bank's
+	paid   []bankPaid
+	lines  []bankLine
+
 	verdicts map[string]string // Google's
 	refunds  []google.Refund
 	arns     map[string]string
@@ -33,6 +37,7 @@ type records struct {
 	ourRefunds  []store.RefundRow
 	ourDisputes []store.DisputeRow
 	ourDays     []store.SettlementRow
+	ourPayouts  []store.PayoutRow
 	balances    []store.Balance
 	backlog     store.Backlog
 }
@@ -73,8 +78,10 @@ type hostRecord struct {
 func (l *life) collect() (r *records, ok bool) {
 	r = &records{
 		holds: l.hostHolds(), bookings: l.hostBookings(), claims: l.hostDisputes(),
+		orders: l.bankOrders(), lines: l.bankLines(),
 		verdicts: l.verdicts(), arns: map[string]string{}, references: l.references(),
 	}
+	l.hear(l.bank.Control(), "/paid", &r.paid)
 	l.hear(l.host.Control(), "/records", &r.told)
 	r.told = slices.DeleteFunc(r.told, func(x hostRecord) bool { return x.File == "" })
 	r.refunds, r.settled = l.google.Refunds(), l.google.Settlements()
@@ -100,6 +107,8 @@ func (l *life) collect() (r *records, ok bool) {
 	r.ourDisputes, err = s.Disputes(l.ctx)
 	read(err)
 	r.ourDays, err = s.SettlementRows(l.ctx)
+	read(err)
+	r.ourPayouts, err = s.Payouts(l.ctx)
 	read(err)
 	r.balances, err = s.Balances(l.ctx)
 	read(err)
@@ -376,8 +385,8 @@ func (l *life) settlements(r *records) {
 	}
 }
 
-// ledger makes our ledger from what the others know: the acquirer of holds, bookings, chargebacks, its fees and payments, and Google of our
-// fees.
+// ledger makes our ledger from what the others know: the acquirer of holds, bookings, chargebacks, its fees and payments, the payout bank
+// of payouts, and Google of our fees.
 func (l *life) ledger(r *records) {
 	want := map[book]int64{}
 	add := func(of purse, debit, credit ledger.Kind, amount int64) {
@@ -426,6 +435,7 @@ func (l *life) ledger(r *records) {
 			add(purse{s.Account, s.Currency}, ledger.FeeIncome, ledger.GooglePayable, (e.FeeMicros+e.VATMicros)/micros(1, s.Currency))
 		}
 	}
+	l.float(r, func(b book, amount int64) { want[b] += amount })
 	have := map[book]int64{}
 	for _, b := range r.balances {
 		kind := ledger.Kind(b.Account)
@@ -482,9 +492,9 @@ func (l *life) purses(r *records) map[string]purse {
 	return of
 }
 
-// leftovers wants nothing to be owed any more, no case but the one that is meant, no broken totals, and no card beyond its time.
+// leftovers wants nothing to be owed any more, no case but those that are meant, no broken totals, and no card beyond its time.
 func (l *life) leftovers(r *records) {
-	want := store.Backlog{Cases: int64(min(1, len(l.spoiled)))}
+	want := store.Backlog{Cases: int64(min(1, len(l.spoiled))) + l.cameBack()}
 	if r.backlog != want {
 		l.t.Errorf("something is still owed: %+v, not %+v", r.backlog, want)
 		l.list(`SELECT kind || ' ' || detail FROM operator_case`, func(scan func(...any) error) error {

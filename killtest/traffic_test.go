@@ -93,19 +93,38 @@ var (
 
 // programme is what a round of traffic plays. What opens it is under way before anything else begins: its attempts stay open long enough to
 // be found abandoned. The lanes run side by side; the payments of a lane follow each other.
-type programme struct{ opening, lanes [][]kind }
+type programme struct {
+	opening, lanes [][]kind
+	transfers      [][]transfer
+}
 
-// holds is the life of holds until they are captured, aftermath all that follows.
+// holds is the life of holds until they are captured, aftermath all that follows, away money that is paid out. Others pay out as well.
 var (
 	holds = programme{
 		opening: [][]kind{{silence}, {lose}, {silence}},
 		lanes: [][]kind{
 			{buy, drop, deny}, {part, refuse}, {keep, sale}, {lapse}, {lapse}, {lapse}, {tooLate}, {slip}, {mute},
 		},
+		transfers: [][]transfer{{salary, halved}, {closed, hung}},
 	}
 	aftermath = programme{
 		lanes: [][]kind{
 			{giveBack, suspect}, {contest}, {online, look}, {blocked}, {expired, oneWay}, {gone}, {probe, undo}, {sold}, {claimed},
+		},
+		transfers: [][]transfer{{second, early}, {frozen, returned}},
+	}
+	away = programme{
+		lanes: [][]kind{{buy}, {slip}},
+		transfers: [][]transfer{
+			{salary, returned},
+			{hung, instant},
+			{halved, tooMuch},
+			{cutOff, closed},
+			{sick, tooSmall},
+			{hurried, frozen},
+			{early, second},
+			{deemed},
+			{revoked},
 		},
 	}
 )
@@ -131,6 +150,13 @@ func (l *life) traffic(first bool, play programme) <-chan struct{} {
 			l.until(func() bool { return len(l.hostHolds()) >= len(play.opening) || l.deaths.Load() > 0 })
 		}
 		begin(play.lanes)
+		for _, lane := range play.transfers {
+			all.Go(func() {
+				for _, t := range lane {
+					l.pay(l.newOutgoing(t))
+				}
+			})
+		}
 	})
 	return done
 }
@@ -229,12 +255,16 @@ func (p *payment) askCard(id string) *ask {
 }
 
 func (p *payment) newAsk(id, method string, body fields) *ask {
-	body["requestHeader"], body["paymentIntegratorAccountId"] = fields{"requestId": id}, p.account
+	return newAsk(p.account, id, method, body)
+}
+
+func newAsk(account, id, method string, body fields) *ask {
+	body["requestHeader"], body["paymentIntegratorAccountId"] = fields{"requestId": id}, account
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
-	return &ask{id: id, method: method, account: p.account, body: text}
+	return &ask{id: id, method: method, account: account, body: text}
 }
 
 // micros is an amount as Google writes it. That a currency does not exist is said elsewhere.
@@ -306,8 +336,8 @@ func (l *life) insist(a *ask, copies int, want string) (said answer, ok bool) {
 		said = l.send(a, copies)
 		return said.final()
 	})
-	if ok && said.Result+said.Code != want {
-		l.t.Errorf("%s %s: %d %s%s, not %s", a.method, a.id, said.status, said.Result, said.Code, want)
+	if ok && said.result() != want {
+		l.t.Errorf("%s %s: %d %s, not %s", a.method, a.id, said.status, said.result(), want)
 		ok = false
 	}
 	return said, ok
@@ -336,7 +366,12 @@ type answer struct {
 	Result    string `json:"result"`
 	Code      string `json:"errorResponseCode"`
 	HeldUntil string `json:"reservationExpirationTimestamp"`
+	PaidOut   struct {
+		Code string `json:"disburseFundsResultCode"`
+	} `json:"disburseFundsResult"`
 }
+
+func (a answer) result() string { return a.Result + a.Code + a.PaidOut.Code }
 
 // final reports whether Google would stop asking (gsp-core §4.2, §5.2).
 func (a answer) final() bool {
@@ -393,6 +428,9 @@ func (l *life) asks() (all []*ask) {
 			}
 		}
 	}
+	for _, o := range l.outgoings {
+		all = append(all, o.ask)
+	}
 	return all
 }
 
@@ -409,13 +447,16 @@ func (l *life) askAgain(v *victim) {
 	}
 }
 
-// selectOwed counts what is under way, and the holds whose end is near; when the day is over also what it has left to settle and to erase.
+// selectOwed counts what is under way, and the holds whose end is near; when the day is over also what it has left to settle and to erase,
+// and of so many lines of the payout bank's statement those that are not taken: it is read at a start.
 const selectOwed = `
 SELECT (SELECT COUNT(*) FROM advice WHERE state IN ('QUEUED', 'BATCHED')) + (SELECT COUNT(*) FROM notice WHERE state = 'QUEUED')
      + (SELECT COUNT(*) FROM idempotency WHERE NOT done) + (SELECT COUNT(*) FROM reconciliation WHERE state = 'OPEN')
+     + (SELECT COUNT(*) FROM payout WHERE done_us IS NULL)
      + (SELECT COUNT(*) FROM reservation WHERE state IN ('RESERVED', 'VERIFY_HELD') AND hold_until_us < $1)
      + CASE WHEN $2 THEN (SELECT COUNT(*) FROM settlement_item WHERE settlement_id IS NULL)
-                       + (SELECT COUNT(*) FROM reservation WHERE card IS NOT NULL AND card_until_us < $1) ELSE 0 END`
+                       + (SELECT COUNT(*) FROM reservation WHERE card IS NOT NULL AND card_until_us < $1)
+                       + $3 - (SELECT COUNT(*) FROM statement_entry) ELSE 0 END`
 
 // rest waits until nothing is owed any more, every verdict has arrived, and every file is taken; or until the victim, if one is named, is
 // dead.
@@ -438,16 +479,16 @@ func (l *life) rest(v *victim) (quiet bool) {
 		if l.t.Failed() {
 			return true
 		}
-		if silent = l.unheard() + l.untaken(); silent > 0 {
+		if silent = l.unheard() + l.untaken() + l.untold(); silent > 0 {
 			return false
 		}
 		err := l.query(func(db *sql.DB) error {
-			return db.QueryRowContext(l.ctx, selectOwed, time.Now().Add(time.Hour).UnixMicro(), l.tomorrow).Scan(&owed)
+			return db.QueryRowContext(l.ctx, selectOwed, time.Now().Add(time.Hour).UnixMicro(), l.tomorrow, len(l.bankLines())).Scan(&owed)
 		})
 		return err == nil && owed == 0
 	})
 	if !quiet && errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
-		l.t.Errorf("it never comes to rest: %d verdicts or files are missing, %d rows are not done", silent, owed)
+		l.t.Errorf("it never comes to rest: %d verdicts, files or events are missing, %d rows are not done", silent, owed)
 	}
 	return quiet && !l.t.Failed()
 }

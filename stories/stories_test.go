@@ -42,9 +42,9 @@ reconnect_max = "200ms"
 `
 
 // plays are the stories of a folder in a dialect. Those of file need a host that books by file; those of long let years pass, and every day
-// of them is settled.
+// of them is settled; those of payout have no host in them.
 var plays = []struct{ dialect, folder string }{
-	{"pi87-default", "script"}, {"pi87-alt", "script"}, {"pi87-file", "file"}, {"pi87-default", "long"},
+	{"pi87-default", "script"}, {"pi87-alt", "script"}, {"pi87-file", "file"}, {"pi87-default", "long"}, {"pi87-default", "payout"},
 }
 
 func TestStories(t *testing.T) {
@@ -94,7 +94,7 @@ func play(t *testing.T, dialect, folder string) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"google": w.google, "until": w.until, "verdict": w.verdict, "acquirer": w.acquirer, "clock": w.clock, "fault": w.fault,
 					"ledger": w.ledger, "received": w.received, "uploaded": w.uploaded, "cases": w.cases, "close": w.closeCases, "card": w.card,
-					"line": w.line, "answer": w.answer,
+					"line": w.line, "answer": w.answer, "bank": w.bank,
 				},
 			})
 		})
@@ -181,14 +181,16 @@ func secrets() (list [][]byte) {
 		"5wLdXA7VRrU6q/dXllJKbBBD2FUJ92h83TNuE/S9vE5sBEF+4XI0H0SGt13GirZjl1/XFPNLLrWFUxgm19E4/g==", "1991-04-17", "BD06910417",
 		"PW0247", "PW0293", "CV03737", "PW00247", "CV003737", `"pin"`, `"cvn"`, "SEO JIHUN", paper,
 		base64.RawURLEncoding.EncodeToString([]byte(paper)),
+		"success@sim", "closed@sim", "frozen@sim", "deemed@sim", "deemed-reversed@sim", "returned@sim", `"vpa"`, memo,
 	} {
 		list = append(list, []byte(s))
 	}
 	return list
 }
 
-// What the stories of Card FOP say of holders; paper is the evidence of every defence.
+// What the stories of Card FOP say of holders; paper is the evidence of every defence, and memo is to stand on the statement of a payee.
 const (
+	memo       = "Reward 4711 for Asha"
 	paper      = "%PDF-1.7 what the holder of the card has signed"
 	cryptogram = "AgAAAAAABk4DWZ4C28yUQAAAAAA="
 	cavv       = "kBMI1mH9wqAAAAAAAAAAAAAAAAA="
@@ -211,9 +213,9 @@ type answer struct {
 	Body   json.RawMessage `json:"body"`
 }
 
-// google METHOD ID STATUS [WORD] [KEY=VALUE...]: Google sends a request of Korea Cards, or, as fop/METHOD, of Card FOP. WORD stands in the
-// answer as result or error code. Keys change the sheet's example: pan, won, eur, jpy, kwd (the amount, in minor units), of (the
-// reservation or the capture), piaid, pin, birth, business, expiry (MMYY), cvn, paper (the document), token (the number of one of a
+// google METHOD ID STATUS [WORD] [KEY=VALUE...]: Google sends a request of Korea Cards, or, as fop/METHOD, of Card FOP, or, as upi/METHOD, of
+// disburseFunds. WORD stands in the answer as result or error code. Keys change the sheet's example: pan, won, eur, jpy, kwd, inr (the
+// amount, in minor units), to (the name of an address at the bank's @sim), of (the reservation or the capture), piaid, pin, birth, business, expiry (MMYY), cvn, paper (the document), token (the number of one of a
 // device), address (its postal code), stored=REQUEST (the card was stored by that request; by this one without), secured (3-D Secure),
 // exempt; copies sends that many at once, clock moves business time before it.
 func (w *world) google(ts *testscript.TestScript, neg bool, args []string) {
@@ -276,6 +278,9 @@ var requests = map[string]string{
 	"fop/verifyCardWithMinimumReservation": `{"paymentIntegratorAccountId": "NaruPG_EUR",
 		"card": {"accountNumber": "9999990000000006", "nameOnCard": "LENA VOSS", "expiryMonth": "12", "expiryYear": "29"},
 		"currencyCode": "EUR", "transactionDescription": "GOOGLE*Card check", "merchantCategoryCode": "5815"}`,
+	"upi/disburseFunds": `{"paymentIntegratorAccountId": "NaruPay_INR", "transactionDescription": "` + memo + `", "currencyCode": "INR",
+		"amount": "125500000", "upiDetails": {"vpa": "success@sim"}}`,
+
 	"fop/defendChargeback": `{"paymentIntegratorAccountId": "NaruPG_EUR", "captureRequestId": "",
 		"defenseMaterialDocument": {"mimeType": "APPLICATION_PDF", "payload": ""}}`,
 }
@@ -289,7 +294,7 @@ const fopPayment = `{"paymentIntegratorAccountId": "NaruPG_EUR",
 		"storedCredentialTransactionInformationNotApplicable": {}}}`
 
 // micros is how many of them a minor unit has, by the key that names an amount in it.
-var micros = map[string]string{"won": "000000", "jpy": "000000", "eur": "0000", "kwd": "000"}
+var micros = map[string]string{"won": "000000", "jpy": "000000", "eur": "0000", "inr": "0000", "kwd": "000"}
 
 func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 	if len(args) < 3 || requests[args[0]] == "" {
@@ -301,6 +306,9 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 	method, api := args[0], "korea-cards-v1"
 	if fop, ok := strings.CutPrefix(method, "fop/"); ok {
 		method, api = fop, "card-fop-v1"
+	}
+	if upi, ok := strings.CutPrefix(method, "upi/"); ok {
+		method, api = upi, "disburse-v1"
 	}
 	body["requestHeader"] = map[string]any{"requestId": id}
 	card, holder, named, sum := body["card"], any(body), "captureRequestId", "amount" // a card check has the holder at the top (Korea §11)
@@ -328,11 +336,13 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 		case "expiry":
 			set(card, "expiryMonth", value[:2])
 			set(card, "expiryYear", value[2:])
-		case "won", "eur", "jpy", "kwd":
+		case "won", "eur", "jpy", "kwd", "inr":
 			body[sum] = value + micros[key]
 			if _, named := body["currencyCode"]; named && key != "won" {
 				body["currencyCode"] = strings.ToUpper(key)
 			}
+		case "to":
+			set(body["upiDetails"], "vpa", value+"@sim")
 		case "of":
 			body[named] = value
 		case "piaid":
@@ -396,7 +406,9 @@ func (w *world) send(ts *testscript.TestScript, args []string) (string, bool) {
 			w.told[account+"/"+id] = string(plain)
 		}
 		said := fmt.Sprint(members["result"])
-		if members["result"] == nil {
+		if payout, ok := members["disburseFundsResult"].(map[string]any); ok {
+			said = fmt.Sprint(payout["disburseFundsResultCode"])
+		} else if members["result"] == nil {
 			said = fmt.Sprint(members["errorResponseCode"])
 		}
 		if strconv.Itoa(a.Status) != status || word != "" && said != word {
@@ -427,9 +439,9 @@ func (w *world) stored(ts *testscript.TestScript, by string) map[string]any {
 	}}
 }
 
-// answer ID PATH=VALUE...: the answer of Card FOP to a request has these members.
+// answer ID PATH=VALUE...: the answer of Card FOP, or of disburseFunds, to a request has these members.
 func (w *world) answer(ts *testscript.TestScript, neg bool, args []string) {
-	said := w.told["NaruPG_EUR/"+args[0]]
+	said := w.told["NaruPG_EUR/"+args[0]] + w.told["NaruPay_INR/"+args[0]]
 	var body any
 	ts.Check(json.Unmarshal([]byte(said), &body))
 	for _, a := range args[1:] {
@@ -469,10 +481,15 @@ func (w *world) verdict(ts *testscript.TestScript, neg bool, args []string) {
 			if m.Method != args[0] {
 				continue
 			}
-			for _, subject := range []string{"captureFundsReservation", "cancelFundsReservation", "refund"} {
-				if m.Body[subject+"RequestId"] == args[1] {
-					ids[m.id()], results[fmt.Sprint(m.Body[subject+"Result"])] = true, true
+			for _, subject := range []string{"captureFundsReservation", "cancelFundsReservation", "refund", "disburseFunds"} {
+				if m.Body[subject+"RequestId"] != args[1] {
+					continue
 				}
+				result := m.Body[subject+"Result"]
+				if payout, ok := result.(map[string]any); ok {
+					result = payout["disburseFundsResultCode"]
+				}
+				ids[m.id()], results[fmt.Sprint(result)] = true, true
 			}
 		}
 		if len(ids) > 1 || len(results) > 1 {
@@ -694,6 +711,57 @@ func (w *world) acquirer(ts *testscript.TestScript, neg bool, args []string) {
 				return fmt.Sprint("not taken: ", left), len(left) == 0
 			})
 		}
+	}
+}
+
+// bank rule FILE | clear | orders AMOUNT STATUS... | count CALL AMOUNT N | ACTION AMOUNT [KEY=VALUE...]: what the payout bank does, and what
+// it knows of an amount, in paise. An action finds the newest order by its amount; amounts name payouts, each of one story only.
+func (w *world) bank(ts *testscript.TestScript, neg bool, args []string) {
+	type order struct {
+		ID, Status string
+		Amount     int64
+	}
+	of := func(amount string) (found []order) {
+		var list []order
+		w.call(ts, http.MethodGet, "/upi/payouts", nil, &list)
+		return slices.DeleteFunc(list, func(o order) bool { return strconv.FormatInt(o.Amount, 10) != amount })
+	}
+	switch args[0] {
+	case "rule":
+		w.call(ts, http.MethodPost, "/upi/scenarios", json.RawMessage(ts.ReadFile(args[1])), nil)
+	case "clear":
+		w.call(ts, http.MethodDelete, "/upi/scenarios", nil, nil)
+	case "orders":
+		w.wait(ts, func() (string, bool) {
+			var states []string
+			for _, o := range of(args[1]) {
+				states = append(states, o.Status)
+			}
+			return fmt.Sprint(states), slices.Equal(states, args[2:])
+		})
+	case "count":
+		var list []struct{ Amount int64 }
+		w.call(ts, http.MethodGet, "/upi/transactions?kind=seen&call="+args[1], nil, &list)
+		n := 0
+		for _, m := range list {
+			if strconv.FormatInt(m.Amount, 10) == args[2] {
+				n++
+			}
+		}
+		if strconv.Itoa(n) != args[3] {
+			ts.Fatalf("the payout bank heard %d calls %s about %s", n, args[1], args[2])
+		}
+	default:
+		list := of(args[1])
+		if len(list) == 0 {
+			ts.Fatalf("the payout bank has no order of %s", args[1])
+		}
+		said := map[string]any{"id": list[len(list)-1].ID}
+		for _, a := range args[2:] {
+			key, value, _ := strings.Cut(a, "=")
+			said[key] = value
+		}
+		w.call(ts, http.MethodPost, "/upi/actions/"+args[0], said, nil)
 	}
 }
 
