@@ -46,10 +46,10 @@ format-check: ## fail where a source is not formatted
 	@bad=$$($(GO) run $(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "run make format; not formatted:"; echo "$$bad"; exit 1; }
 
 generate: ## write the generated files: docs/states, docs/coverage, store/schema/schema.sql
-	$(GO) test -count=1 ./core/payment ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage' -update
+	$(GO) test -count=1 ./core/payment ./core/payout ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage' -update
 
 fresh: ## fail where a generated file is not what make generate writes
-	$(GO) test -count=1 ./core/payment ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage'
+	$(GO) test -count=1 ./core/payment ./core/payout ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage'
 
 fuzz: ## fuzz each target for a short while
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \

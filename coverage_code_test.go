@@ -27,13 +27,15 @@ type library struct {
 
 func newLibrary(t *testing.T) *library {
 	l := &library{t, token.NewFileSet(), map[string]*code{}, map[string]*code{}, map[string][]*reading{}}
-	for _, folder := range []string{"protocol/gsp", shared, "core/payment", "engine"} {
+	for _, folder := range []string{"protocol/gsp", shared, "core/payment", "core/payout", "engine"} {
 		l.sources[path.Base(folder)] = l.parse(folder, false)
 	}
 	for _, folder := range testFolders {
 		suite := l.parse(folder, true)
-		for name, value := range l.sources["cards"].consts {
-			suite.consts["cards."+name] = value
+		for _, from := range []string{"cards", "payout"} {
+			for name, value := range l.sources[from].consts {
+				suite.consts[from+"."+name] = value
+			}
 		}
 		l.suites[suite.name], l.readings[suite.name] = suite, suite.readings()
 	}

@@ -2,8 +2,9 @@ package naru_test
 
 var cardFOP = surface{
 	title: "Card FOP v1", name: "card-fop-v1", folder: "protocol/gsp/cardfop", play: "fop", events: "§5.11", marked: true,
-	echo:       call{"P8", "§4.8", "echo", "/v1/echo", "gsp.echoRequest", "gsp.echoResponse"},
-	elsewhere:  map[string]string{"§6.2": "§5.11", "§6.3": "§5.11"},
+	echo:      call{"P8", "§4.8", "echo", "/v1/echo", "gsp.EchoRequest", "gsp.EchoResponse"},
+	elsewhere: map[string]string{"§6.2": "§5.11", "§6.3": "§5.11"},
+	shares:    []string{"gsp", "cards"}, domain: []string{"payment", "engine"}, headings: []string{"§2.3", "§2.6"}, answers: ofCards,
 	situations: []string{"Topic", "Kind", "Rule", "Status", "Violation", "Illegal move", "From", "Situation"},
 	codes:      codes{2, 3, "fopCodes", []string{"P1", "P4", "P6"}, []string{"e2e.TestResponseCodes", "e2e.TestVerificationCodes"}},
 	matrices: []matrixOf{
@@ -427,14 +428,14 @@ var fopUnexercised = map[string]string{
 	"CvnResult UNSUPPORTED_BY_NETWORK":                noLetter,
 	"CvnResult SKIPPED_BY_ISSUER":                     noLetter,
 
-	"errorResponseCode UNKNOWN_ERROR_RESPONSE_CODE": zeroValue,
-	"§3.6 NOT_SENT_AVS_SUPPORT_UNSPECIFIED":         zeroValue,
-	"§3.6 AVS_NOT_SUPPORTED_REASON_UNSPECIFIED":     zeroValue,
-	"§3.7 CVN_RESULT_UNSPECIFIED":                   zeroValue,
-	"§3.8 CARD_TYPE_UNSPECIFIED":                    zeroValue,
-	"§5.12 UNKNOWN_REASON":                          zeroValue,
-	"§7.1 UNKNOWN_RESULT":                           zeroValue,
-	"§3.6 UNKNOWN":                                  "known from the history alone, and probably AVS_SUPPORT_NOT_KNOWN of today",
+	"errorResponseCode " + zeroCode:             zeroValue,
+	"§3.6 NOT_SENT_AVS_SUPPORT_UNSPECIFIED":     zeroValue,
+	"§3.6 AVS_NOT_SUPPORTED_REASON_UNSPECIFIED": zeroValue,
+	"§3.7 CVN_RESULT_UNSPECIFIED":               zeroValue,
+	"§3.8 CARD_TYPE_UNSPECIFIED":                zeroValue,
+	"§5.12 UNKNOWN_REASON":                      zeroValue,
+	"§7.1 UNKNOWN_RESULT":                       zeroValue,
+	"§3.6 UNKNOWN":                              "known from the history alone, and probably AVS_SUPPORT_NOT_KNOWN of today",
 
 	"§2.1 Content type with JWE":      "not built: messages are sealed with OpenPGP, the first of the two that Google offers",
 	"§2.1 Requirement words":          "how the sheet is read",

@@ -2,7 +2,8 @@ package naru_test
 
 var koreaCards = surface{
 	title: "Korea Cards v1", name: "korea-cards-v1", folder: "protocol/gsp/koreacards", play: "korea", events: "§6.3",
-	echo:       call{"P7", "§4.7", "echo", "/v1/echo", "gsp.echoRequest", "gsp.echoResponse"},
+	echo:   call{"P7", "§4.7", "echo", "/v1/echo", "gsp.EchoRequest", "gsp.EchoResponse"},
+	shares: []string{"gsp", "cards"}, domain: []string{"payment", "engine"}, headings: []string{"§2.3", "§2.6"}, answers: ofCards,
 	situations: []string{"Violation", "Situation", "`result`"},
 	codes:      codes{1, 3, "codes", []string{"heard by Google, nothing in the profile"}, []string{"e2e.TestResponseCodes"}},
 	matrices: []matrixOf{
@@ -182,7 +183,7 @@ var koreaUnexercised = map[string]string{
 	"CvnResult UNSUPPORTED_BY_NETWORK":                noLetter,
 	"CvnResult SKIPPED_BY_ISSUER":                     noLetter,
 
-	"errorResponseCode UNKNOWN_ERROR_RESPONSE_CODE": zeroValue,
+	"errorResponseCode " + zeroCode:             zeroValue,
 	"§4.6 zero value":                           zeroValue,
 	"§3.7 NOT_SENT_AVS_SUPPORT_UNSPECIFIED":     zeroValue,
 	"§3.7 AVS_NOT_SUPPORTED_REASON_UNSPECIFIED": zeroValue,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/token"
 	"maps"
@@ -86,14 +87,17 @@ var (
 
 // readCalls reads the list of methods and the table of notifications. Their remarks have number and section.
 func (c *coverage) readCalls() {
-	remark := func(from, to token.Pos) []string {
+	remark := func(from, to token.Pos) (id, section string) {
 		for at := c.wire.at(from); at <= c.wire.at(to); at++ {
 			if m := numbered.FindStringSubmatch(c.wire.remarks[at]); m != nil {
-				return m[1:]
+				return m[1], m[2]
+			}
+			if at := inSection.FindString(c.wire.remarks[at]); at != "" && !c.cards() { // a sheet without numbers
+				return fmt.Sprint("P", len(c.calls)+1), at
 			}
 		}
-		c.t.Fatalf("%s: no remark has a number and a section", c.wire.set.Position(from))
-		return nil
+		c.t.Fatalf("%s: no remark has a section, and a number where the sheet has", c.wire.set.Position(from))
+		return "", ""
 	}
 	api := c.wire.decls["(Service).API"]
 	prefix := ""
@@ -124,25 +128,33 @@ func (c *coverage) readCalls() {
 				}
 				return true
 			})
-			number := remark(elt.Pos(), elt.End())
-			m.id, m.section, m.path = number[0], number[1], cmp.Or(m.path, prefix+m.name)
+			m.id, m.section = remark(elt.Pos(), elt.End())
+			m.path = cmp.Or(m.path, prefix+m.name)
 			m.response = c.known(last(strings.TrimSuffix(m.request, "Request") + "Response"))
 			c.calls = append(c.calls, m)
 		}
 		return false
 	})
 	c.calls = append(c.calls, c.echo)
-	for _, elt := range c.table("Notifications").Elts {
-		row := elt.(*ast.CompositeLit)
-		number := remark(row.Pos(), row.End())
-		m := call{id: number[0], section: number[1], response: "cards.NotificationResponse"}
-		m.path, _ = text(c.wire.consts, row.Elts[1].(*ast.KeyValueExpr).Value)
-		m.name = path.Base(m.path)
-		m.request = "cards." + strings.ToUpper(m.name[:1]) + m.name[1:]
+	notify := func(id, section, at string) {
+		m := call{id, section, path.Base(at), at, "", "gsp.NotificationResponse"}
+		m.request = c.known(strings.ToUpper(m.name[:1]) + m.name[1:])
 		if m.name == "echo" {
-			m.request, m.response = "cards.EchoRequest", "cards.EchoResponse"
+			m.request, m.response = "gsp.EchoRequest", "gsp.EchoResponse"
 		}
 		c.calls = append(c.calls, m)
+	}
+	for i, name := range c.paths {
+		at := c.wire.at(c.wire.decls[name].Pos())
+		notify(fmt.Sprint("G", i+1), inSection.FindString(c.wire.remarks[at]), c.wire.consts[name])
+	}
+	if len(c.paths) == 0 {
+		for _, elt := range c.table("Notifications").Elts {
+			row := elt.(*ast.CompositeLit)
+			id, section := remark(row.Pos(), row.End())
+			at, _ := text(c.wire.consts, row.Elts[1].(*ast.KeyValueExpr).Value)
+			notify(id, section, at)
+		}
 	}
 	slices.SortStableFunc(c.calls, func(a, b call) int {
 		return cmp.Or(-cmp.Compare(a.id[0], b.id[0]), cmp.Compare(len(a.id), len(b.id)), cmp.Compare(a.id, b.id))
@@ -179,6 +191,9 @@ func (c *coverage) table(name string) *ast.CompositeLit {
 // section is the sheet's section that a declaration names. What both APIs share names Korea's first, and then that of Card FOP where it
 // differs.
 func (c *coverage) section(name string) string {
+	if strings.HasPrefix(name, "gsp.") { // the envelope's own are in gsp-core; every sheet has the answers where its notifications begin
+		return map[string]string{"gsp.NotificationResponse": "§5", "gsp." + notificationResult: "§5"}[name]
+	}
 	if fop := inFOP.FindStringSubmatch(c.wire.docs[name]); c.marked && fop != nil {
 		return fop[1]
 	}
@@ -190,27 +205,46 @@ func (c *coverage) section(name string) string {
 func (c *coverage) readEnums() {
 	for name, d := range c.wire.decls {
 		s, ok := d.(*ast.ValueSpec)
-		if !ok || s.Type == nil || len(idents(s.Type)) != 1 || c.section("cards."+idents(s.Type)[0]) == "" {
+		if !ok || s.Type == nil || len(idents(s.Type)) != 1 || c.sectionOf(idents(s.Type)[0]) == "" {
 			continue
 		}
 		typ := idents(s.Type)[0]
-		if file := c.wire.set.Position(c.wire.decls["cards."+typ].Pos()).Filename; len(s.Values) == 1 && path.Base(file) == "wire.go" {
+		file := path.Base(c.wire.set.Position(c.wire.decls[c.enum(typ)].Pos()).Filename)
+		if len(s.Values) == 1 && (file == "wire.go" || typ == notificationResult) {
 			c.values[typ] = append(c.values[typ], c.wire.consts[name])
 			c.constant[word{typ, c.wire.consts[name]}] = last(name)
 		}
 	}
-	for _, row := range c.mapping("cards.disputeReasons") {
-		c.values["PaymentDisputeReasonCode"] = append(c.values["PaymentDisputeReasonCode"], row.to)
-	}
-	for _, row := range c.results() {
-		if row[1] != "" { // a reason without a word
-			c.values[resultCode] = append(c.values[resultCode], row[1])
+	if c.cards() {
+		for _, row := range c.mapping("cards.disputeReasons") {
+			c.values["PaymentDisputeReasonCode"] = append(c.values["PaymentDisputeReasonCode"], row.to)
+		}
+		for _, row := range c.results() {
+			if row[1] != "" { // a reason without a word
+				c.values[resultCode] = append(c.values[resultCode], row[1])
+			}
 		}
 	}
 	for typ := range c.values {
 		slices.Sort(c.values[typ])
 		c.values[typ] = slices.Compact(c.values[typ])
 	}
+}
+
+// notificationResult is the enum of the envelope.
+const notificationResult = "NotificationResult"
+
+// sectionOf is the sheet's section of an enum.
+func (c *coverage) sectionOf(typ string) string { return c.section(c.enum(typ)) }
+
+// enum is the full name of an enum.
+func (c *coverage) enum(typ string) string {
+	for _, from := range c.shares {
+		if c.wire.decls[from+"."+typ] != nil {
+			return from + "." + typ
+		}
+	}
+	return typ
 }
 
 // resultCode is the enum whose words each API has in a file of its own.
@@ -375,6 +409,15 @@ func prefixed(prefix string, list []member) (out []member) {
 type table struct {
 	head []string
 	rows [][]string
+}
+
+// names are those in a cell: what is marked as code or, first in a table of names that marks nothing, the cell.
+func (t table) names(i int, cell string) []string {
+	list := spans(cell)
+	if len(list) == 0 && i == 0 && (t.head[0] == "field" || t.head[0] == "value") {
+		list = append(list, strings.TrimPrefix(cell, "↳ "))
+	}
+	return list
 }
 
 func spans(cell string) (list []string) {

@@ -21,8 +21,8 @@ var update = flag.Bool("update", false, "write docs/coverage anew")
 const shared = "protocol/gsp/cards"
 
 var testFolders = []string{
-	"protocol/gsp/koreacards", "protocol/gsp/cardfop", shared, "protocol/gsp", "engine", "rail/iso8583", "rail/clearing", "store/storetest",
-	"seal", "outbox", "e2e", "stories", "sandbox/google", "sandbox",
+	"protocol/gsp/koreacards", "protocol/gsp/cardfop", shared, "protocol/gsp/disburse", "protocol/gsp", "engine", "rail/iso8583",
+	"rail/clearing", "rail/upi", "core/payout", "store/storetest", "seal", "outbox", "e2e", "stories", "sandbox/google", "sandbox",
 }
 
 // surface is an API whose coverage is written down.
@@ -32,12 +32,17 @@ type surface struct {
 	folder string // of what it has alone
 	play   string // what package e2e calls it
 
+	shares    []string          // the packages of its other messages
+	domain    []string          // the packages with the words that its tables translate
 	echo      call              // the envelope's
+	paths     []string          // the constants of what we call, where no table of notifications has them
 	marked    bool              // its sections are those after "FOP" where shared code names two
 	elsewhere map[string]string // what its sheet leaves to Korea's: the section there, and the one that says so
-	events    string            // the section with the events of a settlement
+	events    string            // the section with the events of a settlement: the card APIs have one
+	headings  []string          // the sections of headers and errors; the last has the codes
 
-	situations  []string       // the first columns of the tables that say what is answered
+	situations  []string       // the first columns of the tables that say what is answered, with their section where others are called alike
+	answers     []string       // the columns that say it; those before them say to what
 	columns     map[string]int // of results.csv, for the methods that §7.1 marks
 	inWords     []stated
 	codes       codes
@@ -59,13 +64,16 @@ type codes struct {
 // matrixOf is an error matrix of package e2e: the test, the function that has the rows, and the methods that share them.
 type matrixOf struct{ test, function, methods string }
 
-// TestCoverage writes what of each card API is exercised by which test: methods, members and words as the code lists them, violations and
+// cards says whether an API has cards.
+func (s surface) cards() bool { return s.events != "" }
+
+// TestCoverage writes what of each API is exercised by which test: methods, members and words as the code lists them, violations and
 // rules as the sheet does. What no test exercises must have its reason in unexercised; a reason for what is exercised is stale.
 func TestCoverage(t *testing.T) {
 	l := newLibrary(t)
 	korea, fop := newCoverage(l, koreaCards), newCoverage(l, cardFOP)
 	korea.sibling, fop.sibling = fop, korea
-	for _, c := range []*coverage{korea, fop} {
+	for _, c := range []*coverage{korea, fop, newCoverage(l, disburseFunds)} {
 		t.Run(c.name, func(t *testing.T) {
 			c.t = t
 			c.write()
@@ -75,8 +83,8 @@ func TestCoverage(t *testing.T) {
 
 func (c *coverage) write() {
 	c.line("# Coverage of %s\n\nGenerated from the code, its tests and `%s` by `go test . -run Coverage -update`; do not edit.\n\n"+
-		"A test is named with the file or the row in which the item stands, where there is one. What both card APIs have in one place may be "+
-		"exercised by a test of the other. What is not exercised says why, in *italics*.", c.title, c.sheetFile())
+		"A test is named with the file or the row in which the item stands, where there is one. %sWhat is not exercised says why, in *italics*.",
+		c.title, c.sheetFile(), c.ofBoth())
 	c.methods()
 	c.messages()
 	c.headers()
@@ -85,7 +93,11 @@ func (c *coverage) write() {
 	c.violations()
 	c.rules()
 	c.errorMatrices()
-	c.responseCodes()
+	if c.cards() {
+		c.responseCodes()
+	} else {
+		c.openPoints()
+	}
 	c.restOfTheSheet()
 	for key := range c.unexercised {
 		if !c.excused[key] {
@@ -101,6 +113,13 @@ func (c *coverage) write() {
 	if got, err := os.ReadFile(page); err != nil || string(got) != c.page.String() {
 		c.t.Errorf("%s is stale: judge the change, then run go test . -run Coverage -update (%v)", page, err)
 	}
+}
+
+func (s surface) ofBoth() string {
+	if !s.cards() {
+		return ""
+	}
+	return "What both card APIs have in one place may be exercised by a test of the other. "
 }
 
 func (s surface) sheetFile() string { return "docs/spec/gsp-" + s.name + ".md" }
@@ -149,13 +168,15 @@ func newCoverage(l *library, s surface) *coverage {
 		sheet: map[string][]table{}, prose: map[string]string{}, values: map[string][]string{}, constant: map[word]string{},
 		excused: map[string]bool{},
 	}
-	for _, from := range []string{"gsp", "cards"} { // as the messages call them
+	for _, from := range c.shares { // as the messages call them
 		for name, spec := range l.sources[from].decls {
 			c.wire.decls[from+"."+name], c.wire.docs[from+"."+name] = spec, l.sources[from].docs[name]
 		}
 	}
-	maps.Copy(c.wire.consts, l.sources["cards"].consts)
-	for _, from := range []string{"payment", "engine", "cards"} {
+	if c.cards() {
+		maps.Copy(c.wire.consts, l.sources["cards"].consts)
+	}
+	for _, from := range slices.Concat(c.shares, c.domain) {
 		for name, value := range l.sources[from].consts {
 			c.wire.consts[from+"."+name] = value
 		}
@@ -164,7 +185,9 @@ func newCoverage(l *library, s surface) *coverage {
 	c.readNumbers()
 	c.readCalls()
 	c.readEnums()
-	c.readSettled()
+	if c.cards() {
+		c.readSettled()
+	}
 	c.readGoldens()
 	c.readWords()
 	return c
@@ -186,13 +209,16 @@ func quoted(s string) string {
 }
 
 // whole is in the names of tests that compare a message in full: they say more about its members than others.
-var whole = regexp.MustCompile("Read|Answers|OnTheWire|TheSheets|Paths|EveryKind|InFull")
+var (
+	whole = regexp.MustCompile("Read|Answers|OnTheWire|TheSheets|Path|EveryKind|InFull")
+	part  = regexp.MustCompile("LimitsAreAnswers") // sounds like one, and looks at what is answered to a limit alone
+)
 
 // best is the first by name of the first kind of evidence that there is, those of whole messages before others.
 func best(kinds ...[]string) string {
 	for _, kind := range kinds {
 		slices.Sort(kind)
-		if i := slices.IndexFunc(kind, whole.MatchString); i >= 0 {
+		if i := slices.IndexFunc(kind, func(name string) bool { return whole.MatchString(name) && !part.MatchString(name) }); i >= 0 {
 			return kind[i]
 		}
 		if len(kind) > 0 {
@@ -221,13 +247,13 @@ func (c *coverage) proof(key, test string) string {
 func (c *coverage) about(m call) map[*reading]bool {
 	set := map[*reading]bool{}
 	for _, g := range c.goldens {
-		if g.of(m.id) {
+		if g.of(m) {
 			for _, r := range g.readers {
 				set[r] = true
 			}
 		}
 	}
-	for _, r := range c.readings[c.own] {
+	for _, r := range c.tests(m, c.own) {
 		if r.words[m.name] {
 			set[r] = true
 		}
@@ -235,8 +261,23 @@ func (c *coverage) about(m call) map[*reading]bool {
 	return set
 }
 
-// of says whether a message is one of a method, by the name of its file.
-func (g golden) of(id string) bool { return strings.HasPrefix(g.name, strings.ToLower(id)+"-") }
+// tests are those of a suite that can say something about a method: an echo that is served is not the one that we send. Of the card APIs
+// one test has both in hand.
+func (c *coverage) tests(m call, suite string) []*reading {
+	return slices.DeleteFunc(slices.Clone(c.readings[suite]), func(r *reading) bool {
+		return !c.cards() && strings.HasPrefix(m.id, "G") && r.names["serve"]
+	})
+}
+
+var numberedFile = regexp.MustCompile(`^[pg]\d+-`)
+
+// of says whether a message is one of a method: by the number in the name of its file, or by its type.
+func (g golden) of(m call) bool {
+	if numberedFile.MatchString(g.name) {
+		return strings.HasPrefix(g.name, strings.ToLower(m.id)+"-")
+	}
+	return slices.Contains([]string{last(m.request), last(m.response)}, g.typ)
+}
 
 func (c *coverage) methods() {
 	c.heading("## Methods", "method", "spec", "path", "test")
@@ -244,7 +285,7 @@ func (c *coverage) methods() {
 		var here, path, far []string
 		about := c.about(m)
 		for _, suite := range []string{c.own, "e2e"} {
-			for _, r := range c.readings[suite] {
+			for _, r := range c.tests(m, suite) {
 				switch {
 				case !r.words[m.path]:
 				case about[r]:
@@ -270,6 +311,9 @@ func (c *coverage) messages() {
 		c.message(m, "request", m.request)
 		c.message(m, "response", m.response)
 	}
+	if !c.cards() {
+		return
+	}
 	c.line("\n## Settlement file")
 	for i, typ := range lines {
 		c.message(call{id: "line " + strconv.Itoa(i+1), name: last(typ), section: c.section(typ)}, "", typ)
@@ -282,7 +326,7 @@ func (c *coverage) message(m call, direction, typ string) {
 	list := c.members(typ, "")
 	for _, one := range list {
 		at := cmp.Or(one.section, m.section)
-		if strings.HasPrefix(at, "§4.") { // what several methods have stands with the first of them
+		if c.cards() && strings.HasPrefix(at, "§4.") { // what several methods have stands with the first of them
 			at = m.section
 		}
 		if last(one.path) == "epochMillis" {
@@ -296,7 +340,7 @@ func (c *coverage) message(m call, direction, typ string) {
 		case m.path == "": // of a file, whose example stands with one of the APIs
 			test = c.siblings(m, typ, one, list)
 		default:
-			test = cmp.Or(c.twins(m, typ, one, list), vague, c.exercisesFar(m, one, list), c.siblings(m, typ, one, list))
+			test = cmp.Or(c.twins(m, typ, one, list), vague, c.exercisesFar(m, one, list), c.siblings(m, typ, one, list), c.inPieces(m, typ, one))
 		}
 		c.row(quoted(one.path), at, c.proof(key, test))
 	}
@@ -320,6 +364,9 @@ func (c *coverage) twins(m call, typ string, one member, list []member) string {
 
 // siblings finds the other API's test of a member that both have from one place, in the method of the same name.
 func (c *coverage) siblings(m call, typ string, one member, list []member) string {
+	if c.sibling == nil {
+		return ""
+	}
 	m, typ = c.twin(m, typ)
 	other, theirs, members := m, typ, list // of a settlement file
 	if m.path != "" {
@@ -385,7 +432,7 @@ func (c *coverage) exercises(m call, typ string, one member, list []member) (cle
 		}
 	}
 	for _, g := range c.goldens {
-		if m.path != "" && !g.of(m.id) {
+		if m.path != "" && !g.of(m) {
 			continue
 		}
 		rest, ok := one.path, g.typ == last(typ)
@@ -410,7 +457,7 @@ func (c *coverage) exercises(m call, typ string, one member, list []member) (cle
 	}
 	about := c.about(m)
 	for _, suite := range []string{c.own, "cards", "gsp"} {
-		for _, r := range c.readings[suite] {
+		for _, r := range c.tests(m, suite) {
 			if last(r.name) == roundTrip {
 				continue
 			}
@@ -431,6 +478,28 @@ func (c *coverage) exercises(m call, typ string, one member, list []member) (cle
 		}
 	}
 	return best(read, files, sources, paths), best(inside, loose, back)
+}
+
+// inPieces finds the test that has the type of a message, or one of its messages, and a member in a piece of JSON.
+func (c *coverage) inPieces(m call, typ string, one member) string {
+	about := c.about(m)
+	var tests []string
+	for _, r := range c.readings[c.own] {
+		if (about[r] || r.names[last(typ)]) && r.writes(`"`+last(one.path)+`":`) {
+			tests = append(tests, r.name)
+		}
+	}
+	return best(tests)
+}
+
+// writes says whether a text stands in one of a test's strings.
+func (r *reading) writes(text string) bool {
+	for word := range r.words {
+		if strings.Contains(word, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // has says whether a test names a member, or one inside it.
@@ -467,9 +536,13 @@ func (c *coverage) fitsNoOther(doc map[string]string, typ string) bool {
 // headers lists what the sheet says of headers and errors; the envelope's tests speak of them by name.
 func (c *coverage) headers() {
 	c.heading("## Headers and error answers", "member", "spec", "test")
-	for _, section := range []string{"§2.3", "§2.6"} {
-		for _, row := range c.sheet[section][0].rows {
-			for _, p := range spans(row[0]) {
+	for _, section := range c.headings {
+		tab := c.sheet[section][0]
+		for _, row := range tab.rows {
+			if row[0] == zeroCode { // no header
+				break
+			}
+			for _, p := range tab.names(0, row[0]) {
 				named := c.naming(`"` + last(p) + `"`)
 				stepwise := slices.DeleteFunc(slices.Clone(named), func(test string) bool { return !headerTests.MatchString(test) })
 				c.row(quoted(p), section, c.proof(p, best(stepwise, named)))
@@ -477,12 +550,14 @@ func (c *coverage) headers() {
 		}
 	}
 	c.heading("### errorResponseCode", "value", "HTTP", "test")
-	for _, row := range c.sheet["§2.6"][1].rows {
-		code := spans(row[0])[0]
+	tables := c.sheet[c.headings[len(c.headings)-1]]
+	codes := tables[len(tables)-1]
+	for _, row := range codes.rows {
+		code := codes.names(0, row[0])[0]
 		test := best(c.naming(code))
 		for _, r := range c.matrix(c.matrices[0].function) {
 			if r.code == code {
-				test = c.matrices[0].test + "/" + c.name + "/" + r.name
+				test = c.mustExist(code, c.matrices[0].test+"/"+r.name, "")
 				break
 			}
 		}
@@ -490,17 +565,17 @@ func (c *coverage) headers() {
 	}
 }
 
+// zeroCode is the first of the error codes.
+const zeroCode = "UNKNOWN_ERROR_RESPONSE_CODE"
+
 // headerTests go through the members of a header one by one.
 var headerTests = regexp.MustCompile("Steps|BothGenerations")
 
 // naming are the envelope's tests in whose strings a text stands.
 func (c *coverage) naming(text string) (tests []string) {
 	for _, r := range c.readings["gsp"] {
-		for word := range r.words {
-			if strings.Contains(word, text) {
-				tests = append(tests, r.name)
-				break
-			}
+		if r.writes(text) {
+			tests = append(tests, r.name)
 		}
 	}
 	return tests
@@ -516,8 +591,8 @@ var tableOf = map[string]string{
 type word struct{ typ, value string }
 
 // sayings is who says a word: in a message, or as a value of its type; in a test that has its table or its type; beside a message that has
-// a member of its type; in the round trip.
-type sayings struct{ told, table, loose, near, back []string }
+// a member of its type; in the round trip; and, where no other type has it, in a piece of JSON.
+type sayings struct{ told, table, loose, near, back, pieces []string }
 
 // readWords finds the tests of every word.
 func (c *coverage) readWords() {
@@ -549,7 +624,7 @@ func (c *coverage) readWords() {
 				}
 				for _, g := range c.goldens {
 					s := c.said[word{one.typ, g.has[one.path]}]
-					if s == nil || g.typ != last(typ) || !g.of(m.id) {
+					if s == nil || g.typ != last(typ) || !g.of(m) {
 						continue
 					}
 					for _, r := range g.readers {
@@ -589,6 +664,10 @@ func (c *coverage) readWords() {
 				return typ != w.typ && holding[typ][r]
 			}):
 				s.near = append(s.near, r.name)
+			case w.typ == notificationResult && r.typed[[2]string{"Says", w.value}]:
+				s.near = append(s.near, r.name)
+			case len(alike[w.value]) == 1 && r.writes(`"`+w.value+`"`):
+				s.pieces = append(s.pieces, r.name)
 			}
 		}
 	}
@@ -597,14 +676,17 @@ func (c *coverage) readWords() {
 func (c *coverage) enums() {
 	c.line("\n## Words")
 	for _, typ := range slices.SortedFunc(maps.Keys(c.values), func(a, b string) int {
-		return cmp.Or(compareSections(c.section("cards."+a), c.section("cards."+b)), cmp.Compare(a, b))
+		return cmp.Or(compareSections(c.sectionOf(a), c.sectionOf(b)), cmp.Compare(a, b))
 	}) {
-		c.heading("### "+typ+" ("+c.section("cards."+typ)+")", "value", "test")
+		c.heading("### "+typ+" ("+c.sectionOf(typ)+")", "value", "test")
 		for _, v := range c.values[typ] {
 			w, key := word{typ, v}, typ+" "+v
 			test := c.said[w].best()
-			if o := c.sibling.said[w]; test == "" && o != nil && typ != resultCode && c.unexercised[key] == "" {
-				test = o.best()
+			if test == "" && c.sibling != nil && c.sibling.said[w] != nil && typ != resultCode && c.unexercised[key] == "" {
+				test = c.sibling.said[w].best()
+			}
+			if test == "" && c.unexercised[key] == "" {
+				test = best(c.said[w].pieces)
 			}
 			c.row(quoted(v), c.proof(key, test))
 		}
@@ -627,6 +709,10 @@ func compareSections(a, b string) int {
 // mappings lists the tables that turn our words into Google's or back.
 func (c *coverage) mappings() {
 	c.line("\n## Tables between our words and the wire's")
+	if !c.cards() {
+		c.payoutTables()
+		return
+	}
 	c.heading("### results.csv (§7.1)", "reason", "result", "reserve", "capture", "verify", "otherwise", "test")
 	for _, row := range c.results() {
 		clear, vague := c.says("results", pair{row[0], row[1]})
