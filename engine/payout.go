@@ -46,6 +46,9 @@ type Bank struct {
 	Attempts  int64           // how many there are without a person
 	Alarms    []time.Duration // ages at which an open payout is an operator's business
 	Guard     FloatGuard
+	// Validate, where set, is asked about a new address before it is paid (rails §2.4): Rejected with a Reason refuses the payout, anything else
+	// says nothing, and it is paid.
+	Validate  func(context.Context, payout.Target) payout.Answer
 	FloatEach time.Duration // how old what we know of the float may be
 }
 
@@ -197,6 +200,13 @@ func (e *Engine) takeOn(ctx context.Context, t Turn, ask DisburseAsk) (p payout.
 			unfit = fault.Wrap(fault.Unavailable, err, "the payout cannot be sent now")
 		}
 	}
+	var said payout.Answer
+	if unfit == nil && why == payout.NoReason && bank.Validate != nil {
+		if said, err = e.validated(ctx, bank, t.request.Key, ask.Target); err != nil {
+			return p, a, nil, unavailable(err)
+		}
+		why = said.Reason
+	}
 	print, err := e.vault.Digest("request", t.request.Content)
 	if err != nil {
 		return p, a, nil, err
@@ -234,7 +244,7 @@ func (e *Engine) takeOn(ctx context.Context, t Turn, ask DisburseAsk) (p payout.
 				return err
 			}
 			if why != payout.NoReason {
-				p.Reason, p.DoneAt, p.DueAt = why, now, time.Time{}
+				p.Reason, p.DoneAt, p.DueAt, p.Scope, p.Code = why, now, time.Time{}, said.Scope, said.Code
 				p.Limit = limitOf(account, why, ask.Amount.Currency())
 				if p, err = e.advance(tx, p, payout.Refuse, change{actor: "clock", at: now, detail: "why=" + string(why)}); err != nil {
 					return err
@@ -260,6 +270,22 @@ func (e *Engine) takeOn(ctx context.Context, t Turn, ask DisburseAsk) (p payout.
 	}
 	e.Payouts.Ring()
 	return p, a, answer, nil
+}
+
+// validated asks whether somebody has an address, of a request that is new: an old one is judged by what it was.
+func (e *Engine) validated(ctx context.Context, bank Bank, k Key, to payout.Target) (said payout.Answer, err error) {
+	seen := false
+	err = e.store.View(ctx, func(v Reader) error {
+		_, seen, err = v.PayoutByRequest(k)
+		return err
+	})
+	if err != nil || seen {
+		return said, err
+	}
+	if said = bank.Validate(ctx, to); said.Verdict != payout.Rejected {
+		said = payout.Answer{}
+	}
+	return said, nil
 }
 
 // limits says a limit of the account in the words of payouts.

@@ -1313,3 +1313,33 @@ func TestTheFloatIsSpentOnce(t *testing.T) {
 	w.no(fault.Unavailable)(w.disburse("r", price))
 	w.wasSent(2, 2)
 }
+
+// Where it is configured, a new address is asked about: one that nobody has is refused before anything leaves, and what the bank does not say
+// in time pays (rails §2.4, disburse v1 §9: ZH). A repeat asks nothing.
+func TestANewAddressIsAskedAbout(t *testing.T) {
+	asked, said := 0, payout.Answer{Verdict: payout.Rejected, Reason: payout.Closed, Scope: "razorpayx", Code: "vpa_invalid"}
+	w := newPaying(t, bank(func(b *engine.Bank) {
+		b.Validate = func(_ context.Context, to payout.Target) payout.Answer {
+			if to.VPA.IsZero() {
+				t.Error("about nobody")
+			}
+			asked++
+			return said
+		}
+	}))
+	got := w.refusedFor(payout.Closed)(w.asks())
+	if again := w.refusedFor(payout.Closed)(w.asks()); again != got || !strings.Contains(got, "razorpayx:vpa_invalid") || asked != 1 {
+		t.Errorf("answered %q, then %q; asked %d times", got, again, asked)
+	}
+	w.wasSent(0, 0)
+	w.wants()
+	said = payout.Answer{} // nothing: it pays
+	w.paid(w.disburse("q2", price))
+	w.wasSent(1, 1)
+	w.payer.script([]fate{lostSaying})
+	for range 2 {
+		if got, err := w.disburse("q3", price); err == nil || asked != 3 {
+			t.Errorf("answered %q; asked %d times", got, asked)
+		}
+	}
+}

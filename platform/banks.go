@@ -2,6 +2,7 @@ package platform
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"naru/core/card"
 	"naru/core/money"
+	"naru/core/payout"
 	"naru/engine"
 	"naru/rail/upi"
 )
@@ -105,9 +107,40 @@ func heardAs(about bool, err error) string {
 	return "payout"
 }
 
+// How long the answer to a question about an address is waited for, and how often it is looked for: what is left of the caller's time pays.
+const (
+	validateFor   = 1500 * time.Millisecond
+	validateEvery = 150 * time.Millisecond
+)
+
+// validate asks whether somebody has an address (rails §2.4). What the bank does not say in time says nothing.
+func validate(ctx context.Context, bank *upi.RazorpayX, to payout.Target) payout.Answer {
+	ctx, cancel := context.WithTimeout(ctx, validateFor)
+	defer cancel()
+	for id := ""; ; {
+		v := bank.Validate(ctx, to.VPA, id)
+		if v.Standing == upi.Invalid { // disburse v1 §9: ZH
+			return payout.Answer{Verdict: payout.Rejected, Reason: payout.Closed, Scope: upi.ScopeRazorpayX, Code: "vpa_invalid"}
+		}
+		if v.Standing != upi.Asking {
+			return payout.Answer{}
+		}
+		id = v.ID
+		select {
+		case <-ctx.Done():
+			return payout.Answer{}
+		case <-time.After(validateEvery):
+		}
+	}
+}
+
 // behind is the engine's view of a payout bank.
 func (b Bank) behind(rail *upi.RazorpayX) engine.Bank {
-	return engine.Bank{Rail: rail, Resend: plain(b.Resend), Look: plain(b.Look), Again: b.Again.Duration, Attempts: b.Attempts, Guard: b.Guard}
+	out := engine.Bank{Rail: rail, Resend: plain(b.Resend), Look: plain(b.Look), Again: b.Again.Duration, Attempts: b.Attempts, Guard: b.Guard}
+	if b.Validate {
+		out.Validate = func(ctx context.Context, to payout.Target) payout.Answer { return validate(ctx, rail, to) }
+	}
+	return out
 }
 
 // open listens where payout banks call; nil where none does.

@@ -124,6 +124,7 @@ type Bank struct {
 	Guard    engine.FloatGuard  `toml:"guard"`    // of what the float does not cover: refuse or queue; the bank decides where empty
 	Timeout  iso8583.Duration   `toml:"timeout"`  // of one call; 4s
 	Again    iso8583.Duration   `toml:"again"`    // until another attempt where nothing was paid; 30m
+	Validate bool               `toml:"validate"` // ask whether somebody has an address before it is paid; the bank may charge for it
 	Resend   []iso8583.Duration `toml:"resend"`   // after the first sending, while the bank does not answer; 1m, 2m, 5m
 	Look     []iso8583.Duration `toml:"look"`     // between questions about an open order; 30s, 2m, 5m, 10m, 15m
 	Attempts int64              `toml:"attempts"` // without a person; 3
