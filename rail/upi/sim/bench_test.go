@@ -99,8 +99,6 @@ type answer struct {
 
 func (a answer) str(path string) string { return fmt.Sprint(dig(a.body, path)) }
 
-func (a answer) problem() string { return a.str("error.field") + ": " + a.str("error.description") }
-
 func dig(from any, path string) any {
 	for _, name := range strings.Split(path, ".") {
 		m, _ := from.(map[string]any)
