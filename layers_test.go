@@ -14,46 +14,56 @@ import (
 // Why we care: money is safe to reason about only where the outside cannot reach. The domain knows no network and no database; the engine
 // knows ports and nobody behind them; protocols, rails, the store and the outbox never see each other and meet in platform/wire.go.
 var layers = map[string][]string{
-	"core":             {"core"},
-	"clock":            {},
-	"crash":            {},
-	"queue":            {"clock"},
-	"vault":            {},
-	"drop":             {},
-	"seal":             {},
-	"engine":           {"core", "clock", "crash", "queue"},
-	"store":            {"engine", "core", "crash"},
-	"outbox":           {"engine", "clock", "crash", "queue"},
-	"protocol":         {"protocol", "engine", "core", "seal", "outbox"},
-	"rail":             {"rail", "engine", "core"},
-	"rail/iso8583":     {"engine", "core"},
-	"rail/iso8583/sim": {"rail/iso8583"}, // the dialect and nothing else, so that client and host cannot share a mistake
-	"rail/upi":         {"core"},
-	"rail/upi/sim":     {}, // it speaks from the sheet, and shares nothing with the adapter
-	"platform":         {"drop", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
-	"fsck":             {"core", "vault"}, // an independent reader: never the code that wrote what it reads
-	"sandbox":          {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
-	"bench":            {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
-	"cmd":              {"*"},
-	"e2e":              {"*"},
-	"killtest":         {"*"},
-	"core/money":       {},
-	"core/card":        {},
-	"core/flow":        {},
-	"core/fault":       {},
-	"core/ledger":      {"core/money"},
-	"core/payment":     {"core"},
-	"core/payout":      {"core"},
-	"core/settlement":  {"core"},
-	"store/storetest":  {"store", "engine", "core"},
+	"core":              {"core"},
+	"clock":             {},
+	"crash":             {},
+	"queue":             {"clock"},
+	"vault":             {},
+	"drop":              {},
+	"names":             {},
+	"seal":              {},
+	"engine":            {"core", "clock", "crash", "queue", "names"},
+	"store":             {"engine", "core", "crash"},
+	"outbox":            {"engine", "clock", "crash", "queue"},
+	"protocol":          {"protocol", "engine", "core", "seal", "outbox"},
+	"rail":              {"rail", "engine", "core"},
+	"rail/iso8583":      {"engine", "core"},
+	"rail/iso8583/sim":  {"rail/iso8583"}, // the dialect and nothing else, so that client and host cannot share a mistake
+	"rail/upi":          {"core"},
+	"rail/upi/sim":      {}, // it speaks from the sheet, and shares nothing with the adapter
+	"rail/bankfeed":     {"drop", "names", "engine", "core"},
+	"rail/bankfeed/sim": {}, // likewise
+	"web":               {"web/look", "core"},
+	"web/look":          {},
+	"web/desk":          {"web/look", "engine", "core"},
+	"platform":          {"drop", "web", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
+	"fsck":              {"core", "vault"}, // an independent reader: never the code that wrote what it reads
+	"sandbox/shop":      {},                // a merchant, written from the sheet alone
+	"sandbox":           {"sandbox", "platform", "web", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
+	"bench":             {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
+	"cmd":               {"*"},
+	"e2e":               {"*"},
+	"killtest":          {"*"},
+	"core/money":        {},
+	"core/bank":         {},
+	"core/deposit":      {"core"},
+	"core/card":         {},
+	"core/flow":         {},
+	"core/fault":        {},
+	"core/ledger":       {"core/money"},
+	"core/payment":      {"core"},
+	"core/payout":       {"core"},
+	"core/settlement":   {"core"},
+	"store/storetest":   {"store", "engine", "core"},
 
 	"rail/upi/banktest": {"rail/upi/.", "core"},
 
-	"protocol/gsp/cards":           {"protocol/gsp/.", "engine", "core"},
-	"protocol/gsp/cards/cardstest": {"protocol/gsp/.", "engine", "core", "seal"},
-	"protocol/gsp/koreacards":      {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"}, // the two card APIs never see each other
-	"protocol/gsp/cardfop":         {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"},
-	"protocol/gsp/disburse":        {"protocol/gsp/.", "engine", "core"},
+	"protocol/merchant":       {"engine", "core", "outbox"},
+	"protocol/gsp/cards":      {"protocol/gsp/.", "engine", "core"},
+	"protocol/gsp/gsptest":    {"protocol/gsp/.", "engine", "core", "seal"},
+	"protocol/gsp/koreacards": {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"}, // the two card APIs never see each other
+	"protocol/gsp/cardfop":    {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"},
+	"protocol/gsp/disburse":   {"protocol/gsp/.", "engine", "core"},
 }
 
 // pure folders import nothing but the standard library and each other.

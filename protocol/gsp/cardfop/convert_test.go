@@ -16,7 +16,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 var euro, yen, dinar = money.Of("EUR"), money.Of("JPY"), money.Of("KWD")
@@ -35,17 +35,17 @@ func (t terms) with(p cards.Profile) terms { t.profile = p; return t }
 
 var now = time.UnixMilli(1767225600000)
 
-type edits = cardstest.Edits
+type edits = gsptest.Edits
 
 var (
-	absent         = cardstest.Absent
-	golden, edited = cardstest.Golden, cardstest.Edited
+	absent         = gsptest.Absent
+	golden, edited = gsptest.Golden, gsptest.Edited
 )
 
 // heard is the service before an engine that only listens, and a call of the account.
-func heard(t testing.TB, at terms) (*Service, *cardstest.Engine, gsp.Call) {
+func heard(t testing.TB, at terms) (*Service, *gsptest.Engine, gsp.Call) {
 	t.Helper()
-	e := &cardstest.Engine{In: euro, Result: engine.ReserveResult{Outcome: payment.Outcome{Verdict: payment.Approved, Code: "00"}}}
+	e := &gsptest.Engine{In: euro, Result: engine.ReserveResult{Outcome: payment.Outcome{Verdict: payment.Approved, Code: "00"}}}
 	s, err := NewService(e, map[string]Profile{at.account.ID: {at.profile}})
 	if err != nil {
 		t.Fatal(err)
@@ -60,11 +60,11 @@ func asked(t testing.TB, at terms, method string, body []byte) (engine.ReserveAs
 	var err error
 	switch method {
 	case "reserveFunds":
-		_, err = cardstest.Call(t, call, s.reserveFunds, body)
+		_, err = gsptest.Call(t, call, s.reserveFunds, body)
 	case "capture":
-		_, err = cardstest.Call(t, call, s.capture, body)
+		_, err = gsptest.Call(t, call, s.capture, body)
 	default:
-		_, err = cardstest.Call(t, call, s.verifyCardWithMinimumReservation, body)
+		_, err = gsptest.Call(t, call, s.verifyCardWithMinimumReservation, body)
 	}
 	return e.Reserved, err
 }
@@ -369,7 +369,7 @@ func TestTheSheetsAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, want := cardstest.Canonical(t, text), cardstest.Canonical(t, edited(t, row.answer, row.differs))
+		got, want := gsptest.Canonical(t, text), gsptest.Canonical(t, edited(t, row.answer, row.differs))
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s: got  %s\nwant %s", row.answer, got, want)
 		}
@@ -595,7 +595,7 @@ func TestResultCodes(t *testing.T) {
 		return out.Result
 	}
 	reached := map[string]string{"SUCCESS": "xxx"}
-	for _, why := range cardstest.Reasons(t) {
+	for _, why := range gsptest.Reasons(t) {
 		word, marks := say(0, cards.Profile{}, why), ""
 		for n := range methods {
 			plain, listed := say(n, cards.Profile{}, why), say(n, every, why)

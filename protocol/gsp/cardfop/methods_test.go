@@ -12,14 +12,14 @@ import (
 	"naru/core/payment"
 	"naru/engine"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 	"naru/protocol/gsp/koreacards"
 )
 
 const apiPath = "/v1/payment-integrator-card-fop-api/"
 
 // serve puts the methods of both APIs behind the real envelope and a real listener, as they are served.
-func serve(t *testing.T, e *cardstest.Engine) cardstest.Server {
+func serve(t *testing.T, e *gsptest.Engine) gsptest.Server {
 	t.Helper()
 	s, err := NewService(e, nil)
 	if err != nil {
@@ -36,11 +36,11 @@ func serve(t *testing.T, e *cardstest.Engine) cardstest.Server {
 	}
 	other := europe.account
 	other.ID, other.APIs = "Other_KRW", []string{koreacards.Name}
-	return cardstest.Serve(t, now, cardstest.Accounts{europe.account.ID: europe.account, other.ID: other}, korea.API(), s.API())
+	return gsptest.Serve(t, now, gsptest.Accounts{europe.account.ID: europe.account, other.ID: other}, korea.API(), s.API())
 }
 
 func TestMethodsAtTheirPaths(t *testing.T) {
-	e := &cardstest.Engine{}
+	e := &gsptest.Engine{}
 	at := serve(t, e)
 	network := `"cardNetworkResult":{"rawResult":{"scope":"Iso8583Code","rawCode":"00"}},`
 	unsent := network + `"addressVerificationResult":{"notSent":{"support":"SUPPORTED"}},`
@@ -149,7 +149,7 @@ func TestErrorMatrix(t *testing.T) {
 		"parallel copy at deadline": {sell, "p4-request", own, nil, fault.New(fault.Aborted, "still running"), 409, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &cardstest.Engine{Fail: row.fail}
+			e := &gsptest.Engine{Fail: row.fail}
 			status, answer := serve(t, e).Post(t, row.path, row.account, string(edited(t, row.example, row.edit)))
 			var got struct {
 				Code   string `json:"errorResponseCode"`
@@ -171,7 +171,7 @@ func TestErrorMatrix(t *testing.T) {
 
 // Both APIs have their defences at one path: each account's goes by its own contract (§10).
 func TestOnePathForBothDefences(t *testing.T) {
-	e := &cardstest.Engine{}
+	e := &gsptest.Engine{}
 	at := serve(t, e)
 	for _, account := range []string{"NorthwindPSP_EUR", "Other_KRW"} {
 		if status, answer := at.Post(t, cards.DisputePath, account, string(golden(t, "p7-request"))); status != 200 {
@@ -184,7 +184,7 @@ func TestOnePathForBothDefences(t *testing.T) {
 }
 
 func TestMistypedNumberIsA200(t *testing.T) {
-	e := &cardstest.Engine{}
+	e := &gsptest.Engine{}
 	status, answer := serve(t, e).Post(t, apiPath+"capture", europe.account.ID,
 		string(edited(t, "p4-request", edits{cardAt + "accountNumber": "4111111111111112"})))
 	if status != 200 || !strings.HasSuffix(answer, `"result":"CARD_NUMBER_INVALID"}`) ||

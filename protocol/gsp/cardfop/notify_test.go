@@ -13,7 +13,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 	"naru/protocol/gsp/koreacards"
 )
 
@@ -84,7 +84,7 @@ func TestTheSheetsNotifications(t *testing.T) {
 			api + "reverseRefundNotification",
 		},
 	} {
-		peer := cardstest.Says("SUCCESS")
+		peer := gsptest.Says("SUCCESS")
 		n := notifier(t, cards.NotifierConfig{Client: peer, Network: row.scope})
 		if r := n.Send(t.Context(), row.notice); r.Class != gsp.Delivered || r.Alert {
 			t.Errorf("%s: got %s: %s", name, r.Class, r.Why)
@@ -95,7 +95,7 @@ func TestTheSheetsNotifications(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := golden(t, name+"-request"); !bytes.Equal(cardstest.Canonical(t, body), want) {
+		if want := golden(t, name+"-request"); !bytes.Equal(gsptest.Canonical(t, body), want) {
 			t.Errorf("%s: got  %s\nwant %s", name, body, want)
 		}
 		m.Body = nil
@@ -125,7 +125,7 @@ func TestRefundCodes(t *testing.T) {
 		"unsupported": "NOT_SUPPORTED_BY_NETWORK", "issuer_declined": "ISSUER_DECLINED", "lost_or_stolen": "CARD_LOST_OR_STOLEN",
 		"card_cancelled": "CARD_CANCELLED", "chargeback_in_place": "CHARGEBACK_IN_PLACE",
 	} {
-		peer := cardstest.Says("SUCCESS")
+		peer := gsptest.Says("SUCCESS")
 		n, err := cards.NewNotifier(cards.NotifierConfig{Client: peer, Accounts: map[string]cards.Told{
 			"NorthwindPSP_EUR": {API: API, Profile: cards.Profile{RefundCodes: []cards.RefundResultCode{}}},
 		}})
@@ -143,7 +143,7 @@ func TestRefundCodes(t *testing.T) {
 func TestARNsAreAlwaysOffered(t *testing.T) {
 	nobody := gsp.Reply{Class: gsp.Misconfigured, Alert: true, Status: 404, Why: "the peer does not know us"}
 	for account, want := range map[string]gsp.Class{"NorthwindPSP_EUR": gsp.Misconfigured, "Other_KRW": gsp.Park} {
-		peer := cardstest.Says("SUCCESS")
+		peer := gsptest.Says("SUCCESS")
 		n := notifier(t, cards.NotifierConfig{Client: peer})
 		n.Send(t.Context(), engine.Notice{ID: "c", Kind: engine.CancelResult, Account: account, Subject: "c", Result: "SUCCESS"})
 		peer.Answers = []gsp.Reply{nobody}
@@ -156,7 +156,7 @@ func TestARNsAreAlwaysOffered(t *testing.T) {
 
 // One notifier tells every account at the paths of its own API, and replaces those of one API alone.
 func TestEachAccountAtItsPaths(t *testing.T) {
-	peer := cardstest.Says("SUCCESS")
+	peer := gsptest.Says("SUCCESS")
 	n := notifier(t, cards.NotifierConfig{Client: peer, Paths: map[string]map[string]string{Name: {"fraudNotification": "/x"}}})
 	for _, account := range []string{"NorthwindPSP_EUR", "Other_KRW"} {
 		for kind, f := range map[engine.NoticeKind]engine.Facts{engine.FraudReported: {Capture: "c"}, engine.RefundARN: {Refund: "r", ARN: "7"}} {
@@ -220,7 +220,7 @@ func TestTheSheetsSettlement(t *testing.T) {
 		Start: time.UnixMilli(1767225600000), End: time.UnixMilli(1767571200000),
 		ClosedAt: time.UnixMilli(1767657500000), Totals: totals, Parts: 1,
 	}
-	peer := &cardstest.Google{Answers: []gsp.Reply{{Class: gsp.Delivered, Status: 200, Body: text}}}
+	peer := &gsptest.Google{Answers: []gsp.Reply{{Class: gsp.Delivered, Status: 200, Body: text}}}
 	n := notifier(t, cards.NotifierConfig{Client: peer, Settlements: settlements{shelf{whole, item}}})
 	notice := engine.Notice{
 		ID: "nw-stl-20260105-0", Kind: engine.SettlementPart, Account: "NorthwindPSP_EUR", Facts: engine.Facts{OwnID: "nw-stl-20260105"},
@@ -234,13 +234,13 @@ func TestTheSheetsSettlement(t *testing.T) {
 		t.Fatal(err)
 	}
 	cents := func(micros string) edits { return edits{"amountMicros": micros, "currencyCode": "EUR"} }
-	want := cardstest.Canonical(t, edited(t, "g11-request", edits{ // the example's fee has a fraction of a cent; our books have none
+	want := gsptest.Canonical(t, edited(t, "g11-request", edits{ // the example's fee has a fraction of a cent; our books have none
 		"settlementAmount": cents("39190000"), "captureEvents": []any{edits{
 			"captureRequestId": "CAP-77b0d3f4", "paymentIntegratorCaptureId": "nw-cap-000455", "eventCharge": cents("39990000"),
 			"eventFee": cents("-800000"), "eventVat": cents("0"),
 		}},
 	}))
-	if got := cardstest.Canonical(t, body); !bytes.Equal(got, want) {
+	if got := gsptest.Canonical(t, body); !bytes.Equal(got, want) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	m.Body = nil

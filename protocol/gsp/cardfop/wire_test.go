@@ -8,7 +8,7 @@ import (
 
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
@@ -52,7 +52,7 @@ func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
 		"g10-response": &gsp.NotificationResponse{},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cardstest.RoundTrip(t, name, into)
+			gsptest.RoundTrip(t, name, into)
 		})
 	}
 }
@@ -82,7 +82,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 		}
 		asks = append(asks, ask, ask.Order)
 	}
-	printed := cardstest.Prints(asks)
+	printed := gsptest.Prints(asks)
 	for _, secret := range []string{
 		"5555555555554444", "Ines Duarte", "kBMI1mH9wqAAAAAAAAAAAAAAAAA=", "5204240250197840", "AAEBAgMEBQYHCAkKCwwNDg8=", "4111111111111111",
 		"378282246310005", "Lena Voss",

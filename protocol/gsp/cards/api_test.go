@@ -13,7 +13,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp/cardfop"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 	"naru/protocol/gsp/koreacards"
 )
 
@@ -94,8 +94,8 @@ func declared(t *testing.T, dir string) sources {
 // Both APIs have a word, or a reason for none, for everything that the engine may say, and tell of all that it may owe.
 func TestBothAPIsSayEverything(t *testing.T) {
 	for _, api := range []cards.API{koreacards.API, cardfop.API} {
-		if len(api.Declines) != len(cardstest.Reasons(t)) { // every reason once: a table is checked when it is read
-			t.Errorf("%s: %d rows for %d reasons", api.Name, len(api.Declines), len(cardstest.Reasons(t)))
+		if len(api.Declines) != len(gsptest.Reasons(t)) { // every reason once: a table is checked when it is read
+			t.Errorf("%s: %d rows for %d reasons", api.Name, len(api.Declines), len(gsptest.Reasons(t)))
 		}
 		for _, kind := range engine.NoticeKinds {
 			has := slices.ContainsFunc(api.Notifications, func(n cards.Notification) bool { return n.Kind == kind })

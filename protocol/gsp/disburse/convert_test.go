@@ -13,7 +13,7 @@ import (
 	"naru/core/payout"
 	"naru/engine"
 	"naru/protocol/gsp"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 var (
@@ -25,11 +25,11 @@ var (
 	now = time.UnixMilli(1790000000000)
 )
 
-type edits = cardstest.Edits
+type edits = gsptest.Edits
 
 var (
-	absent         = cardstest.Absent
-	golden, edited = cardstest.Golden, cardstest.Edited
+	absent         = gsptest.Absent
+	golden, edited = gsptest.Golden, gsptest.Edited
 )
 
 // listener stands in for the engine: it remembers what it was asked and answers with a payout, or fails.
@@ -57,7 +57,7 @@ func asked(t testing.TB, p Profile, body []byte) (engine.DisburseAsk, error) {
 	t.Helper()
 	e := &listener{payout: done}
 	s := NewService(e, map[string]Profile{rewards.ID: p})
-	if _, err := cardstest.Call(t, gsp.Call{Account: rewards, At: now}, s.disburseFunds, body); err != nil {
+	if _, err := gsptest.Call(t, gsp.Call{Account: rewards, At: now}, s.disburseFunds, body); err != nil {
 		return engine.DisburseAsk{}, err
 	}
 	return e.asked[0], nil
@@ -239,7 +239,7 @@ func TestResults(t *testing.T) {
 		payout.ClosedFraud:  `"ACCOUNT_CLOSED_FRAUD"`,
 		payout.ClosedStolen: `"ACCOUNT_CLOSED_ACCOUNT_TAKEN_OVER"`,
 	}
-	reasons := cardstest.Constants(t, "../../../core/payout/payout.go", "Reason")
+	reasons := gsptest.Constants(t, "../../../core/payout/payout.go", "Reason")
 	if len(reasons) != len(want)+1 { // NoReason is none
 		t.Errorf("the engine has %d reasons, %d have a row here", len(reasons)-1, len(want))
 	}
@@ -273,11 +273,11 @@ func TestAnswers(t *testing.T) {
 		}},
 	} {
 		got, err := encode(row.payout)
-		if err != nil || !bytes.Equal(cardstest.Canonical(t, got), golden(t, row.example)) {
+		if err != nil || !bytes.Equal(gsptest.Canonical(t, got), golden(t, row.example)) {
 			t.Errorf("%s: got  %s (%v)", row.example, got, err)
 		}
 	}
-	for _, state := range cardstest.Constants(t, "../../../core/payout/payout.go", "State") {
+	for _, state := range gsptest.Constants(t, "../../../core/payout/payout.go", "State") {
 		p := done
 		p.State, p.Reason = payout.State(state), payout.OnHold
 		if got, err := encode(p); (err == nil) != p.State.Final() {

@@ -9,14 +9,14 @@ import (
 	"naru/core/money"
 	"naru/core/payout"
 	"naru/engine"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 // serve puts the method behind the real envelope and a real listener.
-func serve(t *testing.T, e Engine) cardstest.Server {
+func serve(t *testing.T, e Engine) gsptest.Server {
 	t.Helper()
 	other := engine.Account{ID: "Other_KRW", APIs: []string{"korea-cards-v1"}}
-	return cardstest.Serve(t, now, cardstest.Accounts{rewards.ID: rewards, other.ID: other}, NewService(e, nil).API())
+	return gsptest.Serve(t, now, gsptest.Accounts{rewards.ID: rewards, other.ID: other}, NewService(e, nil).API())
 }
 
 func TestTheMethodAtItsPath(t *testing.T) {
@@ -137,7 +137,7 @@ func TestProfilesAreByAccount(t *testing.T) {
 	other := rewards
 	other.ID = "Other_INR"
 	s := NewService(&listener{payout: done}, map[string]Profile{other.ID: {AllowIFSC: true}})
-	at := cardstest.Serve(t, now, cardstest.Accounts{rewards.ID: rewards, other.ID: other}, s.API())
+	at := gsptest.Serve(t, now, gsptest.Accounts{rewards.ID: rewards, other.ID: other}, s.API())
 	body := string(edited(t, "request", edits{"upiDetails.vpa": "000123456789@HDFC0000001.ifsc.npci"}))
 	for account, want := range map[string]int{rewards.ID: 400, other.ID: 200} {
 		if status, answer := at.Post(t, "/v1/disburseFunds", account, body); status != want {

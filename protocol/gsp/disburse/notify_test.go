@@ -10,7 +10,7 @@ import (
 	"naru/core/payout"
 	"naru/engine"
 	"naru/protocol/gsp"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 // onHold is the notice of the sheet's example.
@@ -25,7 +25,7 @@ func with(n engine.Notice, change func(*engine.Notice)) engine.Notice {
 }
 
 // said is the body of the one message that a Google heard.
-func said(t *testing.T, peer *cardstest.Google) string {
+func said(t *testing.T, peer *gsptest.Google) string {
 	t.Helper()
 	if len(peer.Heard) != 1 {
 		t.Fatalf("Google heard %d messages", len(peer.Heard))
@@ -38,11 +38,11 @@ func said(t *testing.T, peer *cardstest.Google) string {
 }
 
 func TestTheSheetsNotification(t *testing.T) {
-	peer := cardstest.Says("SUCCESS")
+	peer := gsptest.Says("SUCCESS")
 	if r := NewNotifier(NotifierConfig{Client: peer}).Send(t.Context(), onHold); r.Class != gsp.Delivered || r.Alert {
 		t.Fatalf("%s: %s", r.Class, r.Why)
 	}
-	if body := said(t, peer); !bytes.Equal(cardstest.Canonical(t, []byte(body)), golden(t, "notification")) {
+	if body := said(t, peer); !bytes.Equal(gsptest.Canonical(t, []byte(body)), golden(t, "notification")) {
 		t.Errorf("got  %s\nwant %s", body, golden(t, "notification"))
 	}
 	m := peer.Heard[0]
@@ -68,7 +68,7 @@ func TestBothChannelsSayTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			peer := cardstest.Says("SUCCESS")
+			peer := gsptest.Says("SUCCESS")
 			r := NewNotifier(NotifierConfig{Client: peer}).Send(t.Context(), engine.Notice{ // as the engine makes it
 				ID: "n", Kind: engine.PayoutResult, Account: "A", Subject: "dsb:1", Result: string(why), Code: code,
 				Facts: engine.Facts{OwnID: p.ID, Scope: p.Scope, Minor: p.Limit.Minor(), Currency: "INR"},
@@ -90,14 +90,14 @@ func TestAttempts(t *testing.T) {
 		alert   bool
 		calls   int
 	}{
-		"success":            {onHold, []gsp.Reply{cardstest.Answered("SUCCESS")}, gsp.Delivered, false, 1},
-		"another word":       {onHold, []gsp.Reply{cardstest.Answered("UNKNOWN_RESULT")}, gsp.Park, true, 1},
+		"success":            {onHold, []gsp.Reply{gsptest.Answered("SUCCESS")}, gsp.Delivered, false, 1},
+		"another word":       {onHold, []gsp.Reply{gsptest.Answered("UNKNOWN_RESULT")}, gsp.Park, true, 1},
 		"no word":            {onHold, []gsp.Reply{{Class: gsp.Delivered, Status: 200, Body: []byte(`{}`)}}, gsp.Park, true, 1},
 		"silent":             {onHold, []gsp.Reply{{}}, gsp.Retry, false, 1},
 		"unknown there":      {onHold, []gsp.Reply{{Class: gsp.RetryBriefly, Status: 404}}, gsp.RetryBriefly, false, 1},
 		"another value":      {onHold, []gsp.Reply{{Class: gsp.Park, Alert: true, Status: 412}}, gsp.Park, true, 1},
 		"keys are wrong":     {onHold, []gsp.Reply{{Class: gsp.Misconfigured, Alert: true, Status: 404}}, gsp.Misconfigured, true, 1},
-		"clock off once":     {onHold, []gsp.Reply{stale, cardstest.Answered("SUCCESS")}, gsp.Delivered, false, 2},
+		"clock off once":     {onHold, []gsp.Reply{stale, gsptest.Answered("SUCCESS")}, gsp.Delivered, false, 2},
 		"clock off for good": {onHold, []gsp.Reply{stale}, gsp.RetryNow, true, 3},
 
 		"no result":          {with(onHold, func(n *engine.Notice) { n.Result = "" }), nil, gsp.Park, true, 0},
@@ -108,7 +108,7 @@ func TestAttempts(t *testing.T) {
 			with(onHold, func(n *engine.Notice) { n.Kind, n.Result = engine.RefundResult, "SUCCESS" }), nil, gsp.Park, true, 0,
 		},
 	} {
-		peer := &cardstest.Google{Answers: row.answers}
+		peer := &gsptest.Google{Answers: row.answers}
 		r := NewNotifier(NotifierConfig{Client: peer}).Send(t.Context(), row.notice)
 		if r.Class != row.want || r.Alert != row.alert || len(peer.Heard) != row.calls {
 			t.Errorf("%s: got %s, alert %v, after %d calls", name, r.Class, r.Alert, len(peer.Heard))
@@ -120,7 +120,7 @@ func TestAttempts(t *testing.T) {
 }
 
 func TestEcho(t *testing.T) {
-	peer := &cardstest.Google{Answers: []gsp.Reply{{
+	peer := &gsptest.Google{Answers: []gsp.Reply{{
 		Class: gsp.Delivered, Status: 200,
 		Body: []byte(`{"responseHeader":{"responseTimestamp":"1"},"clientMessage":"hello","serverMessage":"text"}`),
 	}}}

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"naru/protocol/gsp"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
@@ -19,7 +19,7 @@ func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
 		"notification-response": &gsp.NotificationResponse{},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cardstest.RoundTrip(t, name, into)
+			gsptest.RoundTrip(t, name, into)
 		})
 	}
 }
@@ -80,7 +80,7 @@ func TestNothingPrintsAnAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	printed := cardstest.Prints([]any{in, *in.UpiDetails, in.UpiDetails.VPA, ask, ask.Target})
+	printed := gsptest.Prints([]any{in, *in.UpiDetails, in.UpiDetails.VPA, ask, ask.Target})
 	for _, secret := range []string{"asha.r@examplebank", "asha.r"} {
 		if strings.Contains(printed, secret) || strings.Contains(printed, fmt.Sprintf("%x", secret)) {
 			t.Errorf("%d characters of an address were printed", len(secret))

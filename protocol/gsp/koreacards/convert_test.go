@@ -18,7 +18,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 var won = money.Of("KRW")
@@ -31,17 +31,17 @@ var korea = terms{Terms: cards.Terms{
 
 func (t terms) with(p Profile) terms { t.profile, t.Profile = p, p.Profile; return t }
 
-type edits = cardstest.Edits
+type edits = gsptest.Edits
 
 var (
-	absent                    = cardstest.Absent
-	golden, canonical, edited = cardstest.Golden, cardstest.Canonical, cardstest.Edited
+	absent                    = gsptest.Absent
+	golden, canonical, edited = gsptest.Golden, gsptest.Canonical, gsptest.Edited
 )
 
 // heard is the service before an engine that only listens, and a call of the account.
-func heard(t testing.TB, at terms) (*Service, *cardstest.Engine, gsp.Call) {
+func heard(t testing.TB, at terms) (*Service, *gsptest.Engine, gsp.Call) {
 	t.Helper()
-	e := &cardstest.Engine{In: at.Account.Currencies[0]}
+	e := &gsptest.Engine{In: at.Account.Currencies[0]}
 	s, err := NewService(e, map[string]Profile{at.Account.ID: at.profile})
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +52,14 @@ func heard(t testing.TB, at terms) (*Service, *cardstest.Engine, gsp.Call) {
 func captureAsk(t testing.TB, body []byte) (engine.CaptureAsk, error) {
 	t.Helper()
 	s, e, call := heard(t, korea)
-	_, err := cardstest.Call(t, call, s.AsynchronousCaptureFundsReservation, body)
+	_, err := gsptest.Call(t, call, s.AsynchronousCaptureFundsReservation, body)
 	return e.Captured, err
 }
 
 func cancelAsk(t testing.TB, body []byte) (engine.CancelAsk, error) {
 	t.Helper()
 	s, e, call := heard(t, korea)
-	_, err := cardstest.Call(t, call, s.AsynchronousCancelFundsReservation, body)
+	_, err := gsptest.Call(t, call, s.AsynchronousCancelFundsReservation, body)
 	return e.Released, err
 }
 
@@ -642,7 +642,7 @@ func TestResultCodes(t *testing.T) {
 		}
 	}
 	reached := map[string]string{"SUCCESS": "yes"}
-	for _, why := range cardstest.Reasons(t) {
+	for _, why := range gsptest.Reasons(t) {
 		code, err := said(every, why)
 		if err != nil || reached[code] != "" {
 			t.Errorf("%s in the profile: got %s, %v", why, code, err)

@@ -10,13 +10,13 @@ import (
 	"naru/core/fault"
 	"naru/engine"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 func defendAsk(t testing.TB, body []byte) (engine.DefendAsk, error) {
 	t.Helper()
 	s, e, call := heard(t, korea)
-	_, err := cardstest.Call(t, call, s.DefendChargeback, body)
+	_, err := gsptest.Call(t, call, s.DefendChargeback, body)
 	return e.Defended, err
 }
 
@@ -113,7 +113,7 @@ func TestDisputeReasons(t *testing.T) {
 		return out
 	}
 	var said []string
-	for _, reason := range cardstest.Constants(t, "../../../core/payment/dispute.go", "DisputeReason") {
+	for _, reason := range gsptest.Constants(t, "../../../core/payment/dispute.go", "DisputeReason") {
 		got := string(says(reason, "FIRST").ReasonCode)
 		if got != strings.ToUpper(reason) { // the domain's words are Google's in small letters
 			t.Errorf("%s is said as %s", reason, got)

@@ -12,7 +12,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 // merged is an example with the members of a message put over its own.
@@ -161,7 +161,7 @@ func TestOtherAnswersToCardChecks(t *testing.T) {
 
 // A cancel's verdict with the network's code, which the sheet's example does not have (§5.2).
 func TestCancelVerdictWithACode(t *testing.T) {
-	peer := cardstest.Says("SUCCESS")
+	peer := gsptest.Says("SUCCESS")
 	n := notifier(t, cards.NotifierConfig{Client: peer, Network: "BC"}, Profile{})
 	n.Send(t.Context(), engine.Notice{
 		ID: "n", Kind: engine.CancelResult, Account: "HanbitPG_KRW", Subject: "KR-CXL-0a91-0001", Result: "SUCCESS", Code: "0000",
@@ -218,7 +218,7 @@ func TestEachEventInFull(t *testing.T) {
 		}
 	}
 
-	peer := &cardstest.Google{Answers: []gsp.Reply{successB(t)}}
+	peer := &gsptest.Google{Answers: []gsp.Reply{successB(t)}}
 	keep := &shelf{s: settlementOf("s", 1, allItems()), items: allItems()}
 	notifier(t, cards.NotifierConfig{Client: peer, Settlements: keep}, Profile{}).Send(t.Context(), part("s", 0))
 	body, err := gsp.Encode(peer.Heard[0].Body)

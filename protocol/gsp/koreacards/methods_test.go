@@ -12,11 +12,11 @@ import (
 	"naru/core/fault"
 	"naru/core/payment"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 // serve puts the methods behind the real envelope and a real listener.
-func serve(t *testing.T, e *cardstest.Engine) cardstest.Server {
+func serve(t *testing.T, e *gsptest.Engine) gsptest.Server {
 	t.Helper()
 	s, err := NewService(e, nil)
 	if err != nil {
@@ -27,13 +27,13 @@ func serve(t *testing.T, e *cardstest.Engine) cardstest.Server {
 	own, other := korea.Account, korea.Account
 	own.APIs, other.APIs = []string{Name}, []string{"card-fop-v1"}
 	other.ID = "Other_KRW"
-	return cardstest.Serve(t, korea.Now, cardstest.Accounts{own.ID: own, other.ID: other}, s.API())
+	return gsptest.Serve(t, korea.Now, gsptest.Accounts{own.ID: own, other.ID: other}, s.API())
 }
 
 const apiPath = "/v1/payment-integrator-korea-cards-api/"
 
 func TestMethodsAtTheirPaths(t *testing.T) {
-	v := &cardstest.Engine{}
+	v := &gsptest.Engine{}
 	base := serve(t, v)
 	const checked = `"cardNetworkResult":{"rawResult":{"scope":"Iso8583Code","rawCode":"00"}},` +
 		`"addressVerificationResult":{"notSent":{"support":"UNSUPPORTED_BY_NETWORK"}},"cvnResult":"NOT_SENT_UNSUPPORTED_BY_NETWORK"}`
@@ -178,7 +178,7 @@ func TestErrorMatrix(t *testing.T) {
 		"parallel copy at deadline":   {reserve, "p1-full", "HanbitPG_KRW", nil, fault.New(fault.Aborted, "still running"), 409, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := &cardstest.Engine{Fail: row.fail}
+			v := &gsptest.Engine{Fail: row.fail}
 			status, answer := serve(t, v).Post(t, row.path, row.account, string(edited(t, row.example, row.edit)))
 			var got struct {
 				Code   string `json:"errorResponseCode"`
@@ -199,7 +199,7 @@ func TestErrorMatrix(t *testing.T) {
 }
 
 func TestMistypedNumberIsA200(t *testing.T) {
-	v := &cardstest.Engine{}
+	v := &gsptest.Engine{}
 	status, answer := serve(t, v).Post(t, apiPath+"reserveFunds", "HanbitPG_KRW",
 		string(edited(t, "p1-full", edits{cardAt + "accountNumber": "4242424242424241"})))
 	if status != 200 || !strings.HasSuffix(answer, `"result":"CARD_NUMBER_INVALID"}`) ||
@@ -210,7 +210,7 @@ func TestMistypedNumberIsA200(t *testing.T) {
 
 // The largest document arrives whole, through the bounds of the envelope.
 func TestLargestDocument(t *testing.T) {
-	v := &cardstest.Engine{}
+	v := &gsptest.Engine{}
 	pdf := append([]byte("%PDF-1.7"), make([]byte, 16<<20-len("%PDF-1.7"))...)
 	status, answer := serve(t, v).Post(t, cards.DisputePath, "HanbitPG_KRW",
 		string(edited(t, "p6-request", edits{document + "payload": base64.URLEncoding.EncodeToString(pdf)})))

@@ -11,7 +11,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 // notifier tells of one account with a profile, and of a few with none.
@@ -29,7 +29,7 @@ func notifier(t testing.TB, c cards.NotifierConfig, p Profile) *cards.Notifier {
 func tell(t testing.TB, p Profile, notice engine.Notice, said any) bool {
 	t.Helper()
 	notice.Account = "HanbitPG_KRW"
-	peer := cardstest.Says("SUCCESS")
+	peer := gsptest.Says("SUCCESS")
 	notifier(t, cards.NotifierConfig{Client: peer}, p).Send(t.Context(), notice)
 	if len(peer.Heard) == 0 {
 		return false
@@ -139,7 +139,7 @@ func TestVerdictsOnTheWire(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			peer := cardstest.Says("SUCCESS")
+			peer := gsptest.Says("SUCCESS")
 			paths := map[string]map[string]string{Name: row.paths}
 			n := notifier(t, cards.NotifierConfig{Client: peer, Paths: paths, Network: row.network}, Profile{})
 			if r := n.Send(context.Background(), row.notice); r.Class != gsp.Delivered || r.Alert {
@@ -171,13 +171,13 @@ func TestWhatGoogleAnswersToAVerdict(t *testing.T) {
 		alert   bool
 		calls   int
 	}{
-		"success":                          {notice, []gsp.Reply{cardstest.Answered("SUCCESS")}, gsp.Delivered, false, 1},
-		"another word":                     {notice, []gsp.Reply{cardstest.Answered("REFUSED")}, gsp.Park, true, 1},
+		"success":                          {notice, []gsp.Reply{gsptest.Answered("SUCCESS")}, gsp.Delivered, false, 1},
+		"another word":                     {notice, []gsp.Reply{gsptest.Answered("REFUSED")}, gsp.Park, true, 1},
 		"no word":                          {notice, []gsp.Reply{{Class: gsp.Delivered, Status: 200, Body: []byte(`{}`)}}, gsp.Park, true, 1},
 		"silent":                           {notice, []gsp.Reply{{}}, gsp.Retry, false, 1},
 		"unknown there":                    {notice, []gsp.Reply{{Class: gsp.RetryBriefly, Status: 404}}, gsp.RetryBriefly, false, 1},
 		"refused":                          {notice, []gsp.Reply{{Class: gsp.Park, Status: 400, Alert: true}}, gsp.Park, true, 1},
-		"clock off once":                   {notice, []gsp.Reply{stale, cardstest.Answered("SUCCESS")}, gsp.Delivered, false, 2},
+		"clock off once":                   {notice, []gsp.Reply{stale, gsptest.Answered("SUCCESS")}, gsp.Delivered, false, 2},
 		"clock off for good":               {notice, []gsp.Reply{stale}, gsp.RetryNow, true, 3},
 		"a capture's verdict that is none": {engine.Notice{Kind: engine.CaptureResult, Account: "A", Result: "PENDING"}, nil, gsp.Park, true, 0},
 		"a cancel's verdict that is none":  {engine.Notice{Kind: engine.CancelResult, Account: "A", Result: "PENDING"}, nil, gsp.Park, true, 0},
@@ -191,7 +191,7 @@ func TestWhatGoogleAnswersToAVerdict(t *testing.T) {
 		},
 		"a kind of another API": {engine.Notice{Kind: engine.PayoutResult, Account: "A", Result: "SUCCESS"}, nil, gsp.Park, true, 0},
 	} {
-		peer := &cardstest.Google{Answers: row.answers}
+		peer := &gsptest.Google{Answers: row.answers}
 		n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
 		if r := n.Send(context.Background(), row.notice); r.Class != row.want || r.Alert != row.alert || len(peer.Heard) != row.calls {
 			t.Errorf("%s: got %s, alert %v, after %d calls", name, r.Class, r.Alert, len(peer.Heard))
@@ -232,7 +232,7 @@ func TestNoticesThatSayTooLittle(t *testing.T) {
 	}
 	for kind, list := range needs {
 		for name, spoil := range without {
-			peer := cardstest.Says("SUCCESS")
+			peer := gsptest.Says("SUCCESS")
 			n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
 			f := whole
 			spoil(&f)
@@ -281,7 +281,7 @@ func TestNotOffered(t *testing.T) {
 		want   gsp.Class
 		why    string
 	}
-	told := step{cancel, cardstest.Answered("SUCCESS"), gsp.Delivered, ""}
+	told := step{cancel, gsptest.Answered("SUCCESS"), gsp.Delivered, ""}
 	notHeard := func(n engine.Notice) step { return step{n, nobody, gsp.Misconfigured, nobody.Why} }
 	notOffered := func(n engine.Notice) step { return step{n, nobody, gsp.Park, "not offered"} }
 	for name, steps := range map[string][]step{
@@ -290,12 +290,12 @@ func TestNotOffered(t *testing.T) {
 		"of another account":         {told, notHeard(other)},
 		"others do not work either":  {told, notHeard(cancel), notHeard(arn)},
 		"silence says nothing":       {told, {cancel, gsp.Reply{}, gsp.Retry, ""}, notOffered(arn)},
-		"the other ARN says nothing": {{arn, cardstest.Answered("SUCCESS"), gsp.Delivered, ""}, notHeard(refund)},
+		"the other ARN says nothing": {{arn, gsptest.Answered("SUCCESS"), gsp.Delivered, ""}, notHeard(refund)},
 		"another status":             {told, {arn, unsealed, gsp.Misconfigured, unsealed.Why}},
 		"the capture is not known":   {told, {arn, unknown, gsp.RetryBriefly, ""}},
 		"a method that is certain":   {told, notHeard(cancel)},
 	} {
-		peer := &cardstest.Google{}
+		peer := &gsptest.Google{}
 		n := notifier(t, cards.NotifierConfig{Client: peer}, Profile{})
 		for i, s := range steps {
 			peer.Answers = []gsp.Reply{s.answer}
@@ -315,14 +315,14 @@ func TestEcho(t *testing.T) {
 		}
 		return gsp.Reply{Class: gsp.Delivered, Status: 200, Body: text}
 	}
-	peer := &cardstest.Google{Answers: []gsp.Reply{answered("g12-response")}}
+	peer := &gsptest.Google{Answers: []gsp.Reply{answered("g12-response")}}
 	n := notifier(t, cards.NotifierConfig{Client: peer, NewID: func() string { return "7" }}, Profile{})
 	if said, err := n.Echo(t.Context(), "HanbitPG_KRW", "hello from hanbit"); said != "server text" || err != nil {
 		t.Errorf("%q, %v", said, err)
 	}
 	got := peer.Heard[0]
 	body, err := gsp.Encode(got.Body)
-	if err != nil || !bytes.Equal(cardstest.Canonical(t, body), golden(t, "g12-request")) {
+	if err != nil || !bytes.Equal(gsptest.Canonical(t, body), golden(t, "g12-request")) {
 		t.Errorf("%s, %v", body, err)
 	}
 	got.Body = nil
@@ -334,7 +334,7 @@ func TestEcho(t *testing.T) {
 		says   string
 	}{
 		"another text": {answered("p7-response"), "another text"},
-		"no text":      {cardstest.Answered("SUCCESS"), "another text"},
+		"no text":      {gsptest.Answered("SUCCESS"), "another text"},
 		"no JSON":      {gsp.Reply{Class: gsp.Delivered, Body: []byte("x")}, "JSON"},
 		"refused": {
 			gsp.Reply{Class: gsp.Misconfigured, Status: 404, Why: "the peer does not know us"}, "does not know us (HTTP status 404, misconfigured)",

@@ -9,13 +9,13 @@ import (
 	"naru/core/payment"
 	"naru/engine"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 func refundAsk(t testing.TB, body []byte) (engine.RefundAsk, error) {
 	t.Helper()
 	s, e, call := heard(t, korea)
-	_, err := cardstest.Call(t, call, s.AsynchronousRefund, body)
+	_, err := gsptest.Call(t, call, s.AsynchronousRefund, body)
 	return e.Refunded, err
 }
 
@@ -60,7 +60,7 @@ func TestRefundsAreRead(t *testing.T) {
 	service, e, call := heard(t, two)
 	e.In = money.Of("USD")
 	half := []byte(`{"captureRequestId":"c","refundAmount":"4500000"}`)
-	if _, err := cardstest.Call(t, call, service.AsynchronousRefund, half); err != nil {
+	if _, err := gsptest.Call(t, call, service.AsynchronousRefund, half); err != nil {
 		t.Fatal(err)
 	}
 	ask = e.Refunded
@@ -102,7 +102,7 @@ func TestRefundCodes(t *testing.T) {
 			t.Errorf("%q is said as %s", verdict, got)
 		}
 	}
-	for _, why := range cardstest.Constants(t, "../../../core/payment/refund.go", "RefundReason") {
+	for _, why := range gsptest.Constants(t, "../../../core/payment/refund.go", "RefundReason") {
 		if _, ok := refundCode(t, Profile{}, why); !ok && why != string(payment.RefundDone) {
 			t.Errorf("%s has no word", why)
 		}

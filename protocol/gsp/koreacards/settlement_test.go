@@ -17,7 +17,7 @@ import (
 	"naru/engine"
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 // item makes one in won, with our fee and the VAT on it.
@@ -124,7 +124,7 @@ func TestEveryKindOfItem(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", lines[n+2], w)
 		}
 	}
-	for _, k := range cardstest.Constants(t, "../../../core/settlement/settlement.go", "Kind") {
+	for _, k := range gsptest.Constants(t, "../../../core/settlement/settlement.go", "Kind") {
 		if !slices.ContainsFunc(items, func(i settlement.Item) bool { return i.Kind == settlement.Kind(k) }) {
 			t.Errorf("%s has no row", k)
 		}
@@ -286,7 +286,7 @@ func part(id string, n int64) engine.Notice {
 func TestTheSheetsSettlementNotification(t *testing.T) {
 	s := settlementOf("hb-stl-20260316", 1, sheetItems[:1])
 	s.End = time.UnixMilli(1773014400000)
-	peer := &cardstest.Google{Answers: []gsp.Reply{successB(t)}}
+	peer := &gsptest.Google{Answers: []gsp.Reply{successB(t)}}
 	n := notifier(t, cards.NotifierConfig{Client: peer, Settlements: &shelf{s: s, items: sheetItems[:1]}}, Profile{})
 	notice := part(s.ID, 0)
 	notice.ID = "hb-g9-20260316-0"
@@ -317,7 +317,7 @@ func TestSettlementParts(t *testing.T) {
 		count := int64(len(items))
 		s := settlementOf("s", (count+size-1)/size, items)
 		keep := &shelf{s: s, items: items}
-		peer := &cardstest.Google{Answers: []gsp.Reply{successB(t)}}
+		peer := &gsptest.Google{Answers: []gsp.Reply{successB(t)}}
 		n := notifier(t, cards.NotifierConfig{Client: peer, Settlements: keep}, Profile{})
 		arrays := map[string]int{}
 		for k := range s.Parts {
@@ -348,7 +348,7 @@ func TestSettlementParts(t *testing.T) {
 		}
 	}
 	empty := &shelf{s: settlementOf("s", 1, nil)}
-	peer := &cardstest.Google{Answers: []gsp.Reply{successB(t)}}
+	peer := &gsptest.Google{Answers: []gsp.Reply{successB(t)}}
 	n := notifier(t, cards.NotifierConfig{Client: peer, Settlements: empty}, Profile{})
 	if r := n.Send(t.Context(), part("s", 0)); r.Class != gsp.Delivered || len(empty.asked) != 0 {
 		t.Errorf("an empty day: %s, asked for %v", r.Why, empty.asked)
@@ -376,7 +376,7 @@ func TestSettlementsThatAreNotTold(t *testing.T) {
 		"no id":              {func(s *shelf) { s.items[0].OwnID = "" }, part("s", 0), gsp.Park},
 		"too much":           {func(s *shelf) { s.s.Net = money.New(1<<45, won) }, part("s", 0), gsp.Park},
 	} {
-		keep, peer := whole(), &cardstest.Google{Answers: []gsp.Reply{successB(t)}}
+		keep, peer := whole(), &gsptest.Google{Answers: []gsp.Reply{successB(t)}}
 		row.spoil(keep)
 		n := notifier(t, cards.NotifierConfig{Client: peer, Settlements: keep}, Profile{})
 		if r := n.Send(t.Context(), row.part); r.Class != row.want || !r.Alert || r.Why == "" || len(peer.Heard) != 0 {

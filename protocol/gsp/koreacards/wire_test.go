@@ -12,7 +12,7 @@ import (
 
 	"naru/protocol/gsp"
 	"naru/protocol/gsp/cards"
-	"naru/protocol/gsp/cards/cardstest"
+	"naru/protocol/gsp/gsptest"
 )
 
 func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
@@ -65,7 +65,7 @@ func TestTheSheetsExamplesSurviveTheWireTypes(t *testing.T) {
 		"g12-response":    &gsp.EchoResponse{},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cardstest.RoundTrip(t, name, into)
+			gsptest.RoundTrip(t, name, into)
 		})
 	}
 }
@@ -151,8 +151,8 @@ func TestNothingPrintsASecret(t *testing.T) {
 			}
 		}
 		wholes := []any{in, &in, *in.AccountDetails, *c, *o, ask, ask.Order}
-		short := cardstest.Prints(leaves, "%d", "%b", "%U", "%o", "%t") + cardstest.Prints([]any{ask.Order.Holder, ask.Order.CVN, ask.Order.PAN})
-		long := cardstest.Prints(wholes)
+		short := gsptest.Prints(leaves, "%d", "%b", "%U", "%o", "%t") + gsptest.Prints([]any{ask.Order.Holder, ask.Order.CVN, ask.Order.PAN})
+		long := gsptest.Prints(wholes)
 		for _, secret := range secrets {
 			for _, text := range []string{secret, fmt.Sprintf("%x", secret)} {
 				// A short one may stand in an address or a time by chance, but not in what is printed of the members alone.
@@ -187,7 +187,7 @@ func TestNothingPrintsASecretOfACheckATokenOrADefence(t *testing.T) {
 	if err1 != nil || err2 != nil || err3 != nil {
 		t.Fatal(err1, err2, err3)
 	}
-	printed := cardstest.Prints([]any{
+	printed := gsptest.Prints([]any{
 		token, *token.AccountDetails.PaymentToken, hold, *hold.Card, check, hold.HolderData, check.HolderData, defence,
 		*defence.DefenseMaterialDocument, first.Order, second.Order, third.Order, first.Order.Token,
 	})

@@ -1,6 +1,6 @@
-// Package cardstest is what the tests of both card APIs need: their sheets' examples, an engine that only listens, and a Google that only
+// Package gsptest is what the tests of all GSP APIs need: their sheets' examples, an engine that only listens, and a Google that only
 // answers.
-package cardstest
+package gsptest
 
 import (
 	"bytes"
