@@ -21,7 +21,7 @@ test: need ## every test, GnuPG interoperability and the kill test among them
 
 check: ## quick: format, vet, all tests with a short kill test and model; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
-	NARU_KILLTEST=quick NARU_MODEL=60 $(GO) test -timeout 5m ./...
+	NARU_QUICK=1 $(GO) test -vet=off -ldflags='-s -w' -p 3 -parallel 4 -timeout 5m ./e2e ./stories ./sandbox ./...
 
 proofs: ## the property model and the kill test, saying how much they played
 	@out=$$(mktemp); $(GO) test -count=1 -v ./engine ./killtest -run 'AnyHistory|KilledAnywhere' >$$out; failed=$$?; \
@@ -31,7 +31,7 @@ need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL)
 	@./.ci/need gpg:gnupg openssl:openssl
 
 race: ## the concurrent packages under the race detector
-	NARU_MODEL=12 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
+	NARU_QUICK=1 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
 
 vet: ## go vet
 	$(GO) vet ./...

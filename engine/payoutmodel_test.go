@@ -3,13 +3,11 @@ package engine_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -443,21 +441,9 @@ func (m *payoutModel) checkBooks(t *rapid.T, want map[string]int64) {
 	}
 }
 
-// payoutScripts is how many scripts of faults are played; NARU_MODEL scales it as it does the cards' sequences.
-const payoutScripts, payoutParts = 240, 4
-
 func TestAnyHistoryPaysOnce(t *testing.T) {
-	n := payoutScripts
-	if s := os.Getenv("NARU_MODEL"); s != "" {
-		scale, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n = max(1, scale*payoutScripts/modelSequences)
-	}
-	if err := flag.Set("rapid.checks", fmt.Sprint((n+payoutParts-1)/payoutParts)); err != nil {
-		t.Fatal(err)
-	}
+	const payoutScripts, payoutParts = 240, 4
+	inEach(t, payoutParts, payoutScripts)
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	played, total := 0, map[string]int{}
