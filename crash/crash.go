@@ -35,6 +35,10 @@ const (
 	PayoutClaimed    Point = "payout-claimed"    // an order is about to be sent again, or asked about
 	PayoutAnswered   Point = "payout-answered"   // the payout bank answered, we have not written it down
 	PayoutSettled    Point = "payout-settled"    // what it said is on disk, nobody has heard it
+	DepositAccepted  Point = "deposit-accepted"  // a deposit order is on disk, the merchant has not heard it
+	DepositExpired   Point = "deposit-expired"   // a deposit order's end is on disk
+	CreditTaken      Point = "credit-taken"      // a bank's message is on disk, with what it pays; the bank has not heard it
+	TransferAccepted Point = "transfer-accepted" // a merchant's payout is on disk, the merchant has not heard it
 	AdviceClaimed    Point = "advice-claimed"    // an advice is about to be sent
 	AdviceAnswered   Point = "advice-answered"   // the network answered it, we have not written it down
 	AdviceSettled    Point = "advice-settled"    // its result is on disk
@@ -53,7 +57,8 @@ const (
 var Points = []Point{
 	ReserveAccepted, ReserveSent, ReserveSettled, SaleAccepted, SaleSent, SaleSettled, CaptureAccepted, CancelAccepted, RefundAccepted,
 	DefenceTaken, ChargebackTaken, RecordTaken, FileTaken, SettlementClosed, CardErased,
-	PayoutAccepted, PayoutClaimed, PayoutAnswered, PayoutSettled, AdviceClaimed, AdviceAnswered, AdviceSettled,
+	PayoutAccepted, PayoutClaimed, PayoutAnswered, PayoutSettled,
+	DepositAccepted, DepositExpired, CreditTaken, TransferAccepted, AdviceClaimed, AdviceAnswered, AdviceSettled,
 	NoticeClaimed, NoticeAnswered, NoticeSettled, RecoveryPrepared, RecoveryDone, ExpiryApplied, CommitBefore, CommitAfter, CheckpointSigned,
 }
 

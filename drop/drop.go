@@ -21,6 +21,9 @@ type Place interface {
 	Put(ctx context.Context, name string, content []byte) error
 }
 
+// ErrNotTaken says that a file is certainly not at its place. Put fails without it where nobody can tell.
+var ErrNotTaken = errors.New("the file was not taken")
+
 // temporary ends the name of a file that is not complete: whoever takes files leaves it alone (rails §4.2).
 const temporary = ".tmp"
 
@@ -37,12 +40,12 @@ type Folder string
 // Put implements Place.
 func (f Folder) Put(_ context.Context, name string, content []byte) error {
 	if err := check(name); err != nil {
-		return err
+		return errors.Join(ErrNotTaken, err)
 	}
 	target := filepath.Join(string(f), name)
 	file, err := os.OpenFile(target+temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
+		return errors.Join(ErrNotTaken, err)
 	}
 	_, err = file.Write(content)
 	if err == nil {
@@ -50,6 +53,9 @@ func (f Folder) Put(_ context.Context, name string, content []byte) error {
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = os.Rename(target+temporary, target)
+	}
+	if err != nil { // a folder of ours renames, or does not
+		err = errors.Join(ErrNotTaken, err)
 	}
 	return err
 }
@@ -65,10 +71,23 @@ type SFTP struct {
 }
 
 // Put implements Place.
-func (s SFTP) Put(ctx context.Context, name string, content []byte) (err error) {
-	if err := check(name); err != nil {
-		return err
+func (s SFTP) Put(ctx context.Context, name string, content []byte) error {
+	err := check(name)
+	reached := false
+	if err == nil {
+		err = s.dial(ctx, func(c *sftp.Client) error {
+			reached = true
+			return put(c, path.Join(s.Dir, name), content)
+		})
 	}
+	if err != nil && !reached {
+		err = errors.Join(ErrNotTaken, err)
+	}
+	return err
+}
+
+// dial logs in and does something there.
+func (s SFTP) dial(ctx context.Context, do func(*sftp.Client) error) (err error) {
 	limit := s.Timeout
 	if limit == 0 {
 		limit = time.Minute
@@ -94,17 +113,17 @@ func (s SFTP) Put(ctx context.Context, name string, content []byte) (err error) 
 		return fmt.Errorf("drop: %s: %w", s.Address, err)
 	}
 	defer func() { err = errors.Join(err, closed(client)) }()
-	return put(client, path.Join(s.Dir, name), content)
+	return do(client)
 }
 
 func put(c *sftp.Client, target string, content []byte) error {
 	file, err := c.OpenFile(target+temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
-		return fmt.Errorf("drop: %s: %w", target, err)
+		return fmt.Errorf("drop: %s: %w: %w", target, ErrNotTaken, err)
 	}
 	_, err = file.Write(content)
 	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("drop: %s: %w", target, err)
+		return fmt.Errorf("drop: %s: %w: %w", target, ErrNotTaken, err)
 	}
 	if err := c.PosixRename(target+temporary, target); err == nil {
 		return nil

@@ -24,15 +24,21 @@ const (
 	PayoutFloat        Kind = "payout:float"      // what the payout bank holds for us
 	ReturnedSuspense   Kind = "suspense:returned" // paid, and came back: owed to Google, which no message can tell
 	RailFee            Kind = "fee:rail"
+	BankCollection     Kind = "bank:collection"   // what lies on an account of ours that payers transfer to
+	DepositUnmatched   Kind = "deposit:unmatched" // came by transfer, and nobody knows yet whose it is
+	MerchantPayable    Kind = "merchant:payable"  // what we owe a merchant: its balance
+	BankSuspense       Kind = "suspense:bank"     // what the bank booked otherwise, until a person says why
 )
 
 // Chart lists every kind of account there is.
 var Chart = []Kind{
 	AcquirerHeld, GoogleHeld, AcquirerReceivable, GooglePayable, AcquirerLoss, AcquirerFee, AcquirerSuspense, BankSettlement, FeeIncome,
-	TaxInput, TaxOutput, GoogleReceivable, PayoutInFlight, PayoutFloat, ReturnedSuspense, RailFee,
+	TaxInput, TaxOutput, GoogleReceivable, PayoutInFlight, PayoutFloat, ReturnedSuspense, RailFee, BankCollection, DepositUnmatched,
+	MerchantPayable, BankSuspense,
 }
 
-// Account is one account of one owner: a payment integrator account (PIAID), or a payout bank for what it holds for us.
+// Account is one account of one owner: a payment integrator account (PIAID), a merchant, a payout bank for what it holds for us, or an account
+// of ours that payers transfer to.
 type Account struct {
 	Kind  Kind
 	Owner string
@@ -151,4 +157,65 @@ func PayoutCost(bank string, fees, tax money.Amount) []Posting {
 // Funded books money that came to the account from which a payout bank pays, or left it otherwise than by payouts.
 func Funded(bank string, a money.Amount) []Posting {
 	return either(bank, PayoutFloat, BankSettlement, a)
+}
+
+// CreditArrived books money that came by bank transfer.
+func CreditArrived(receiver string, a money.Amount) Posting {
+	return post(receiver, BankCollection, DepositUnmatched, a)
+}
+
+// CreditTakenBack books money that the bank took back before it was anybody's.
+func CreditTakenBack(receiver string, a money.Amount) Posting {
+	return post(receiver, DepositUnmatched, BankCollection, a)
+}
+
+// Deposited books money that has found its order: the merchant's, less our fee.
+func Deposited(receiver, merchant string, a, fee money.Amount) []Posting {
+	to := across(Account{DepositUnmatched, receiver}, Account{MerchantPayable, merchant}, a)
+	return append([]Posting{to}, either(merchant, MerchantPayable, FeeIncome, fee)...)
+}
+
+// DepositTakenBack books money that the bank took back after it was the merchant's, whose balance may become less than nothing.
+func DepositTakenBack(receiver, merchant string, a money.Amount) Posting {
+	return across(Account{MerchantPayable, merchant}, Account{BankCollection, receiver}, a)
+}
+
+// BankBooked books what moved on an account that payers transfer to, and is neither a deposit nor a payout: plus = it came in.
+func BankBooked(receiver string, a money.Amount) []Posting {
+	return either(receiver, BankCollection, BankSuspense, a)
+}
+
+// Frozen books a payout that a merchant asked for: neither the amount nor our fee is the merchant's to spend any more.
+func Frozen(merchant string, a, fee money.Amount) Posting {
+	return post(merchant, MerchantPayable, PayoutInFlight, a.Plus(fee))
+}
+
+// Unfrozen books a merchant's payout that was not made.
+func Unfrozen(merchant string, a, fee money.Amount) Posting {
+	return post(merchant, PayoutInFlight, MerchantPayable, a.Plus(fee))
+}
+
+// FeeEarned books our fee of a merchant's payout that was made.
+func FeeEarned(merchant string, fee money.Amount) []Posting {
+	return either(merchant, PayoutInFlight, FeeIncome, fee)
+}
+
+// BackToMerchant books money of a merchant's payout that had been told as paid: it is the merchant's again, our fee stays ours.
+func BackToMerchant(merchant, bank string, a money.Amount) Posting {
+	return across(Account{PayoutFloat, bank}, Account{MerchantPayable, merchant}, a)
+}
+
+// GivingBack books money that is sent back to who transferred it.
+func GivingBack(receiver string, a money.Amount) Posting {
+	return post(receiver, DepositUnmatched, PayoutInFlight, a)
+}
+
+// NotGivenBack books that it was not.
+func NotGivenBack(receiver string, a money.Amount) Posting {
+	return post(receiver, PayoutInFlight, DepositUnmatched, a)
+}
+
+// BackAgain books money that had been given back, and came again.
+func BackAgain(receiver, bank string, a money.Amount) Posting {
+	return across(Account{PayoutFloat, bank}, Account{DepositUnmatched, receiver}, a)
 }

@@ -9,8 +9,11 @@ import (
 
 // Target is to whom money goes. It is about a person: it is stored sealed, and a secret prints as a mask.
 type Target struct {
-	VPA  card.Secret // virtual payment address, as the caller wrote it (disburse v1 §8.1)
-	Text string      // what the caller wants on the payee's statement, any script and length
+	VPA    card.Secret // virtual payment address, as the caller wrote it (disburse v1 §8.1); none where it is a bank account
+	Bank   string      // institution code, three digits (rails §3.8)
+	Number card.Secret // of the bank account, digits
+	Name   card.Secret // of its holder
+	Text   string      // what the caller wants on the payee's statement, any script and length
 }
 
 // Order asks a payout bank to pay. Key, Reference and what Body holds are the same whenever it is sent again.

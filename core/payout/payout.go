@@ -19,15 +19,17 @@ type State string
 
 // The states of a payout.
 const (
-	Asked     State = "RECORDED"  // on disk, and nothing of it has left the house
-	Sent      State = "SUBMITTED" // an attempt may have left, or is at the bank: it is open
-	Waiting   State = "RETRYABLE" // the last attempt certainly moved nothing, for a reason that passes: another one follows
-	Unclear   State = "UNKNOWN"   // the bank was asked and nobody can tell what it did
-	Reversing State = "REVERSING" // the credit was not answered, and the network takes the debit back: open
-	Deemed    State = "DEEMED"    // the network counts it as credited, the beneficiary's bank has not said so: not a success
-	Paid      State = "SUCCEEDED" // credited; told once, for ever
-	Refused   State = "DECLINED"  // nothing was paid and nothing will be; told once, for ever
-	Returned  State = "RETURNED"  // the money came back after it had been told as paid: what was told stays
+	Reviewed  State = "UNDER_REVIEW" // a person must agree before it is sent
+	Asked     State = "RECORDED"     // on disk, and nothing of it has left the house
+	Sent      State = "SUBMITTED"    // an attempt may have left, or is at the bank: it is open
+	Waiting   State = "RETRYABLE"    // the last attempt certainly moved nothing, for a reason that passes: another one follows
+	Unclear   State = "UNKNOWN"      // the bank was asked and nobody can tell what it did
+	Reversing State = "REVERSING"    // the credit was not answered, and the network takes the debit back: open
+	Deemed    State = "DEEMED"       // the network counts it as credited, the beneficiary's bank has not said so: not a success
+	Paid      State = "SUCCEEDED"    // credited; told once, for ever
+	Refused   State = "DECLINED"     // nothing was paid and nothing will be; told once, for ever
+	Returned  State = "RETURNED"     // the money came back after it had been told as paid: what was told stays
+	Cancelled State = "CANCELLED"    // a person ended it before anything of it left the house; told once, for ever
 )
 
 // Event is what may happen to a payout.
@@ -44,12 +46,15 @@ const (
 	Bounce   Event = "bounce"   // it certainly moved nothing, and may be tried again
 	Refuse   Event = "refuse"   // it certainly moved nothing, and never will
 	Return   Event = "return"   // the money came back after it was credited
+	Approve  Event = "approve"  // a person agreed
+	Cancel   Event = "cancel"   // a person ended it before it was sent
 )
 
 // Rules is the whole life of a payout. What is not listed cannot happen: a contradiction, such as a refusal of what was paid, changes nothing
 // and is for a person.
 var Rules = flow.Rules[State, Event]{
-	Asked:     {Dispatch: Sent, Refuse: Refused},
+	Reviewed:  {Approve: Asked, Cancel: Cancelled},
+	Asked:     {Dispatch: Sent, Refuse: Refused, Cancel: Cancelled},
 	Sent:      {Withhold: Asked, Lose: Unclear, Revert: Reversing, Deem: Deemed, Confirm: Paid, Bounce: Waiting, Refuse: Refused},
 	Waiting:   {Dispatch: Sent, Refuse: Refused},
 	Unclear:   {Lose: Unclear, Revert: Reversing, Deem: Deemed, Confirm: Paid, Bounce: Waiting, Refuse: Refused},
@@ -58,15 +63,16 @@ var Rules = flow.Rules[State, Event]{
 	Paid:      {Confirm: Paid, Return: Returned}, // hearing it twice is harmless
 	Refused:   {Refuse: Refused},
 	Returned:  {Confirm: Returned, Return: Returned},
+	Cancelled: {},
 }
 
 // Final reports whether the caller may be told a result: it never changes again.
-func (s State) Final() bool { return s == Paid || s == Refused || s == Returned }
+func (s State) Final() bool { return s == Paid || s == Refused || s == Returned || s == Cancelled }
 
 // Reason is why a payout is refused, in nobody's wire words.
 type Reason string
 
-// The reasons (disburse v1 §4.3). Nothing that a bank says leads to the last two: only we can know them.
+// The reasons (disburse v1 §4.3). Nothing that a bank says leads to the last two: only we can know them. Those of bank transfers are beside.
 const (
 	NoReason     Reason = ""
 	BelowLimit   Reason = "below_limit"
@@ -77,15 +83,27 @@ const (
 	ClosedStolen Reason = "account_closed_taken_over"
 )
 
+// Purpose is for whom a payout is made: it decides out of which account of ours.
+type Purpose string
+
+// The purposes.
+const (
+	ForGoogle   Purpose = ""         // Google pays it back to us (disburse v1)
+	ForMerchant Purpose = "MERCHANT" // out of the merchant's balance (merchant-gateway §8)
+	ForSender   Purpose = "SENDER"   // money that came by transfer goes back (rails §3.7)
+)
+
 // Payout is money on its way out.
 type Payout struct {
 	ID        string // ours: what the caller hears, and the root of every name that the bank sees
-	Account   string // the payment integrator account (PIAID) it belongs to
+	Purpose   Purpose
+	Account   string // whose it is: the payment integrator account (PIAID), the merchant, or the account of ours that the money came to
 	Bank      string // the payout bank that pays it
 	RequestID string // the caller's name for it, unique within the account
 	State     State
 	Version   int64 // grows by one with every change
 	Amount    money.Amount
+	Fee       money.Amount // ours, on top; frozen with the amount
 	Target    []byte       // sealed: to whom, and the text for the statement
 	Print     []byte       // keyed digest of the request: a repeat must say the same, although nothing was answered yet
 	Reason    Reason       // why it was refused
@@ -95,6 +113,7 @@ type Payout struct {
 	AttemptID string       // the present one; empty while there is none
 	Attempts  int64        // how many there were
 	CreatedAt time.Time
+	ChangedAt time.Time // its last event
 	DueAt     time.Time // when somebody must look at it again; zero where nobody must
 	DoneAt    time.Time // final since
 	BackAt    time.Time // the money came back
@@ -119,12 +138,46 @@ func (p Payout) After(e Event) (Payout, []ledger.Posting, error) {
 	case before == next:
 	case next == Paid:
 		moved = append(moved, ledger.PaidOut(p.Account, p.Bank, p.Amount))
-	case next == Refused:
-		moved = append(moved, ledger.NotPaidOut(p.Account, p.Amount))
+		if p.Purpose == ForMerchant {
+			moved = append(moved, ledger.FeeEarned(p.Account, p.Fee)...)
+		}
+	case next == Refused, next == Cancelled:
+		moved = append(moved, p.undone())
 	case next == Returned:
-		moved = append(moved, ledger.CameBack(p.Account, p.Bank, p.Amount))
+		moved = append(moved, p.back())
 	}
 	p.State = next
 	p.Version++
 	return p, moved, nil
+}
+
+// TakenOn is the money that moves when a payout is taken on.
+func (p Payout) TakenOn() ledger.Posting {
+	switch p.Purpose {
+	case ForMerchant:
+		return ledger.Frozen(p.Account, p.Amount, p.Fee)
+	case ForSender:
+		return ledger.GivingBack(p.Account, p.Amount)
+	}
+	return ledger.TakenOn(p.Account, p.Amount)
+}
+
+func (p Payout) undone() ledger.Posting {
+	switch p.Purpose {
+	case ForMerchant:
+		return ledger.Unfrozen(p.Account, p.Amount, p.Fee)
+	case ForSender:
+		return ledger.NotGivenBack(p.Account, p.Amount)
+	}
+	return ledger.NotPaidOut(p.Account, p.Amount)
+}
+
+func (p Payout) back() ledger.Posting {
+	switch p.Purpose {
+	case ForMerchant:
+		return ledger.BackToMerchant(p.Account, p.Bank, p.Amount)
+	case ForSender:
+		return ledger.BackAgain(p.Account, p.Bank, p.Amount)
+	}
+	return ledger.CameBack(p.Account, p.Bank, p.Amount)
 }

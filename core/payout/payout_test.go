@@ -35,7 +35,7 @@ func TestEveryStateAndEvent(t *testing.T) {
 
 func TestDrawingsAreFresh(t *testing.T) {
 	for name, m := range map[string]struct{ what, drawing string }{
-		"payout":         {"Money sent to an account we do not hold (disburse v1 §10)", Rules.Drawing(Asked)},
+		"payout":         {"Money sent to an account we do not hold (disburse v1 §10, merchant-gateway §17)", Rules.Drawing(Asked)},
 		"payout-attempt": {"One order to a payout bank (rails §2.7)", AttemptRules.Drawing(AttemptPrepared)},
 	} {
 		fresh(t, filepath.Join("../../docs/states", name+".md"),
@@ -51,7 +51,7 @@ func TestWhatCannotHappen(t *testing.T) {
 			t.Errorf("%s: a new attempt leads to %s", s, next)
 		}
 	}
-	for _, s := range []State{Paid, Refused, Returned} {
+	for _, s := range []State{Paid, Refused, Returned, Cancelled} {
 		for e, next := range Rules[s] {
 			if told := s == Refused; told != (next == Refused) {
 				t.Errorf("%s after %s is told as %s", s, e, next)
@@ -69,43 +69,60 @@ func TestWhatCannotHappen(t *testing.T) {
 	}
 }
 
-// Whatever way a payout takes, the books say: in flight until it is final, then paid or owed by nobody, and back where it came back.
+// Whatever way a payout takes, the books say: in flight until it is final, then paid or owed by nobody, and back where it came back. Who gave the
+// money has it again where it was not paid; a merchant has not our fee where it came back later.
 func TestMoneyOfEveryWay(t *testing.T) {
-	amount := money.New(12_550, money.Of("INR"))
-	start := Payout{Account: "P", Bank: "bank", State: Asked, Amount: amount}
-	seen := map[string]bool{}
-	var walk func(p Payout, books map[ledger.Account]int64, depth int)
-	walk = func(p Payout, books map[ledger.Account]int64, depth int) {
-		want := map[ledger.Account]int64{}
-		switch p.State {
-		case Paid:
-			want[ledger.Account{Kind: ledger.GoogleReceivable, Owner: "P"}] = 12_550
-			want[ledger.Account{Kind: ledger.PayoutFloat, Owner: "bank"}] = -12_550
-		case Returned:
-			want[ledger.Account{Kind: ledger.GoogleReceivable, Owner: "P"}] = 12_550
-			want[ledger.Account{Kind: ledger.ReturnedSuspense, Owner: "P"}] = -12_550
-		case Refused:
-		default:
-			want[ledger.Account{Kind: ledger.GoogleReceivable, Owner: "P"}] = 12_550
-			want[ledger.Account{Kind: ledger.PayoutInFlight, Owner: "P"}] = -12_550
-		}
-		if text(books) != text(want) {
-			t.Errorf("%s: %s, want %s", p.State, text(books), text(want))
-		}
-		if key := fmt.Sprint(p.State, text(books)); seen[key] || depth == 0 {
-			return
-		} else {
-			seen[key] = true
-		}
-		for e := range Rules[p.State] {
-			next, moved, err := p.After(e)
-			if err != nil || next.Version != p.Version+1 {
-				t.Errorf("%s after %s: %v", p.State, e, err)
+	amount, fee := money.New(12_550, money.Of("INR")), money.New(100, money.Of("INR"))
+	account := func(k ledger.Kind) ledger.Account { return ledger.Account{Kind: k, Owner: "P"} }
+	float := ledger.Account{Kind: ledger.PayoutFloat, Owner: "bank"}
+	for _, c := range []struct {
+		start           Payout
+		from, back      ledger.Account
+		frozen, earning int64
+	}{
+		{Payout{Purpose: ForGoogle}, account(ledger.GoogleReceivable), account(ledger.ReturnedSuspense), 12_550, 0},
+		{Payout{Purpose: ForMerchant, Fee: fee}, account(ledger.MerchantPayable), account(ledger.MerchantPayable), 12_650, 100},
+		{Payout{Purpose: ForSender}, account(ledger.DepositUnmatched), account(ledger.DepositUnmatched), 12_550, 0},
+	} {
+		c.start.Account, c.start.Bank, c.start.State, c.start.Amount = "P", "bank", Reviewed, amount
+		seen := map[string]bool{}
+		var walk func(p Payout, books map[ledger.Account]int64)
+		walk = func(p Payout, books map[ledger.Account]int64) {
+			want := map[ledger.Account]int64{}
+			switch p.State {
+			case Refused, Cancelled:
+			case Paid, Returned:
+				want[c.from] = c.frozen
+				want[account(ledger.FeeIncome)] = -c.earning
+				if p.State == Paid {
+					want[float] = -12_550
+				} else {
+					want[c.back] -= 12_550
+				}
+			default:
+				want[c.from], want[account(ledger.PayoutInFlight)] = c.frozen, -c.frozen
 			}
-			walk(next, after(books, moved), depth-1)
+			if text(books) != text(want) {
+				t.Errorf("%s %s: %s, want %s", p.Purpose, p.State, text(books), text(want))
+			}
+			key := fmt.Sprint(p.State, text(books))
+			if seen[key] {
+				return
+			}
+			seen[key] = true
+			for e := range Rules[p.State] {
+				next, moved, err := p.After(e)
+				if err != nil || next.Version != p.Version+1 {
+					t.Errorf("%s after %s: %v", p.State, e, err)
+				}
+				walk(next, after(books, moved))
+			}
+		}
+		walk(c.start, after(nil, []ledger.Posting{c.start.TakenOn()}))
+		if len(seen) != len(Rules.States()) {
+			t.Errorf("%s: %d states were met", c.start.Purpose, len(seen))
 		}
 	}
-	walk(start, after(nil, []ledger.Posting{ledger.TakenOn("P", amount)}), 12)
 	if _, _, err := (Payout{State: Paid}).After(Refuse); err == nil {
 		t.Error("what was paid is refused")
 	}
