@@ -27,17 +27,19 @@ import (
 
 // Config is what an engine is made of.
 type Config struct {
-	Store    Store
-	Vault    Vault
-	Clock    clock.Clock
-	Crash    crash.Hook
-	Log      *slog.Logger
-	Accounts []Account
-	Links    map[string]Link // by the name that accounts give their acquirer
-	Banks    map[string]Bank // by the name that accounts give their payout bank
-	MaxHold  time.Duration   // how long we hold at the most, whatever the network says; seven days where 0
-	Lanes    int             // how many advices are under way at once
-	Meter    Meter
+	Store     Store
+	Vault     Vault
+	Clock     clock.Clock
+	Crash     crash.Hook
+	Log       *slog.Logger
+	Accounts  []Account
+	Links     map[string]Link // by the name that accounts give their acquirer
+	Banks     map[string]Bank // by the name that accounts give their payout bank
+	Merchants []Merchant
+	Receivers []Receiver    // accounts of ours that payers transfer to
+	MaxHold   time.Duration // how long we hold at the most, whatever the network says; seven days where 0
+	Lanes     int           // how many advices are under way at once
+	Meter     Meter
 }
 
 // Link is a rail and how patient we are with it.
@@ -74,22 +76,32 @@ type Engine struct {
 	links    map[string]Link
 	banks    map[string]Bank
 	floats   floats
-	waiting  waiting // for payouts to end
-	numbers  map[string]*numbers
-	maxHold  time.Duration
-	lanes    int
-	meter    Meter
-	flights  flights
-	told     sync.Map     // the cases that operators were told of, by id
-	nextEnd  atomic.Int64 // when the earliest known hold ends, in microseconds since 1970
+	waiting  waiting[Key] // for payouts to end
 
-	Advices queue.Bell // an advice may be due
-	Payouts queue.Bell // a payout may be due
-	Notices queue.Bell // a notice may be due
-	holds   queue.Bell // a hold's end may be nearer than known
-	contest queue.Bell // a dispute's time may be nearer than known
-	totals  queue.Bell // a network's business day may have ended
-	newDays sync.Map   // by acquirer: the business day that its network said has begun
+	merchants      map[string]Merchant
+	receivers      map[string]Receiver
+	byNumber       map[string]string // receivers by bank, slash, account number
+	changed        waiting[string]   // for deposit orders to change, by their id
+	depositNumbers *numbers
+	payoutNumbers  *numbers
+	deposits       queue.Bell // an order's end may be nearer than known
+
+	numbers map[string]*numbers
+	maxHold time.Duration
+	lanes   int
+	meter   Meter
+	flights flights
+	told    sync.Map     // the cases that operators were told of, by id
+	nextEnd atomic.Int64 // when the earliest known hold ends, in microseconds since 1970
+	nextDue atomic.Int64 // when the earliest known deposit order is due, likewise
+
+	Advices queue.Bell  // an advice may be due
+	Payouts queue.Bell  // a payout may be due
+	Notices queue.Chime // a notice may be due: the first bell is for those to Google, the second for those to merchants
+	holds   queue.Bell  // a hold's end may be nearer than known
+	contest queue.Bell  // a dispute's time may be nearer than known
+	totals  queue.Bell  // a network's business day may have ended
+	newDays sync.Map    // by acquirer: the business day that its network said has begun
 }
 
 // New makes an engine. It fails where an account names a link that there is not.
@@ -97,7 +109,9 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
 		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
-		Advices: queue.NewBell(), Notices: queue.NewBell(), holds: queue.NewBell(), contest: queue.NewBell(),
+		Advices: queue.NewBell(), Notices: queue.NewChime(2), holds: queue.NewBell(), contest: queue.NewBell(),
+		merchants: map[string]Merchant{}, receivers: map[string]Receiver{}, byNumber: map[string]string{},
+		depositNumbers: &numbers{series: "deposit-number"}, payoutNumbers: &numbers{series: "payout-number"}, deposits: queue.NewBell(),
 		totals: queue.NewBell(), Payouts: queue.NewBell(), banks: map[string]Bank{}, floats: floats{list: map[string]float{}, sent: map[string]int64{}},
 	}
 	for name, b := range c.Banks {
@@ -130,6 +144,9 @@ func New(c Config) (*Engine, error) {
 		}
 		e.links[name] = l
 		e.numbers[name] = &numbers{series: "acquirer/" + name}
+	}
+	if err := e.checkMerchants(c.Merchants, c.Receivers); err != nil {
+		return nil, err
 	}
 	for _, a := range c.Accounts {
 		if _, ok := c.Banks[a.Bank]; a.Bank != "" && !ok {
@@ -259,7 +276,8 @@ type change struct {
 	actor    string
 	detail   string
 	at       time.Time
-	keepCard bool // a message that is still owed to the network names the card
+	keepCard bool      // a message that is still owed to the network names the card
+	touched  *[]string // the deposit orders that changed
 }
 
 // step applies an event to a reservation and writes all that belongs to it: the new state, the journal, the money.

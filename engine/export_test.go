@@ -60,6 +60,11 @@ func (e *Engine) PayDue(ctx context.Context) error {
 	return due(ctx, e, Reader.DuePayouts, e.payOn)
 }
 
+// EndDepositsDue ends every deposit order whose time is over, and frees what has rested, as the loop of ExpireDeposits does.
+func (e *Engine) EndDepositsDue(ctx context.Context) error {
+	return due(ctx, e, Reader.DueOrders, e.endOrRest)
+}
+
 // SettleDue settles what is over, as the loop of Settle does, and says when the next business day will be.
 func (e *Engine) SettleDue(ctx context.Context) (time.Time, error) { return e.settleDue(ctx) }
 

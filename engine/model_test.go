@@ -1280,30 +1280,26 @@ func (m *model) repeat(t *rapid.T) {
 	}
 }
 
-// inEach shares what is to be played among parts; NARU_QUICK plays an eighth of it.
-func inEach(t *testing.T, parts, all int) {
+// inParts plays a number of scripts in parts at a time, and says what they did; NARU_QUICK plays an eighth of them. There are more parts than
+// processors: they wait for the disk.
+func inParts(t *testing.T, parts, scripts int, play func(*testing.T) (played int, steps map[string]int)) {
 	t.Helper()
 	if os.Getenv("NARU_QUICK") != "" {
-		all /= 8
+		scripts /= 8
 	}
-	if err := flag.Set("rapid.checks", fmt.Sprint((all+parts-1)/parts)); err != nil {
+	if err := flag.Set("rapid.checks", fmt.Sprint((scripts+parts-1)/parts)); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestAnyHistoryEndsInAgreement(t *testing.T) {
-	const modelSequences, modelParts = 510, 6
-	inEach(t, modelParts, modelSequences)
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	played, total := 0, map[string]int{}
-	for part := range modelParts {
-		all.Go(func() { // more at a time than there are processors: they wait for the disk
+	done, total := 0, map[string]int{}
+	for part := range parts {
+		all.Go(func() {
 			t.Run(fmt.Sprint(part), func(t *testing.T) {
-				sequences, steps := histories(t)
+				played, steps := play(t)
 				mu.Lock()
 				defer mu.Unlock()
-				played += sequences
+				done += played
 				for k, n := range steps {
 					total[k] += n
 				}
@@ -1311,7 +1307,12 @@ func TestAnyHistoryEndsInAgreement(t *testing.T) {
 		})
 	}
 	all.Wait()
-	t.Logf("%d sequences: %v", played, total)
+	t.Logf("%d scripts: %v", done, total)
+}
+
+func TestAnyHistoryEndsInAgreement(t *testing.T) {
+	const modelSequences, modelParts = 510, 6
+	inParts(t, modelParts, modelSequences, histories)
 }
 
 // histories plays one sequence after the other.

@@ -29,6 +29,10 @@ type PayoutRail interface {
 	Pay(context.Context, payout.Order) payout.Answer
 	// Enquire asks what became of an order, by the bank's name for it or else by our reference. It moves nothing.
 	Enquire(context.Context, payout.Order) payout.Answer
+}
+
+// PayoutBooks is a payout rail that can be asked what it holds for us. One that cannot tells by itself what it booked (rails §3.3).
+type PayoutBooks interface {
 	// Float is what the bank holds for us.
 	Float(context.Context) (payout.Float, error)
 	// Statement lists the movements of that money in a time, newest first, as many as limit after the first skip of them.
@@ -309,7 +313,8 @@ func limitOf(a Account, why payout.Reason, c money.Currency) money.Amount {
 func (e *Engine) takeNew(tx Tx, t Turn, ask DisburseAsk, account Account, print []byte, c change) (p payout.Payout, err error) {
 	p = payout.Payout{
 		ID: newID(), Account: account.ID, Bank: account.Bank, RequestID: t.request.RequestID, State: payout.Asked, Version: 1, Amount: ask.Amount,
-		Limit: money.New(0, ask.Amount.Currency()), Print: print, CreatedAt: c.at, DueAt: c.at.Add(e.banks[account.Bank].Look[0]),
+		Limit: money.New(0, ask.Amount.Currency()), Fee: money.New(0, ask.Amount.Currency()), Print: print, CreatedAt: c.at, ChangedAt: c.at,
+		DueAt: c.at.Add(e.banks[account.Bank].Look[0]),
 	}
 	if p.Target, err = e.vault.Seal(encodeTarget(ask.Target), targetPlace(p.ID)); err != nil {
 		return p, err
@@ -322,25 +327,35 @@ func (e *Engine) takeNew(tx Tx, t Turn, ask DisburseAsk, account Account, print 
 	if err := tx.InsertPayout(p); err != nil {
 		return p, err
 	}
-	return p, e.write(tx, j, []ledger.Posting{ledger.TakenOn(p.Account, p.Amount)})
+	return p, e.write(tx, j, []ledger.Posting{p.TakenOn()})
 }
 
 func targetPlace(id string) string { return "payout.target/" + id }
 func bodyPlace(id string) string   { return "payout_attempt.body/" + id }
 
-// encodeTarget writes to whom money goes; the address holds no line break.
-func encodeTarget(t payout.Target) []byte { return []byte(t.VPA.Reveal() + "\n" + t.Text) }
+// encodeTarget writes to whom money goes: an address and a text, or, after an empty line, a bank account, its holder and a text. Neither
+// addresses nor accounts nor names hold a line break.
+func encodeTarget(t payout.Target) []byte {
+	if t.VPA.IsZero() {
+		return []byte("\n" + t.Bank + "\n" + t.Number.Reveal() + "\n" + t.Name.Reveal() + "\n" + t.Text)
+	}
+	return []byte(t.VPA.Reveal() + "\n" + t.Text)
+}
 
-func (e *Engine) openTarget(p payout.Payout) (payout.Target, error) {
+func (e *Engine) openTarget(p payout.Payout) (t payout.Target, err error) {
 	plain, err := e.vault.Open(p.Target, targetPlace(p.ID))
 	if err != nil {
-		return payout.Target{}, err
+		return t, err
 	}
 	vpa, text, ok := strings.Cut(string(plain), "\n")
-	if !ok {
-		return payout.Target{}, fmt.Errorf("engine: the sealed target of %s is broken", p.ID)
+	if ok && vpa != "" {
+		return payout.Target{VPA: card.Conceal(vpa), Text: text}, nil
 	}
-	return payout.Target{VPA: card.Conceal(vpa), Text: text}, nil
+	part := strings.SplitN(text, "\n", 4)
+	if !ok || len(part) != 4 {
+		return t, fmt.Errorf("engine: the sealed target of %s is broken", p.ID)
+	}
+	return payout.Target{Bank: part[0], Number: card.Conceal(part[1]), Name: card.Conceal(part[2]), Text: part[3]}, nil
 }
 
 // entry makes the next link of a payout's journal.
@@ -359,6 +374,7 @@ func (e *Engine) advance(tx Tx, p payout.Payout, ev payout.Event, c change, besi
 	if err != nil {
 		return p, err
 	}
+	next.ChangedAt = c.at
 	j, err := e.entry(&next, "", string(ev), c)
 	if err != nil {
 		return p, err

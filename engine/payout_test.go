@@ -1294,7 +1294,7 @@ func TestTheLoopsOfPayouts(t *testing.T) {
 	}
 	<-asleep
 	w.clock.Advance(time.Minute)
-	<-w.Notices // the result is to be told
+	<-w.Notices[0] // the result is to be told
 	stop()
 	all.Wait()
 	w.stands(payout.Paid, payout.AttemptPaid)

@@ -219,7 +219,7 @@ func (e *Engine) apply(
 	switch {
 	case p.State == payout.Returned && was != payout.Returned:
 		p.BackAt = c.at
-		err = openNow("payout-returned", "the money is back, and Google cannot be told by a message: amount="+p.Amount.String())
+		err = openNow("payout-returned", "the money is back, and no message can tell: amount="+p.Amount.String())
 	case p.State.Final():
 		p.DueAt = time.Time{}
 		if !was.Final() {
@@ -257,8 +257,11 @@ func (e *Engine) apply(
 	if p, err = e.advance(tx, p, does.payout, c, cost...); err != nil {
 		return p, err
 	}
-	if tell && p.State.Final() && !was.Final() {
-		err = tx.InsertNotice(payoutNotice(p, c.at))
+	switch {
+	case p.State.Final() && !was.Final():
+		err = e.ended(tx, p, c, tell)
+	case p.State == payout.Returned && was == payout.Paid && p.Purpose == payout.ForSender:
+		err = e.notGivenBack(tx, p, c)
 	}
 	return p, err
 }
@@ -358,6 +361,9 @@ func (e *Engine) payOn(ctx context.Context, due payout.Payout) error {
 			a.Sends++
 		} else {
 			a.Asks++
+			if err := e.tellSilence(tx, bank, p, a, now); err != nil {
+				return err
+			}
 		}
 		a.Version++
 		if err := mustChange(tx.UpdatePayoutAttempt(a)); err != nil {
@@ -383,6 +389,73 @@ func (e *Engine) payOn(ctx context.Context, due payout.Payout) error {
 	_, err = e.call(ctx, p, a, nil, act)
 	return err
 }
+
+// tellSilence opens a case for an order that a bank which cannot be asked has never spoken of: only a person can find out.
+func (e *Engine) tellSilence(tx Tx, bank Bank, p payout.Payout, a payout.Attempt, now time.Time) error {
+	if _, tells := bank.Rail.(PayoutBooks); tells || a.State != payout.AttemptPrepared || now.Before(a.FirstSent.Add(bank.Absent)) {
+		return nil
+	}
+	return e.openNow(tx, Case{
+		ID: "payout-silent/" + a.ID, Kind: "payout-silent", Payment: p.ID, Subject: "payout/" + p.ID, At: now,
+		Detail: fmt.Sprintf("attempt=%d reference=%s amount=%s: ask the bank, and say what it did with naru payouts settle", a.N, a.Reference, p.Amount),
+	})
+}
+
+// SettlePayout writes down what a person has learnt from the bank about an order that is open: it was paid, or certainly never will be. What
+// was not paid for Google is tried again; anybody else's payout ends.
+func (e *Engine) SettlePayout(ctx context.Context, id string, paid bool, note string) error {
+	if note == "" {
+		return fault.New(fault.Invalid, "say in a note what the bank said, and who did")
+	}
+	now := e.clock.Now()
+	var key Key
+	err := e.store.Update(ctx, func(tx Tx) error {
+		p, ok, err := tx.Payout(id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return ErrNotFound
+		}
+		key = Key{p.Account, p.RequestID}
+		switch p.State {
+		case payout.Sent, payout.Unclear, payout.Reversing, payout.Deemed:
+		default:
+			return fault.New(fault.Precondition, "the payout is %s: there is nothing to settle", p.State)
+		}
+		a, ok, err := tx.PayoutAttempt(p.AttemptID)
+		if err != nil || !ok {
+			return err
+		}
+		said := payout.Answer{Verdict: payout.Credited, Status: byHand}
+		if !paid {
+			said = payout.Answer{Verdict: payout.Rejected, Reason: payout.Declined, Status: byHand}
+			if p.Purpose == payout.ForGoogle {
+				said = payout.Answer{Verdict: payout.Failed, Status: byHand}
+			}
+		}
+		if _, err = e.apply(tx, p, a, said, change{actor: "operator", at: now}, true); err != nil {
+			return err
+		}
+		told := Case{ // where it was no case, it is one now, and closed: the note stays
+			ID: "payout-silent/" + a.ID, Kind: "payout-silent", Payment: p.ID, Subject: "payout/" + p.ID, At: now, Detail: "settled by hand",
+		}
+		if err := tx.OpenCase(told); err != nil {
+			return err
+		}
+		_, err = tx.CloseCase(told.ID, note, now)
+		return err
+	})
+	if err == nil {
+		e.waiting.tell(key)
+		e.Notices.Ring()
+		e.Payouts.Ring()
+	}
+	return err
+}
+
+// byHand is the status of an order that a person has learnt the end of.
+const byHand = "by hand"
 
 // alarm tells the operators of a payout that will have been open for too long when it is looked at next.
 func (e *Engine) alarm(bank Bank, p payout.Payout, next time.Time) {
@@ -437,7 +510,7 @@ func (e *Engine) openCaseNow(ctx context.Context, c Case) error {
 func (e *Engine) RefusePayout(ctx context.Context, id string, why payout.Reason, note string) error {
 	now := e.clock.Now()
 	switch why {
-	case payout.Closed, payout.OnHold, payout.ClosedFraud, payout.ClosedStolen:
+	case payout.Closed, payout.OnHold, payout.ClosedFraud, payout.ClosedStolen, payout.Declined:
 	default:
 		return fault.New(fault.Invalid, "%q is no reason to refuse a payout", why)
 	}
@@ -456,12 +529,15 @@ func (e *Engine) RefusePayout(ctx context.Context, id string, why payout.Reason,
 		if p.State != payout.Waiting && (p.State != payout.Asked || p.AttemptID != "") {
 			return fault.New(fault.Precondition, "the payout is %s: nobody may end it by hand", p.State)
 		}
+		if (p.Purpose == payout.ForGoogle) == (why == payout.Declined) { // each purpose has its own words
+			return fault.New(fault.Invalid, "%q is no reason to refuse this payout", why)
+		}
 		p.Reason, p.DoneAt, p.DueAt = why, now, time.Time{}
 		if p, err = e.advance(tx, p, payout.Refuse, change{actor: "operator", at: now, detail: "why=" + string(why)}); err != nil {
 			return err
 		}
 		key = Key{p.Account, p.RequestID}
-		return tx.InsertNotice(payoutNotice(p, now))
+		return e.ended(tx, p, change{actor: "operator", at: now}, true)
 	})
 	if err != nil {
 		return err
@@ -471,38 +547,40 @@ func (e *Engine) RefusePayout(ctx context.Context, id string, why payout.Reason,
 	return nil
 }
 
-// waiting is the callers who wait for a payout to end.
-type waiting struct {
+// waiting is who waits for something to happen, such as for a payout to end.
+type waiting[K comparable] struct {
 	mu   sync.Mutex
-	list map[Key]map[chan struct{}]bool
+	list map[K]map[chan struct{}]bool
 }
 
-// join waits for a request; the channel is closed when it has ended.
-func (w *waiting) join(k Key) (ended chan struct{}, forget func()) {
+// join waits; the channel is closed when it has happened.
+func (w *waiting[K]) join(k K) (happened chan struct{}, forget func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.list == nil {
-		w.list = map[Key]map[chan struct{}]bool{}
+		w.list = map[K]map[chan struct{}]bool{}
 	}
 	if w.list[k] == nil {
 		w.list[k] = map[chan struct{}]bool{}
 	}
-	ended = make(chan struct{})
-	w.list[k][ended] = true
-	return ended, func() {
+	happened = make(chan struct{})
+	w.list[k][happened] = true
+	return happened, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if delete(w.list[k], ended); len(w.list[k]) == 0 {
+		if delete(w.list[k], happened); len(w.list[k]) == 0 {
 			delete(w.list, k)
 		}
 	}
 }
 
-func (w *waiting) tell(k Key) {
+func (w *waiting[K]) tell(keys ...K) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for ended := range w.list[k] {
-		close(ended)
-		delete(w.list[k], ended)
+	for _, k := range keys {
+		for happened := range w.list[k] {
+			close(happened)
+			delete(w.list[k], happened)
+		}
 	}
 }

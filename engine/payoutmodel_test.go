@@ -71,37 +71,37 @@ func (m *payoutModel) faults(t *rapid.T) {
 	}
 }
 
-// disk fails one of the next transactions, now and then.
-func (m *payoutModel) disk(t *rapid.T) {
+// breaks fails one of the next transactions, now and then.
+func (w *world) breaks(t *rapid.T, steps map[string]int) {
 	if n := rapid.IntRange(0, 20).Draw(t, "disk"); n < 3 {
-		m.store.mu.Lock()
-		m.store.fail = func() error {
-			m.store.mu.Lock()
-			defer m.store.mu.Unlock()
+		w.store.mu.Lock()
+		w.store.fail = func() error {
+			w.store.mu.Lock()
+			defer w.store.mu.Unlock()
 			if n--; n < 0 {
-				m.store.fail = nil
-				m.steps["disk failed"]++
+				w.store.fail = nil
+				steps["disk failed"]++
 				return errDisk
 			}
 			return nil
 		}
-		m.store.mu.Unlock()
+		w.store.mu.Unlock()
 	}
 }
 
-// dies runs what may die on the way.
-func (m *payoutModel) dies(t *rapid.T, run func()) {
+// dies runs what may die on the way, at one of these points.
+func (w *world) dies(t *rapid.T, points []crash.Point, steps map[string]int, run func()) {
 	if rapid.IntRange(0, 4).Draw(t, "dies") == 0 {
-		m.die = rapid.SampledFrom(payoutPoints).Draw(t, "point")
+		w.die = rapid.SampledFrom(points).Draw(t, "point")
 	}
 	died := survives(run)
-	m.die = ""
-	m.store.mu.Lock()
-	m.store.fail = nil
-	m.store.mu.Unlock()
+	w.die = ""
+	w.store.mu.Lock()
+	w.store.fail = nil
+	w.store.mu.Unlock()
 	if died {
-		m.steps["died"]++
-		m.start()
+		steps["died"]++
+		w.start()
 	}
 }
 
@@ -134,10 +134,10 @@ func (m *payoutModel) asksAny(t *rapid.T) {
 		m.asked[id] = minor
 	}
 	m.faults(t)
-	m.disk(t)
+	m.breaks(t, m.steps)
 	copies := rapid.SampledFrom([]int{1, 1, 1, 3}).Draw(t, "copies")
 	if copies == 1 {
-		m.dies(t, func() { m.hearsAnswer(t, id, minor, m.Engine) })
+		m.dies(t, payoutPoints, m.steps, func() { m.hearsAnswer(t, id, minor, m.Engine) })
 		return
 	}
 	two := m.Engine // repeats in parallel, on two nodes
@@ -230,8 +230,8 @@ func (m *payoutModel) passes(t *rapid.T) {
 
 func (m *payoutModel) worksOn(t *rapid.T) {
 	m.faults(t)
-	m.disk(t)
-	m.dies(t, func() { _ = m.PayDue(context.Background()) })
+	m.breaks(t, m.steps)
+	m.dies(t, payoutPoints, m.steps, func() { _ = m.PayDue(context.Background()) })
 }
 
 // bankMoves takes an order on, and delivers some of the news, in any order, some of them twice.
@@ -254,19 +254,19 @@ func (m *payoutModel) newsAny(t *rapid.T) {
 		return
 	}
 	m.faults(t)
-	m.disk(t)
+	m.breaks(t, m.steps)
 	order := rapid.Permutation(mail).Draw(t, "order")
 	order = order[:rapid.IntRange(0, len(order)).Draw(t, "delivered")] // the rest is lost
 	if rapid.Bool().Draw(t, "again") {
 		order = append(order, order...)
 	}
-	m.dies(t, func() { m.mayFail(m.news(order)) })
+	m.dies(t, payoutPoints, m.steps, func() { m.mayFail(m.news(order)) })
 }
 
 func (m *payoutModel) statement(t *rapid.T) {
 	m.faults(t)
-	m.disk(t)
-	m.dies(t, func() { _ = m.ReadStatement(context.Background(), "pb") })
+	m.breaks(t, m.steps)
+	m.dies(t, payoutPoints, m.steps, func() { _ = m.ReadStatement(context.Background(), "pb") })
 }
 
 // desk is the operators at work.
@@ -443,25 +443,7 @@ func (m *payoutModel) checkBooks(t *rapid.T, want map[string]int64) {
 
 func TestAnyHistoryPaysOnce(t *testing.T) {
 	const payoutScripts, payoutParts = 240, 4
-	inEach(t, payoutParts, payoutScripts)
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	played, total := 0, map[string]int{}
-	for part := range payoutParts {
-		all.Go(func() {
-			t.Run(fmt.Sprint(part), func(t *testing.T) {
-				scripts, steps := payoutHistories(t)
-				mu.Lock()
-				defer mu.Unlock()
-				played += scripts
-				for k, n := range steps {
-					total[k] += n
-				}
-			})
-		})
-	}
-	all.Wait()
-	t.Logf("%d scripts: %v", played, total)
+	inParts(t, payoutParts, payoutScripts, payoutHistories)
 }
 
 // payoutHistories plays one script after the other.

@@ -121,6 +121,7 @@ type Reader interface {
 	// FloatBalance is what the books say that a bank holds for us; quiet says that no payout of it is open.
 	FloatBalance(bank, currency string) (minor int64, quiet bool, err error)
 	Notice(id string) (Notice, NoticeState, bool, error)
+	MerchantReader
 	OpenCancels(reservation string) ([]Cancel, error)
 	Advice(id string) (payment.Advice, bool, error)
 	OpenAdvices(reservation string) ([]payment.Advice, error)
@@ -176,6 +177,7 @@ type Tx interface {
 	InsertPayoutAttempt(payout.Attempt) error
 	UpdatePayoutAttempt(payout.Attempt) (bool, error)  // from version a.Version-1
 	InsertStatementEntry(StatementEntry) (bool, error) // false: it is there
+	MerchantWriter
 	OpenCase(Case) error
 	CloseCase(id, note string, at time.Time) (bool, error) // false: it was not open
 	TakeNumbers(series string, count int64) (first int64, err error)
@@ -344,12 +346,23 @@ const (
 	CaptureARN         NoticeKind = "capture-arn"
 	RefundARN          NoticeKind = "refund-arn"
 	PayoutResult       NoticeKind = "payout-result"
+	DepositResult      NoticeKind = "deposit-result"  // to a merchant
+	TransferResult     NoticeKind = "transfer-result" // of a merchant's payout, to the merchant
 )
 
 // NoticeKinds is every kind there is.
 var NoticeKinds = []NoticeKind{
 	CaptureResult, CancelResult, RefundResult, RefundReturned, InquiryRaised, ChargebackRaised, ChargebackReversed, FraudReported,
-	SettlementPart, SettlementFile, CaptureARN, RefundARN, PayoutResult,
+	SettlementPart, SettlementFile, CaptureARN, RefundARN, PayoutResult, DepositResult, TransferResult,
+}
+
+// AboutCards reports whether a kind is what Google hosts a method of its card APIs for.
+func (k NoticeKind) AboutCards() bool {
+	switch k {
+	case SettlementFile, PayoutResult, DepositResult, TransferResult: // uploaded; of payouts; to merchants
+		return false
+	}
+	return true
 }
 
 // Facts is what a notice says beside its verdict. What a kind has no use for is empty.
@@ -406,7 +419,7 @@ const (
 	NoticeParked NoticeState = "PARKED" // the other side refused it: an operator must look, then it goes out again under the same id
 )
 
-// DueNotice is a notice that is due, and how often it was tried.
+// DueNotice is a notice that is due, and how often it was tried since it was last sent again.
 type DueNotice struct {
 	Notice
 	Tries int

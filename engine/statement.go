@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -71,6 +72,9 @@ func (e *Engine) WatchFloats(ctx context.Context) error {
 	for {
 		next := e.clock.Now().Add(day)
 		for name, b := range e.banks {
+			if _, tells := b.Rail.(PayoutBooks); !tells {
+				continue
+			}
 			if at := e.clock.Now().Add(b.FloatEach); at.Before(next) {
 				next = at
 			}
@@ -84,9 +88,15 @@ func (e *Engine) WatchFloats(ctx context.Context) error {
 	}
 }
 
+var errNoBooks = errors.New("engine: the payout bank cannot be asked what it holds")
+
 // ReadFloat asks one bank.
 func (e *Engine) ReadFloat(ctx context.Context, bank string) error {
-	f, err := e.banks[bank].Rail.Float(ctx)
+	books, ok := e.banks[bank].Rail.(PayoutBooks)
+	if !ok {
+		return errNoBooks
+	}
+	f, err := books.Float(ctx)
 	if err != nil {
 		return err
 	}
@@ -106,7 +116,10 @@ const (
 // Statements compares what banks say of the money that they hold for us with what we know. It runs until ctx ends.
 func (e *Engine) Statements(ctx context.Context) error {
 	for {
-		for name := range e.banks {
+		for name, b := range e.banks {
+			if _, tells := b.Rail.(PayoutBooks); !tells {
+				continue
+			}
 			if err := e.ReadStatement(ctx, name); err != nil && ctx.Err() == nil {
 				e.log.Error("a payout bank's statement cannot be read; it is read again", "bank", name, "error", err)
 			}
@@ -120,7 +133,11 @@ func (e *Engine) Statements(ctx context.Context) error {
 // ReadStatement takes the newest lines of a bank's statement into account, each once, and what they prove: that an order which the bank does
 // not know paid nothing, that money came back, that fees were others than told, that somebody else moved our money.
 func (e *Engine) ReadStatement(ctx context.Context, bank string) error {
-	rail, now := e.banks[bank].Rail, e.clock.Now()
+	rail, ok := e.banks[bank].Rail.(PayoutBooks)
+	if !ok {
+		return errNoBooks
+	}
+	now := e.clock.Now()
 	begun, err := e.bookFloat(ctx, bank, e.floatCurrency(bank))
 	if err != nil {
 		return err

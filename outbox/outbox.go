@@ -14,7 +14,7 @@ import (
 	"naru/queue"
 )
 
-// Queue keeps notices. Notices that wait for a predecessor are not due.
+// Queue keeps notices. Notices that wait for a predecessor are not due. Tries are counted from when a notice was last sent again.
 type Queue interface {
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]engine.DueNotice, error)
 	NextNotice(ctx context.Context) (time.Time, bool, error)
@@ -26,7 +26,7 @@ type Class uint8
 
 // The classes (gsp-core §5.5, §5.6). The zero value repeats.
 const (
-	Repeat    Class = iota // no answer, 5xx, 409, 429, stale or unreadable answer: again, for ever
+	Repeat    Class = iota // no answer, 5xx, 409, 429, stale or unreadable answer: again, for ever, or as long as patience lasts
 	Delivered              // the other side has it
 	RepeatFor              // an identifier it does not know: our news may have overtaken its own commit; again for a quarter of an hour, then park
 	Park                   // it understood and refused: an operator must look
@@ -60,6 +60,16 @@ type Worker struct {
 	Meter   Meter
 	Bell    queue.Bell // rung when something was queued
 	Lanes   int        // how many are sent at once
+
+	// Patience is how long to wait after each try of a kind; after the try behind the last wait it is given up, and no operator is bothered:
+	// who did not listen finds it in the delivery log. A kind that has none here waits by the back-off, for ever.
+	Patience map[engine.NoticeKind][]time.Duration
+}
+
+// Merchants is the patience with merchants: ten tries within an hour (design §3.3, merchant-gateway §7).
+var Merchants = []time.Duration{
+	15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 6 * time.Minute, 10 * time.Minute, 15 * time.Minute,
+	20 * time.Minute,
 }
 
 // Run delivers until ctx ends, and returns when the attempts under way are written down.
@@ -83,9 +93,14 @@ func (w *Worker) deliver(ctx context.Context, item engine.DueNotice) error {
 	w.Crash(crash.NoticeAnswered)
 	now := w.Clock.Now()
 	t := engine.NoticeTry{Notice: item.ID, N: item.Tries + 1, At: now, Status: r.Status, Outcome: r.Word, Took: time.Since(started)}
-	t.State, t.Due = next(r.Class, item, now)
+	patience := w.Patience[item.Kind]
+	t.State, t.Due = next(r.Class, item, patience, now)
 	log := w.Log.With("notice", item.ID, "kind", item.Kind, "account", item.Account, "try", t.N, "status", r.Status, "outcome", r.Word)
 	switch age := now.Sub(item.CreatedAt); {
+	case patience != nil && !r.Alert:
+		if t.State == engine.NoticeParked {
+			log.Warn("a notification is given up", "age", age.Round(time.Second))
+		}
 	case t.State == engine.NoticeParked, r.Alert, t.State == engine.NoticeQueued && age >= alarmAfter:
 		log.Error("a notification needs an operator", "state", t.State, "age", age.Round(time.Second))
 	case t.State == engine.NoticeQueued && age >= warnAfter:
@@ -110,12 +125,14 @@ const (
 )
 
 // next says what becomes of a notice after an attempt. Pure but for the jitter.
-func next(c Class, item engine.DueNotice, now time.Time) (engine.NoticeState, time.Time) {
+func next(c Class, item engine.DueNotice, patience []time.Duration, now time.Time) (engine.NoticeState, time.Time) {
 	switch {
 	case c == Delivered:
 		return engine.NoticeSent, now
-	case c == Park, c == RepeatFor && now.Sub(item.CreatedAt) > raceWindow:
+	case c == Park, c == RepeatFor && now.Sub(item.CreatedAt) > raceWindow, patience != nil && item.Tries >= len(patience):
 		return engine.NoticeParked, now
+	case patience != nil:
+		return engine.NoticeQueued, now.Add(patience[item.Tries])
 	}
 	return engine.NoticeQueued, now.Add(backoff(item.Tries))
 }

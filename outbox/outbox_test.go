@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -76,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = db.Close() })
 	w := &world{T: t, db: db, clock: &hand{start}, google: &google{}, meter: &meter{}}
 	w.Worker = &Worker{
-		Queue: db, Clock: w.clock, Meter: w.meter, Lanes: 2, Bell: queue.NewBell(), Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Queue: db.Notices(store.Everybody, 9), Clock: w.clock, Meter: w.meter, Lanes: 2, Bell: queue.NewBell(), Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Senders: map[engine.NoticeKind]Sender{engine.CaptureResult: w.google},
 		Crash: func(p crash.Point) {
 			if p == w.die {
@@ -101,7 +102,7 @@ func (w *world) owe(id, after string) {
 
 func (w *world) due() []engine.DueNotice {
 	w.Helper()
-	due, err := w.db.DueNotices(w.Context(), w.clock.now, 100)
+	due, err := w.Queue.DueNotices(w.Context(), w.clock.now, 100)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -127,30 +128,172 @@ func (w *world) left(queued, parked int64) {
 
 // gsp-core §5.5, §5.6: what an answer means, right after the event and when the race is over.
 func TestNext(t *testing.T) {
+	three, four := Merchants[:3], Merchants[:4]
 	for _, c := range []struct {
-		class Class
-		age   time.Duration
-		want  engine.NoticeState
+		class    Class
+		age      time.Duration
+		patience []time.Duration
+		want     engine.NoticeState
 	}{
-		{Delivered, 0, engine.NoticeSent},
-		{Delivered, 1000 * time.Hour, engine.NoticeSent},
-		{Park, 0, engine.NoticeParked},
-		{Repeat, 0, engine.NoticeQueued},
-		{Repeat, 10000 * time.Hour, engine.NoticeQueued}, // money facts have no last attempt
-		{RepeatFor, 0, engine.NoticeQueued},
-		{RepeatFor, 15 * time.Minute, engine.NoticeQueued},
-		{RepeatFor, 15*time.Minute + 1, engine.NoticeParked},
+		{Delivered, 0, nil, engine.NoticeSent},
+		{Delivered, 1000 * time.Hour, nil, engine.NoticeSent},
+		{Delivered, 0, three, engine.NoticeSent},
+		{Park, 0, nil, engine.NoticeParked},
+		{Park, 0, four, engine.NoticeParked},
+		{Repeat, 0, nil, engine.NoticeQueued},
+		{Repeat, 10000 * time.Hour, nil, engine.NoticeQueued}, // money facts have no last attempt
+		{Repeat, 10000 * time.Hour, four, engine.NoticeQueued},
+		{Repeat, 0, three, engine.NoticeParked},
+		{RepeatFor, 0, nil, engine.NoticeQueued},
+		{RepeatFor, 15 * time.Minute, nil, engine.NoticeQueued},
+		{RepeatFor, 15*time.Minute + 1, nil, engine.NoticeParked},
 	} {
 		item := engine.DueNotice{Notice: engine.Notice{CreatedAt: start}, Tries: 3}
 		now := start.Add(c.age)
-		state, due := next(c.class, item, now)
+		state, due := next(c.class, item, c.patience, now)
 		if state != c.want || due.Before(now) || state != engine.NoticeQueued && !due.Equal(now) {
 			t.Errorf("class %d after %v: %s, due in %v", c.class, c.age, state, due.Sub(now))
+		}
+		if c.patience != nil && state == engine.NoticeQueued && due.Sub(now) != 2*time.Minute {
+			t.Errorf("after the fourth try it waits %v", due.Sub(now))
 		}
 	}
 	var zero Class
 	if zero != Repeat {
 		t.Error("what nobody classified is not repeated")
+	}
+}
+
+// Design §3.3, merchant-gateway §7: a merchant's notification is tried ten times within an hour, and then given up. It stands in the
+// delivery log and bothers no operator; whoever asks has all its tries again.
+func TestMerchantsHearTenTimesWithinAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.Patience = map[engine.NoticeKind][]time.Duration{engine.DepositResult: Merchants}
+	w.Senders[engine.DepositResult] = w.google
+	w.oweMerchant("n")
+	round := func() (tries int) {
+		begun := w.clock.now
+		for at, ok := begun, true; ok; {
+			w.clock.now = at
+			w.google.answers = []Result{{Status: 500, Word: "error"}}
+			w.send()
+			tries++
+			var err error
+			if at, ok, err = w.Queue.NextNotice(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if ok && !at.After(w.clock.now) {
+				t.Fatal("tried again at once")
+			}
+		}
+		if took := w.clock.now.Sub(begun); took > time.Hour || took < 50*time.Minute {
+			t.Errorf("given up after %v", took)
+		}
+		return tries
+	}
+	unheard := func(want int64) {
+		t.Helper()
+		b, err := w.db.Backlog(t.Context())
+		if err != nil || b.Unheard != want || b.Parked != 0 || b.Cases != 0 {
+			t.Errorf("%+v %v", b, err)
+		}
+	}
+	if n := round(); n != 10 {
+		t.Errorf("%d tries", n)
+	}
+	unheard(1)
+	if text := w.log.String(); strings.Contains(text, "level=ERROR") || strings.Count(text, "given up") != 1 {
+		t.Error(text)
+	}
+	w.clock.now = w.clock.now.Add(100 * time.Hour)
+	w.resend("n")
+	if n := round(); n != 10 {
+		t.Errorf("%d tries after it was sent again", n)
+	}
+	unheard(1)
+	w.resend("n")
+	w.google.answers = []Result{{Status: 500, Word: "error"}}
+	w.send()
+	w.clock.now = w.clock.now.Add(time.Minute)
+	w.send()
+	w.left(0, 0)
+	unheard(0)
+	if err := w.db.View(t.Context(), func(r engine.Reader) error {
+		list, err := r.NoticesOf("M", time.Time{}, time.Time{}, "", 0, 9)
+		if len(list) != 1 || list[0].State != engine.NoticeSent || len(list[0].Tries) != 22 {
+			t.Errorf("%+v", list)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// One merchant that hangs takes its share of the lanes and no more; what is owed to Google is another queue.
+func TestWhoHangsKeepsNobodyWaiting(t *testing.T) {
+	w := newWorld(t)
+	for i := range 9 {
+		w.oweTo("hangs", fmt.Sprint("h", i))
+	}
+	w.oweTo("hears", "n")
+	w.owe("g", "")
+	due := func(q Queue, limit int) (ids []string) {
+		t.Helper()
+		list, err := q.DueNotices(t.Context(), w.clock.now, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range list {
+			ids = append(ids, n.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	if got := due(w.db.Notices(store.Merchants, 2), 4); !slices.Equal(got, []string{"h0", "h1", "n"}) {
+		t.Errorf("merchants: %v", got)
+	}
+	if got := due(w.db.Notices(store.Google, 2), 4); !slices.Equal(got, []string{"g"}) {
+		t.Errorf("Google: %v", got)
+	}
+}
+
+func (w *world) oweTo(merchant, id string) {
+	w.Helper()
+	n := engine.Notice{ID: id, Kind: engine.DepositResult, Account: merchant, Subject: id, Result: "PAID", CreatedAt: w.clock.now}
+	if err := w.db.Update(w.Context(), func(tx engine.Tx) error { return tx.InsertNotice(n) }); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) oweMerchant(id string) {
+	w.Helper()
+	n := engine.Notice{ID: id, Kind: engine.DepositResult, Account: "M", Subject: "PM1/PAID", Result: "PAID", CreatedAt: w.clock.now}
+	if err := w.db.Update(w.Context(), func(tx engine.Tx) error { return tx.InsertNotice(n) }); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) resend(id string) {
+	w.Helper()
+	if err := w.db.Update(w.Context(), func(tx engine.Tx) error {
+		ok, err := tx.ResendNotice(id, w.clock.now)
+		if !ok {
+			w.Error("not sent again")
+		}
+		return err
+	}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// Nobody can send it: that is our fault, and an operator's business at once, whoever should have heard it.
+func TestNoSenderForAMerchantIsToldAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.Patience = map[engine.NoticeKind][]time.Duration{engine.DepositResult: Merchants}
+	w.oweMerchant("n")
+	w.send()
+	if !strings.Contains(w.log.String(), "level=ERROR") {
+		t.Error("nobody was told")
 	}
 }
 
@@ -294,19 +437,20 @@ func TestCrashAroundASending(t *testing.T) {
 }
 
 // failing is a queue that cannot write.
-type failing struct{ *store.Store }
+type failing struct{ Queue }
 
 func (failing) RecordTry(context.Context, engine.NoticeTry) error { return errors.New("disk on fire") }
 
 func TestAttemptThatCannotBeWrittenDownIsRepeated(t *testing.T) {
 	w := newWorld(t)
 	w.owe("n", "")
-	w.Queue = failing{w.db}
+	disk := w.Queue
+	w.Queue = failing{disk}
 	w.send()
 	if !strings.Contains(w.log.String(), "disk on fire") {
 		t.Error("nobody was told")
 	}
-	w.Queue = w.db
+	w.Queue = disk
 	w.send()
 	w.left(0, 0)
 	if !slices.Equal(w.google.received, []string{"n", "n"}) {

@@ -26,6 +26,25 @@ func (b Bell) Ring() {
 	}
 }
 
+// Chime is the bells of several loops that work off parts of one queue.
+type Chime []Bell
+
+// NewChime makes a chime of so many bells.
+func NewChime(bells int) Chime {
+	c := make(Chime, bells)
+	for i := range c {
+		c[i] = NewBell()
+	}
+	return c
+}
+
+// Ring wakes every loop.
+func (c Chime) Ring() {
+	for _, b := range c {
+		b.Ring()
+	}
+}
+
 // Loop works off one queue.
 type Loop[T any] struct {
 	Name  string

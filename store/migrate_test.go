@@ -16,6 +16,7 @@ import (
 	"naru/core/ledger"
 	"naru/core/money"
 	"naru/core/payment"
+	"naru/core/payout"
 	"naru/engine"
 )
 
@@ -170,6 +171,24 @@ var thirdRows = []string{
 	 ('i', 'x', NULL, 'REVERSED', 3, 'bc', '000010', 72, '606109000010', 'T1', 'M1', '', 73, '20260302')`,
 	`INSERT INTO posting VALUES ('w', 2, 0, 'P', 'acquirer:receivable', 'google:payable', 'KRW', 700, 71),
 	 ('w', 2, 1, 'P', 'google:held', 'acquirer:held', 'KRW', 1, 71)`,
+}
+
+// fourthRows are payouts that are open, refused, paid, and paid and back, and what goes with them.
+var fourthRows = []string{
+	`INSERT INTO payout VALUES
+	 ('o', 'P', 'q-o', 'rzp', '', 'SUBMITTED', 'o-1', 'INR', '', '', 2, 100, 0, 1, 100, 101, NULL, NULL, 2, x'01', x'02', x'03'),
+	 ('n', 'P', 'q-n', 'rzp', 'U30', 'DECLINED', '', 'INR', 'npci-upi', 'above_limit', 2, 100, 50, 0, 110, NULL, 111, NULL, 2, x'04', x'05',
+	  x'06'),
+	 ('p', 'P', 'q-p', 'rzp', '00', 'SUCCEEDED', 'p-1', 'INR', '', '', 3, 100, 0, 1, 120, NULL, 121, NULL, 3, x'07', x'08', x'09'),
+	 ('b', 'P', 'q-b', 'rzp', '00', 'RETURNED', 'b-1', 'INR', '', '', 4, 100, 0, 1, 130, NULL, 131, 139, 4, x'0a', x'0b', x'0c')`,
+	`INSERT INTO payout_attempt VALUES
+	 ('o-1', 'OPEN', 'o', 'INR', 'ref-o', 'rzp', 'pout-o', 100, '', 100, '', '', 1, 2, 0, 0, 1, 0, x'0d'),
+	 ('p-1', 'PAID', 'p', 'INR', 'ref-p', 'rzp', 'pout-p', 120, 'UTR', 120, '00', '', 1, 2, 5, 1, 1, 0, x'0e'),
+	 ('b-1', 'RETURNED', 'b', 'INR', 'ref-b', 'rzp', 'pout-b', 130, 'UTR', 130, '00', '', 1, 2, 5, 1, 1, 0, x'0f')`,
+	`INSERT INTO statement_entry VALUES ('rzp', 'L', 125, 'pout-p', 'INR', 'p-1', 'payout', 'ref-p', -106, 1000, TRUE)`,
+	`INSERT INTO posting VALUES ('p', 2, 0, 'P', 'payout:inflight', 'rzp', 'payout:float', 'INR', 100, 121)`,
+	`INSERT INTO notice VALUES ('n5', 'payout-result', 'P', 'q-p', 'SUCCESS', '00', '', 'PARKED', 2, 121, 122, NULL, '')`,
+	`INSERT INTO notice_try VALUES ('n5', 1, 122, 503, 'UNAVAILABLE', 5), ('n5', 2, 123, 400, 'INVALID', 6)`,
 }
 
 // brought opens a database of an earlier migration. Every table has rows, and must have the same ones afterwards; no reference is lost.
@@ -337,6 +356,63 @@ func TestADatabaseWithoutPayoutsIsBroughtUpToDate(t *testing.T) {
 	})
 }
 
+// A database without merchants opens with every payout, posting and notice that it held, and takes deposits from now on.
+func TestADatabaseWithoutMerchantsIsBroughtUpToDate(t *testing.T) {
+	path := asOf(t, 1, firstRows...)
+	upTo(t, path, 2, secondRows...)
+	upTo(t, path, 3, thirdRows...)
+	upTo(t, path, 4, fourthRows...)
+	s := brought(t, path)
+	at := func(us int64) time.Time { return time.UnixMicro(us).UTC() }
+	inr := money.Of("INR")
+	for id, changed := range map[string]int64{"o": 100, "n": 111, "p": 121, "b": 139} {
+		p, _, err := view(t, s, func(v engine.Reader) (payout.Payout, bool, error) { return v.Payout(id) })
+		if p.Purpose != payout.ForGoogle || p.Fee != money.New(0, inr) || !p.ChangedAt.Equal(at(changed)) || err != nil {
+			t.Errorf("%s: for %q with a fee of %v, changed at %v; %v", id, p.Purpose, p.Fee, p.ChangedAt, err)
+		}
+	}
+	due, err := s.Notices(Everybody, 9).DueNotices(t.Context(), at(1000), 9)
+	if err != nil || len(due) != 2 || due[0].Tries != 0 || due[1].Tries != 0 {
+		t.Errorf("%+v %v", due, err)
+	}
+	if err := s.Update(t.Context(), func(tx engine.Tx) error {
+		if ok, err := tx.ResumeNotice("n5", at(200)); !ok || err != nil {
+			t.Error("not resumed", ok, err)
+		}
+		return errors.Join(paidIn(tx, "i", at(200)),
+			tx.Post(engine.JournalEvent{Payment: "i", N: 2, At: at(200)}, ledger.Deposited("kb", "M", money.New(50_000, money.Of("KRW")),
+				money.New(400, money.Of("KRW")))),
+			tx.InsertNotice(engine.Notice{ID: "n6", Kind: engine.DepositResult, Account: "M", Subject: "PM-i/PAID", CreatedAt: at(200)}))
+	}); err != nil {
+		t.Error(err)
+	}
+	due, err = s.Notices(Everybody, 9).DueNotices(t.Context(), at(1000), 9) // the old one goes on counting
+	if err != nil || len(due) != 4 || due[2].ID != "n5" || due[2].Tries != 2 || due[3].ID != "n6" {
+		t.Errorf("%+v %v", due, err)
+	}
+	refuses(t, s, map[string]string{
+		"DELETE FROM payout WHERE id = 'p'":                                                                "FOREIGN KEY",
+		"DELETE FROM payout WHERE id = 't-i'":                                                              "FOREIGN KEY",
+		"DELETE FROM notice WHERE id = 'n5'":                                                               "FOREIGN KEY",
+		"DELETE FROM deposit_order":                                                                        "FOREIGN KEY",
+		"UPDATE payout SET code = 'U31' WHERE id = 'p'":                                                    "came to stays",
+		"UPDATE payout SET fee = 1 WHERE id = 'o'":                                                         "CHECK",
+		"UPDATE payout SET request_id = 'q-p' WHERE id = 'o'":                                              "UNIQUE",
+		"UPDATE notice SET kind = 'rumour' WHERE id = 'n'":                                                 "CHECK",
+		"UPDATE notice SET base_tries = 3 WHERE id = 'n5'":                                                 "CHECK",
+		"UPDATE notice SET subject = 'q-c', kind = 'capture-result' WHERE id = 'n2'":                       "UNIQUE",
+		"DELETE FROM posting":                                                                              "append-only",
+		"UPDATE posting SET amount = 1":                                                                    "append-only",
+		"INSERT INTO posting VALUES ('z', 1, 0, 'P', 'a', 'Q', 'b', 'KRW', 1, 1)":                          "CHECK",
+		"INSERT INTO posting VALUES ('z', 1, 0, 'M', 'merchant:payable', 'N', 'income:fees', 'KRW', 1, 1)": "CHECK",
+		"INSERT INTO posting SELECT * FROM posting WHERE payment_id = 'r'":                                 "UNIQUE",
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opened(t, path, Options{}) // up to date: nothing to do
+}
+
 func notice(t *testing.T, s *Store, id string) (n engine.Notice, state engine.NoticeState, ok bool, err error) {
 	t.Helper()
 	err = s.View(t.Context(), func(r engine.Reader) error {
@@ -357,7 +433,7 @@ func view[T any](t *testing.T, s *Store, read func(engine.Reader) (T, bool, erro
 
 // A row that names one that is not there stops the migration and the start, as often as it is tried, and the database stays what it was.
 func TestAStrayRowStopsTheMigration(t *testing.T) {
-	for _, version := range []int64{1, 2, 3} {
+	for _, version := range []int64{1, 2, 3, 4} {
 		strayStops(t, version)
 	}
 }

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"naru/engine"
@@ -25,24 +28,30 @@ func (c *session) InsertNotice(n engine.Notice) error {
 	return c.run(insertNotice, n.ID, string(n.Kind), n.Account, n.Subject, n.Result, n.Code, n.After, facts, us(n.CreatedAt))
 }
 
-const noticeColumns = `SELECT id, kind, account, subject, result, code, after_id, facts, created_us, tries, state FROM notice AS n`
+const noticeColumns = `
+SELECT id, kind, account, subject, result, code, after_id, facts, created_us, tries - base_tries, state, due_us FROM notice AS n`
 
 // A standing is a notice and where it stands.
 type standing struct {
 	engine.DueNotice
 	state engine.NoticeState
+	due   time.Time
 }
 
 func scanNotice(scan scanner) (n standing, err error) {
 	var facts string
-	var created int64
-	err = scan(&n.ID, &n.Kind, &n.Account, &n.Subject, &n.Result, &n.Code, &n.After, &facts, &created, &n.Tries, &n.state)
+	var created, due int64
+	err = scan(&n.ID, &n.Kind, &n.Account, &n.Subject, &n.Result, &n.Code, &n.After, &facts, &created, &n.Tries, &n.state, &due)
 	if err == nil && facts != "" {
 		err = json.Unmarshal([]byte(facts), &n.Facts)
 	}
-	n.CreatedAt = when(&created)
+	n.CreatedAt, n.due = when(&created), when(&due)
 	return n, err
 }
+
+// forMerchants are the kinds that merchants are told. Nobody there is obliged to listen: what they did not take stands in their delivery
+// log, and is sent again when they ask.
+var forMerchants = []engine.NoticeKind{engine.DepositResult, engine.TransferResult}
 
 const selectNotice = noticeColumns + ` WHERE id = $1`
 
@@ -58,21 +67,86 @@ func (c *session) ResumeNotice(id string, at time.Time) (bool, error) {
 	return n == 1, err
 }
 
-// selectDueNotices leaves out what must wait for a predecessor.
+// resendNotice keeps the tries that there were, and counts from there.
+const resendNotice = `
+UPDATE notice SET state = 'QUEUED', due_us = $2, done_us = NULL, base_tries = tries WHERE id = $1 AND state IN ('SENT', 'PARKED')`
+
+func (c *session) ResendNotice(id string, at time.Time) (bool, error) {
+	n, err := c.change(resendNotice, id, us(at))
+	return n == 1, err
+}
+
+// selectNoticesOf finds a subject whole, or by what stands before a slash in it: '0' is the character behind the slash.
+const selectNoticesOf = noticeColumns + `
+ WHERE account = $1 AND kind IN ('deposit-result', 'transfer-result') AND created_us >= $2 AND created_us < $3
+   AND ($4 = '' OR subject = $4 OR subject >= $4 || '/' AND subject < $4 || '0')
+ ORDER BY created_us DESC, id DESC LIMIT $5 OFFSET $6`
+
+const selectNoticeTries = `SELECT notice_id, n, at_us, status, outcome, took_us FROM notice_try WHERE notice_id = $1 ORDER BY n`
+
+// NoticesOf lists what a merchant was told, or should have been.
+func (c *session) NoticesOf(
+	account string, from, until time.Time, subject string, offset, limit int64,
+) (list []engine.NoticeLog, err error) {
+	first, end := span(from, until)
+	rows, err := all(c, selectNoticesOf, []any{account, first, end, subject, limit, offset}, scanNotice)
+	for _, n := range rows {
+		tries, failed := all(c, selectNoticeTries, []any{n.ID}, scanNoticeTry)
+		if failed != nil {
+			return nil, failed
+		}
+		list = append(list, engine.NoticeLog{Notice: n.Notice, State: n.state, Due: n.due, Tries: tries})
+	}
+	return list, err
+}
+
+func scanNoticeTry(scan scanner) (t engine.NoticeTry, err error) {
+	var at, took int64
+	err = scan(&t.Notice, &t.N, &at, &t.Status, &t.Outcome, &took)
+	t.At, t.Took = when(&at), time.Duration(took)*time.Microsecond
+	return t, err
+}
+
+// selectDueNotices leaves out what must wait for a predecessor, and of each account all but its oldest: one that does not answer keeps nobody
+// waiting but itself.
 const selectDueNotices = noticeColumns + `
- WHERE state = 'QUEUED' AND due_us <= $1
-   AND (after_id = '' OR EXISTS (SELECT 1 FROM notice AS first WHERE first.id = n.after_id AND first.state = 'SENT'))
+ WHERE id IN (SELECT id
+                FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY account ORDER BY due_us, id) AS turn
+                        FROM notice AS d
+                       WHERE state = 'QUEUED' AND due_us <= $1 AND ($4 = 'everybody' OR (kind IN ('deposit-result', 'transfer-result')) = ($4 = 'merchants'))
+                         AND (after_id = '' OR EXISTS (SELECT 1 FROM notice AS first WHERE first.id = d.after_id AND first.state = 'SENT'))) AS own
+               WHERE turn <= $3)
  ORDER BY due_us, id LIMIT $2`
 
 const selectNextNotice = `
 SELECT MIN(due_us) FROM notice AS n
- WHERE state = 'QUEUED'
+ WHERE state = 'QUEUED' AND ($1 = 'everybody' OR (kind IN ('deposit-result', 'transfer-result')) = ($1 = 'merchants'))
    AND (after_id = '' OR EXISTS (SELECT 1 FROM notice AS first WHERE first.id = n.after_id AND first.state = 'SENT'))`
 
-// DueNotices implements outbox.Queue.
-func (s *Store) DueNotices(ctx context.Context, now time.Time, limit int) (due []engine.DueNotice, err error) {
-	err = s.look(ctx, func(c *session) error {
-		due, err = all(c, selectDueNotices, []any{us(now), limit}, func(scan scanner) (engine.DueNotice, error) {
+// Side is to whom something is owed.
+type Side string
+
+// The sides.
+const (
+	Everybody Side = "everybody"
+	Google    Side = "google"
+	Merchants Side = "merchants"
+)
+
+// Notices is what is owed to a side. It implements outbox.Queue.
+type Notices struct {
+	*Store
+	to    Side
+	share int
+}
+
+// Notices gives what is owed to a side; of each account no more than share is due at once.
+func (s *Store) Notices(to Side, share int) Notices { return Notices{s, to, share} }
+
+// DueNotices lists what is due, oldest first; of an account no more than its share.
+func (n Notices) DueNotices(ctx context.Context, now time.Time, limit int) (due []engine.DueNotice, err error) {
+	err = n.look(ctx, func(c *session) error {
+		due, err = all(c, selectDueNotices, []any{us(now), limit, n.share, string(n.to)}, func(scan scanner) (engine.DueNotice, error) {
 			n, err := scanNotice(scan)
 			return n.DueNotice, err
 		})
@@ -81,20 +155,24 @@ func (s *Store) DueNotices(ctx context.Context, now time.Time, limit int) (due [
 	return due, err
 }
 
-// NextNotice implements outbox.Queue.
-func (s *Store) NextNotice(ctx context.Context) (at time.Time, ok bool, err error) {
-	err = s.look(ctx, func(c *session) error {
-		at, ok, err = c.earliest(selectNextNotice)
+// NextNotice is when the earliest of it is due.
+func (n Notices) NextNotice(ctx context.Context) (at time.Time, ok bool, err error) {
+	err = n.look(ctx, func(c *session) error {
+		at, ok, err = c.earliest(selectNextNotice, string(n.to))
 		return err
 	})
 	return at, ok, err
 }
 
-const insertNoticeTry = `INSERT INTO notice_try (notice_id, n, at_us, status, outcome, took_us) VALUES ($1, $2, $3, $4, $5, $6)`
+// insertNoticeTry numbers a try behind those that there were before the notice was last sent again.
+const insertNoticeTry = `
+INSERT INTO notice_try (notice_id, n, at_us, status, outcome, took_us)
+SELECT id, base_tries + $2, $3, $4, $5, $6 FROM notice WHERE id = $1`
 
-const updateNotice = `UPDATE notice SET state = $2, tries = $3, due_us = $4, done_us = $5 WHERE id = $1 AND state <> 'SENT'`
+const updateNotice = `
+UPDATE notice SET state = $2, tries = base_tries + $3, due_us = $4, done_us = $5 WHERE id = $1 AND state <> 'SENT' RETURNING kind`
 
-// RecordTry implements outbox.Queue. What is parked waits for a person: it is a case from that moment.
+// RecordTry implements outbox.Queue. What is parked waits for a person: it is a case from that moment, but where a merchant did not listen.
 func (s *Store) RecordTry(ctx context.Context, t engine.NoticeTry) error {
 	return s.Update(ctx, func(tx engine.Tx) error {
 		c := tx.(*session)
@@ -105,16 +183,17 @@ func (s *Store) RecordTry(ctx context.Context, t engine.NoticeTry) error {
 		if err := c.run(insertNoticeTry, t.Notice, t.N, us(t.At), t.Status, t.Outcome, t.Took.Microseconds()); err != nil {
 			return err
 		}
-		if t.State == engine.NoticeParked {
-			err := c.OpenCase(engine.Case{
-				ID: fmt.Sprintf("notice-parked/%s/%d", t.Notice, t.N), Kind: "notice-parked", Subject: "notice/" + t.Notice, At: t.At,
-				Detail: fmt.Sprintf("status=%d: %s", t.Status, t.Outcome),
-			})
-			if err != nil {
-				return err
-			}
+		var kind engine.NoticeKind
+		if ok, err := c.one(updateNotice, []any{t.Notice, string(t.State), t.N, us(t.Due), done}, &kind); err != nil || !ok {
+			return cmp.Or(err, describe(updateNotice, errors.New("there is none that is owed")))
 		}
-		return c.exactlyOne(updateNotice, t.Notice, string(t.State), t.N, us(t.Due), done)
+		if t.State != engine.NoticeParked || slices.Contains(forMerchants, kind) {
+			return nil
+		}
+		return c.OpenCase(engine.Case{
+			ID: fmt.Sprintf("notice-parked/%s/%d", t.Notice, t.N), Kind: "notice-parked", Subject: "notice/" + t.Notice, At: t.At,
+			Detail: fmt.Sprintf("status=%d: %s", t.Status, t.Outcome),
+		})
 	})
 }
 

@@ -8,23 +8,26 @@ import (
 	"naru/engine"
 )
 
+const payoutFields = `
+       p.id, p.purpose, p.account, p.bank, p.request_id, p.state, p.version, p.currency, p.amount, p.fee, p.target, p.print, p.reason,
+       p.limit_broken, p.scope, p.code, p.attempt_id, p.attempts, p.created_us, p.changed_us, p.due_us, p.done_us, p.back_us,
+       p.chain_length, p.chain_digest`
+
 const payoutColumns = `
-SELECT p.id, p.account, p.bank, p.request_id, p.state, p.version, p.currency, p.amount, p.target, p.print, p.reason, p.limit_broken,
-       p.scope, p.code, p.attempt_id, p.attempts, p.created_us, p.due_us, p.done_us, p.back_us, p.chain_length, p.chain_digest
-  FROM payout AS p`
+SELECT ` + payoutFields + ` FROM payout AS p`
 
 func scanPayout(scan scanner) (p payout.Payout, err error) {
 	var currency string
-	var amount, limit, created int64
+	var amount, fee, limit, created, changed int64
 	var due, done, back *int64
-	err = scan(&p.ID, &p.Account, &p.Bank, &p.RequestID, &p.State, &p.Version, &currency, &amount, &p.Target, &p.Print, &p.Reason, &limit,
-		&p.Scope, &p.Code, &p.AttemptID, &p.Attempts, &created, &due, &done, &back, &p.Chain.Length, &p.Chain.Digest)
+	err = scan(&p.ID, &p.Purpose, &p.Account, &p.Bank, &p.RequestID, &p.State, &p.Version, &currency, &amount, &fee, &p.Target, &p.Print,
+		&p.Reason, &limit, &p.Scope, &p.Code, &p.AttemptID, &p.Attempts, &created, &changed, &due, &done, &back, &p.Chain.Length, &p.Chain.Digest)
 	if err != nil {
 		return p, err
 	}
 	in := money.Of(currency)
-	p.Amount, p.Limit = money.New(amount, in), money.New(limit, in)
-	p.CreatedAt, p.DueAt, p.DoneAt, p.BackAt = when(&created), when(due), when(done), when(back)
+	p.Amount, p.Fee, p.Limit = money.New(amount, in), money.New(fee, in), money.New(limit, in)
+	p.CreatedAt, p.ChangedAt, p.DueAt, p.DoneAt, p.BackAt = when(&created), when(&changed), when(due), when(done), when(back)
 	return p, nil
 }
 
@@ -74,26 +77,26 @@ func (c *session) OldestOpenPayout(bank string) (time.Time, bool, error) {
 }
 
 const insertPayout = `
-INSERT INTO payout (id, account, bank, request_id, state, version, currency, amount, target, print, reason, limit_broken, scope, code,
-                    attempt_id, attempts, created_us, due_us, done_us, back_us, chain_length, chain_digest)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
+INSERT INTO payout (id, purpose, account, bank, request_id, state, version, currency, amount, fee, target, print, reason, limit_broken,
+                    scope, code, attempt_id, attempts, created_us, changed_us, due_us, done_us, back_us, chain_length, chain_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
 
 func (c *session) InsertPayout(p payout.Payout) error {
-	return c.run(insertPayout, p.ID, p.Account, p.Bank, p.RequestID, string(p.State), p.Version, p.Amount.Currency().Code(), p.Amount.Minor(),
-		p.Target, p.Print, string(p.Reason), p.Limit.Minor(), p.Scope, p.Code, p.AttemptID, p.Attempts, us(p.CreatedAt), us(p.DueAt),
-		us(p.DoneAt), us(p.BackAt), p.Chain.Length, p.Chain.Digest)
+	return c.run(insertPayout, p.ID, string(p.Purpose), p.Account, p.Bank, p.RequestID, string(p.State), p.Version, p.Amount.Currency().Code(),
+		p.Amount.Minor(), p.Fee.Minor(), p.Target, p.Print, string(p.Reason), p.Limit.Minor(), p.Scope, p.Code, p.AttemptID, p.Attempts,
+		us(p.CreatedAt), us(p.ChangedAt), us(p.DueAt), us(p.DoneAt), us(p.BackAt), p.Chain.Length, p.Chain.Digest)
 }
 
 // updatePayout moves a payout on from the version before. No row: somebody was faster. A trigger keeps a result that is there.
 const updatePayout = `
 UPDATE payout
-   SET state = $3, version = $4, reason = $5, limit_broken = $6, scope = $7, code = $8, attempt_id = $9, attempts = $10, due_us = $11,
-       done_us = $12, back_us = $13, chain_length = $14, chain_digest = $15
+   SET state = $3, version = $4, reason = $5, limit_broken = $6, scope = $7, code = $8, attempt_id = $9, attempts = $10, changed_us = $11,
+       due_us = $12, done_us = $13, back_us = $14, chain_length = $15, chain_digest = $16
  WHERE id = $1 AND version = $2`
 
 func (c *session) UpdatePayout(p payout.Payout) (bool, error) {
 	n, err := c.change(updatePayout, p.ID, p.Version-1, string(p.State), p.Version, string(p.Reason), p.Limit.Minor(), p.Scope, p.Code,
-		p.AttemptID, p.Attempts, us(p.DueAt), us(p.DoneAt), us(p.BackAt), p.Chain.Length, p.Chain.Digest)
+		p.AttemptID, p.Attempts, us(p.ChangedAt), us(p.DueAt), us(p.DoneAt), us(p.BackAt), p.Chain.Length, p.Chain.Digest)
 	return n == 1, err
 }
 

@@ -24,17 +24,20 @@ func (s *Store) Balances(ctx context.Context) ([]Balance, error) {
 	})
 }
 
-// Backlog counts what is owed: to the network, to the counterparty, to a person. Oldest is when the oldest of each began; zero where none.
+// Backlog counts what is owed: to the network, to the counterparty, to a person. Unheard is what merchants did not take; nobody waits for
+// them. Oldest is when the oldest of each began; zero where none.
 type Backlog struct {
-	Advices, Batched, Notices, Parked, Reconciliations, Cases, Payouts int64
-	OldestAdvice, OldestNotice, OldestPayout                           time.Time
+	Advices, Batched, Notices, Parked, Unheard, Reconciliations, Cases, Payouts int64
+	OldestAdvice, OldestNotice, OldestPayout                                    time.Time
 }
 
 const selectBacklog = `
 SELECT (SELECT COUNT(*) FROM advice WHERE state = 'QUEUED'), (SELECT MIN(created_us) FROM advice WHERE state = 'QUEUED'),
        (SELECT COUNT(*) FROM advice WHERE state = 'BATCHED'),
        (SELECT COUNT(*) FROM notice WHERE state = 'QUEUED'), (SELECT MIN(created_us) FROM notice WHERE state = 'QUEUED'),
-       (SELECT COUNT(*) FROM notice WHERE state = 'PARKED'), (SELECT COUNT(*) FROM reconciliation WHERE state = 'OPEN'),
+       (SELECT COUNT(*) FROM notice WHERE state = 'PARKED' AND kind NOT IN ('deposit-result', 'transfer-result')),
+       (SELECT COUNT(*) FROM notice WHERE state = 'PARKED' AND kind IN ('deposit-result', 'transfer-result')),
+       (SELECT COUNT(*) FROM reconciliation WHERE state = 'OPEN'),
        (SELECT COUNT(*) FROM operator_case WHERE closed_us IS NULL),
        (SELECT COUNT(*) FROM payout WHERE done_us IS NULL), (SELECT MIN(created_us) FROM payout WHERE done_us IS NULL)`
 
@@ -42,8 +45,8 @@ SELECT (SELECT COUNT(*) FROM advice WHERE state = 'QUEUED'), (SELECT MIN(created
 func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
 	err = s.look(ctx, func(c *session) error {
 		var advice, notice, payout *int64
-		_, err := c.one(selectBacklog, nil, &b.Advices, &advice, &b.Batched, &b.Notices, &notice, &b.Parked, &b.Reconciliations, &b.Cases,
-			&b.Payouts, &payout)
+		_, err := c.one(selectBacklog, nil, &b.Advices, &advice, &b.Batched, &b.Notices, &notice, &b.Parked, &b.Unheard, &b.Reconciliations,
+			&b.Cases, &b.Payouts, &payout)
 		b.OldestAdvice, b.OldestNotice, b.OldestPayout = when(advice), when(notice), when(payout)
 		return err
 	})

@@ -18,6 +18,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"naru/core/deposit"
 	"naru/core/flow"
 	"naru/core/ledger"
 	"naru/core/money"
@@ -251,7 +252,7 @@ func TestHistoryIsAppendOnly(t *testing.T) {
 			tx.InsertItem(settlement.Item{
 				Payment: "r", EventN: 1, Account: "P", Kind: settlement.Capture, Day: "20260302", Charge: money.New(5, krw), Fee: none, VAT: none,
 				At: at,
-			}), paidOut(tx, "p", at))
+			}), paidOut(tx, "p", at), paidIn(tx, "i", at))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -282,6 +283,21 @@ func TestHistoryIsAppendOnly(t *testing.T) {
 		"UPDATE payout SET code = 'U30'":               "came to stays",
 		"UPDATE payout SET state = 'RECORDED', attempts = 0, attempt_id = '', done_us = NULL": "came to stays",
 		"UPDATE payout_attempt SET state = 'FAILED'":                                          "came to stays",
+		"UPDATE merchant_payout SET number = 'x'":                                             "asked for stays",
+		"UPDATE deposit_order SET amount = 6":                                                 "asks for stays",
+		"UPDATE deposit_order SET receiver_number = '6'":                                      "asks for stays",
+		"UPDATE deposit_order SET real_amount = 6":                                            "paid an order stays",
+		"UPDATE deposit_order SET paid_us = 6":                                                "paid an order stays",
+		"UPDATE bank_credit SET amount = 6":                                                   "bank booked stays",
+		"UPDATE bank_credit SET sender = x'00'":                                               "bank booked stays",
+		"UPDATE bank_credit SET order_id = NULL, state = 'UNMATCHED'":                         "credit paid stays",
+		"DELETE FROM bank_credit":                                                             "bank booked stays",
+		"UPDATE bank_entry SET amount = 6":                                                    "append-only",
+		"UPDATE bank_entry SET notified = FALSE, stated = TRUE":                               "append-only",
+		"DELETE FROM bank_entry":                                                              "append-only",
+		"UPDATE bank_message SET entries = 6":                                                 "append-only",
+		"DELETE FROM bank_message":                                                            "append-only",
+		"UPDATE merchant_key SET sealed = x'00'":                                              "stays what it is",
 		"UPDATE settlement_item SET settlement_id = NULL":                                     "settled once",
 		"UPDATE settlement_item SET settlement_id = 's'":                                      "settled once",
 	} {
@@ -297,8 +313,8 @@ func paidOut(tx engine.Tx, id string, at time.Time) error {
 	none := money.New(0, inr)
 	err := errors.Join(
 		tx.InsertPayout(payout.Payout{
-			ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: payout.Paid, Version: 1, Amount: money.New(12_550, inr), Limit: none,
-			Target: []byte{1}, Print: []byte{1}, AttemptID: "a-" + id, Attempts: 1, CreatedAt: at, DoneAt: at,
+			ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: payout.Paid, Version: 1, Amount: money.New(12_550, inr), Fee: none,
+			Limit: none, Target: []byte{1}, Print: []byte{1}, AttemptID: "a-" + id, Attempts: 1, CreatedAt: at, ChangedAt: at, DoneAt: at,
 			Chain: payout.Chain{Digest: []byte{1}},
 		}),
 		tx.InsertPayoutAttempt(payout.Attempt{
@@ -314,10 +330,49 @@ func paidOut(tx engine.Tx, id string, at time.Time) error {
 	return errors.Join(err, failed)
 }
 
+// paidIn writes an order that was paid, with all that a bank told of it, a merchant's key and a payout.
+func paidIn(tx engine.Tx, id string, at time.Time) error {
+	krw := money.Of("KRW")
+	some, none := money.New(50_000, krw), money.New(0, krw)
+	o := deposit.Order{
+		ID: id, Number: "PM-" + id, Link: "l-" + id, Merchant: "M", Service: "SVC0026", ClientID: "c-" + id, State: deposit.Waiting, Version: 1,
+		Amount: some, Display: some, Real: none, Fee: none, Receiver: deposit.Receiver{Account: "kb", Bank: "004", Number: "100200300400"},
+		CreatedAt: at, ExpiresAt: at, ChangedAt: at, DueAt: at, Chain: deposit.Chain{Digest: []byte{1}},
+	}
+	x := deposit.Credit{
+		ID: "x-" + id, Receiver: "kb", Bank: "004", Account: "100200300400", BankID: "KB-" + id, Feed: "kb-main", Message: "m-" + id,
+		State: deposit.Unmatched, Version: 1, Amount: some, Sender: []byte{1}, BookedAt: at, ReceivedAt: at,
+		Chain: deposit.Chain{Digest: []byte{1}},
+	}
+	m := engine.MerchantPayout{Number: "POT-" + id, Service: "SVC0004", Payout: payout.Payout{
+		ID: "t-" + id, Purpose: payout.ForMerchant, Account: "M", Bank: "kb", RequestID: "t-" + id, State: payout.Asked, Version: 1, Amount: some,
+		Fee: none, Limit: none, Target: []byte{1}, Print: []byte{1}, CreatedAt: at, ChangedAt: at, DueAt: at,
+		Chain: payout.Chain{Digest: []byte{1}},
+	}}
+	_, err := tx.InsertOrder(o, nil)
+	err = errors.Join(err, tx.InsertCredit(x), tx.InsertPayout(m.Payout), tx.InsertMerchantPayout(m), tx.InsertMerchantKey(engine.MerchantKey{
+		ID: "k-" + id, Merchant: "M", Purpose: engine.SigningKey, Sealed: []byte{1}, CreatedAt: at,
+	}))
+	_, failed := tx.InsertBankEntry(engine.BankEntry{
+		Bank: "004", Account: "100200300400", ID: "KB-" + id, Amount: some, Receiver: "kb", Credit: x.ID, Message: "m-" + id, Notified: true,
+		Day: "20260302", At: at,
+	})
+	_, failed2 := tx.InsertBankMessage(engine.BankMessage{Feed: "kb-main", ID: "m-" + id, Kind: deposit.Notification, Digest: "0a", At: at})
+	x.State, x.Version, x.Order = deposit.Matched, 2, o.ID
+	_, failed3 := tx.UpdateCredit(x)
+	o.State, o.Version, o.Credit, o.Into, o.Real, o.DueAt, o.PaidAt = deposit.Paid, 2, x.ID, "kb", some, time.Time{}, at
+	_, failed4 := tx.UpdateOrder(o, nil)
+	return errors.Join(err, failed, failed2, failed3, failed4)
+}
+
 // The schema's lists of words are those of the code.
 func TestSchemaKnowsTheRules(t *testing.T) {
 	s := opened(t, file(t), Options{})
 	told := slices.DeleteFunc(names(payment.DisputeRules.States()), func(s string) bool { return s == string(payment.DisputeNone) })
+	troubles := []string{
+		string(deposit.NoTrouble), string(deposit.AmountMismatch), string(deposit.NameMismatch), string(deposit.Ambiguous),
+		string(deposit.NoOrder), string(deposit.Late), string(deposit.Stopped),
+	}
 	for _, c := range []struct {
 		table, column string
 		want          []string
@@ -340,9 +395,17 @@ func TestSchemaKnowsTheRules(t *testing.T) {
 		{"payout", "state", names(payout.Rules.States())},
 		{"payout", "reason", []string{
 			string(payout.NoReason), string(payout.BelowLimit), string(payout.AboveLimit), string(payout.Closed), string(payout.OnHold),
-			string(payout.ClosedFraud), string(payout.ClosedStolen),
+			string(payout.ClosedFraud), string(payout.ClosedStolen), string(payout.NoAccount), string(payout.OtherName), string(payout.NoBank),
+			string(payout.NotPermitted), string(payout.BankLimit), string(payout.Compliance), string(payout.Declined),
 		}},
+		{"payout", "purpose", []string{string(payout.ForGoogle), string(payout.ForMerchant), string(payout.ForSender)}},
 		{"payout_attempt", "state", names(payout.AttemptRules.States())},
+		{"deposit_order", "state", names(deposit.Rules.States())},
+		{"deposit_order", "trouble", troubles},
+		{"bank_credit", "state", names(deposit.CreditRules.States())},
+		{"bank_credit", "trouble", troubles},
+		{"bank_message", "kind", []string{string(deposit.Notification), string(deposit.Statement), string(deposit.Push)}},
+		{"merchant_key", "purpose", []string{string(engine.SigningKey), string(engine.QueryToken), string(engine.WebhookKey)}},
 		{"dispute", "state", told}, // a stage is a row when it is told
 		{"dispute", "stage", []string{string(payment.Inquiry), string(payment.First), string(payment.Second)}},
 		{"notice", "state", []string{string(engine.NoticeQueued), string(engine.NoticeSent), string(engine.NoticeParked)}},
@@ -477,6 +540,52 @@ func TestOpenStagesAreThoseThatCanBeDefended(t *testing.T) {
 	}
 }
 
+// An order has its credit exactly where its rules say that one paid it. Those that show an amount are those that can still be paid, and
+// those that can be named are open.
+func TestOrdersAreWhereTheirRulesSay(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	paid := regexp.MustCompile(`state IN \(([^)]*)\)\) = \(credit_id IS NOT NULL\)`).FindStringSubmatch(definition(t, s, "deposit_order"))
+	if paid == nil {
+		t.Fatal("no list of paid states")
+	}
+	showing := definition(t, s, "deposit_order_showing")
+	for _, state := range deposit.Rules.States() {
+		_, payable := deposit.Rules.Next(state, deposit.Pay)
+		if listed := strings.Contains(showing, "'"+string(state)+"'"); listed != payable {
+			t.Errorf("%s can be paid: %v", state, listed)
+		}
+		has := state == deposit.Paid || deposit.Rules[deposit.Paid][deposit.TakeBack] == state
+		if listed := strings.Contains(paid[1], "'"+string(state)+"'"); listed != has {
+			t.Errorf("%s has its credit: %v", state, listed)
+		}
+		for _, index := range []string{"deposit_order_open", "deposit_order_token", "deposit_order_name"} {
+			if listed := strings.Contains(definition(t, s, index), "'"+string(state)+"'"); listed == state.Final() {
+				t.Errorf("%s is in %s: %v", state, index, listed)
+			}
+		}
+	}
+}
+
+// Every statement that sets merchants' notices apart means the same kinds.
+func TestMerchantsNoticesAreOfTheSameKindsEverywhere(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	var quoted []string
+	for _, k := range forMerchants {
+		quoted = append(quoted, "'"+string(k)+"'")
+	}
+	list := "IN (" + strings.Join(quoted, ", ") + ")"
+	for what, text := range map[string]string{
+		"notice_merchant": definition(t, s, "notice_merchant"), "selectNoticesOf": selectNoticesOf, "selectBacklog": selectBacklog,
+	} {
+		if !strings.Contains(text, "kind "+list) {
+			t.Errorf("%s does not say %s", what, list)
+		}
+	}
+	if !strings.Contains(selectBacklog, "kind NOT "+list) {
+		t.Errorf("selectBacklog does not leave them out")
+	}
+}
+
 // What is asked often, or of tables that grow for ever, is answered from an index.
 func TestQueriesUseTheirIndexes(t *testing.T) {
 	s := opened(t, file(t), Options{})
@@ -525,6 +634,34 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectPayoutAttemptByBankID, "payout_attempt_bank_id"},
 		{selectLastStatement, "statement_entry_newest"},
 		{countUnknownEntries, "statement_entry_unknown"},
+		{orders.columns + orders.wanted + orders.newest, "deposit_order_merchant"},
+		{orders.columns + orders.wanted + orders.states + orders.newest, "deposit_order_merchant"},
+		{orders.columns + orders.wanted + orders.number + orders.newest, "sqlite_autoindex_deposit_order_2"},
+		{orders.columns + orders.wanted + orders.clientID + orders.newest, "sqlite_autoindex_deposit_order_4"},
+		{selectOrderByNumber, "sqlite_autoindex_deposit_order_2"},
+		{selectOrderByLink, "sqlite_autoindex_deposit_order_3"},
+		{selectOrderByClient, "sqlite_autoindex_deposit_order_4"},
+		{selectOrdersShowing, "deposit_order_showing"},
+		{selectOrdersNamed, "deposit_order_token"},
+		{selectOrdersNamed, "deposit_order_name"},
+		{selectOrdersOfVirtual, "deposit_order_given"},
+		{selectReserved, "deposit_order_amount"},
+		{countVirtualInUse, "deposit_order_number"},
+		{selectDueOrders, "deposit_order_due"},
+		{selectNextOrder, "deposit_order_due"},
+		{selectCreditByBankID, "bank_credit_once"},
+		{selectCreditsSuspecting, "bank_credit_suspect"},
+		{selectOpenCredits, "bank_credit_open"},
+		{selectWaitingCredits, "bank_credit_waiting"},
+		{selectBankEntry, "bank_entry_once"},
+		{updateBankEntry, "bank_entry_once"},
+		{selectReversalOf, "bank_entry_reversal"},
+		{selectUntoldEntries, "bank_entry_unstated"},
+		{merchantPayouts.columns + merchantPayouts.wanted + merchantPayouts.newest, "payout_merchant"},
+		{merchantPayouts.count + merchantPayouts.wanted + merchantPayouts.number, "sqlite_autoindex_merchant_payout_2"},
+		{merchantPayouts.columns + merchantPayouts.wanted + merchantPayouts.clientID + merchantPayouts.newest, "sqlite_autoindex_payout_2"},
+		{selectMerchantPayoutByClient, "sqlite_autoindex_payout_2"},
+		{selectNoticesOf, "notice_merchant"},
 		{selectDueReconciliations, "reconciliation_due"},
 		{selectNextReconciliation, "reconciliation_due"},
 		{selectCaptureFiles, "capture_file_state"},
@@ -541,30 +678,49 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectBacklog, "reconciliation_due"},
 		{selectBacklog, "payout_open"},
 	} {
-		var plan []string
-		err := s.look(t.Context(), func(k *session) error {
-			rows, err := k.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.query, make([]any, strings.Count(c.query, "$"))...)
-			if err != nil {
-				return err
-			}
-			defer rows.Close()
-			for rows.Next() {
-				var id, parent, zero int
-				var step string
-				if err := rows.Scan(&id, &parent, &zero, &step); err != nil {
-					return err
-				}
-				plan = append(plan, step)
-			}
-			return rows.Err()
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if all := strings.Join(plan, "\n"); !regexp.MustCompile(` INDEX ` + c.index + `\b`).MatchString(all) {
+		if all := planOf(t, s, c.query); !regexp.MustCompile(` INDEX ` + c.index + `\b`).MatchString(all) {
 			t.Errorf("%s is not used by %s\n%s", c.index, c.query, all)
 		}
 	}
+}
+
+// What is counted or summed is read from an index alone: on the way to an order's account, or with every page of a list.
+func TestCountingReadsNoRow(t *testing.T) {
+	s := opened(t, file(t), Options{})
+	for query, index := range map[string]string{
+		orders.count + orders.wanted: "deposit_order_merchant", merchantPayouts.count + merchantPayouts.wanted: "payout_merchant",
+		countOpenOrders: "deposit_order_open", sumReceived: "bank_credit_day", selectReserved: "deposit_order_amount",
+	} {
+		if plan := planOf(t, s, query); !strings.Contains(plan, "USING COVERING INDEX "+index+" ") {
+			t.Errorf("%s does not answer %s alone\n%s", index, query, plan)
+		}
+	}
+}
+
+// planOf says how a query is answered.
+func planOf(t *testing.T, s *Store, query string) string {
+	t.Helper()
+	var plan []string
+	err := s.look(t.Context(), func(k *session) error {
+		rows, err := k.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 16)...) // more than any has
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, zero int
+			var step string
+			if err := rows.Scan(&id, &parent, &zero, &step); err != nil {
+				return err
+			}
+			plan = append(plan, step)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(plan, "\n")
 }
 
 func canChange[S, E ~string](r flow.Rules[S, E], s S) bool { return len(r[s]) > 0 }
@@ -760,8 +916,8 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 	err := s.Update(t.Context(), func(tx engine.Tx) error {
 		open := func(id string, state payout.State, at time.Time) error {
 			p := payout.Payout{
-				ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: state, Version: 1, Amount: money.New(9, krw), Limit: none,
-				Target: []byte{1}, Print: []byte{1}, CreatedAt: at, DueAt: at, Chain: payout.Chain{Digest: []byte{1}},
+				ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: state, Version: 1, Amount: money.New(9, krw), Fee: none, Limit: none,
+				Target: []byte{1}, Print: []byte{1}, CreatedAt: at, ChangedAt: at, DueAt: at, Chain: payout.Chain{Digest: []byte{1}},
 			}
 			if state != payout.Asked {
 				p.AttemptID, p.Attempts = "lost-"+id, 1
@@ -786,6 +942,7 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 			tx.PutReconciliation(engine.Reconciliation{Acquirer: "bc", Day: "20260303", Currency: "KRW", State: engine.TotalsAgreed, CreatedAt: at}),
 			tx.InsertNotice(engine.Notice{ID: "n", Kind: engine.CancelResult, Subject: "1", CreatedAt: at.Add(time.Second)}),
 			tx.InsertNotice(engine.Notice{ID: "m", Kind: engine.CancelResult, Subject: "2", CreatedAt: at}),
+			tx.InsertNotice(engine.Notice{ID: "d", Kind: engine.DepositResult, Subject: "2", CreatedAt: at}),
 			tx.InsertCapture(engine.Capture{
 				ID: "c", Key: engine.Key{Account: "P", RequestID: "qc"}, Reservation: "r", Amount: money.New(8, krw), State: payment.CaptureSuccess,
 				At: at, DoneAt: at, RRN: "RRN1", ARN: "79999996326000000001233",
@@ -811,12 +968,14 @@ func TestReportsSayWhatIsOwed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RecordTry(t.Context(), engine.NoticeTry{Notice: "m", N: 1, At: at, State: engine.NoticeParked, Due: at}); err != nil {
-		t.Fatal(err)
+	for _, id := range []string{"m", "d"} {
+		if err := s.RecordTry(t.Context(), engine.NoticeTry{Notice: id, N: 1, At: at, State: engine.NoticeParked, Due: at}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, err := s.Backlog(t.Context())
-	want := Backlog{ // what is parked is a case too
-		Advices: 1, Batched: 1, Notices: 1, Parked: 1, Reconciliations: 1, Cases: 1, Payouts: 3, OldestAdvice: at,
+	want := Backlog{ // what is parked is a case too, but for what a merchant did not take
+		Advices: 1, Batched: 1, Notices: 1, Parked: 1, Unheard: 1, Reconciliations: 1, Cases: 1, Payouts: 3, OldestAdvice: at,
 		OldestNotice: at.Add(time.Second), OldestPayout: at.Add(time.Minute),
 	}
 	if got != want || err != nil {

@@ -20,7 +20,8 @@ var inr = money.Of("INR")
 func out(id string) payout.Payout {
 	return payout.Payout{
 		ID: id, Account: "P", Bank: "rzp", RequestID: "q-" + id, State: payout.Asked, Version: 1, Amount: money.New(12_550, inr),
-		Target: []byte{1, 2}, Print: []byte{3, 4}, Limit: money.New(0, inr), CreatedAt: start, DueAt: start.Add(time.Minute),
+		Target: []byte{1, 2}, Print: []byte{3, 4}, Fee: money.New(0, inr), Limit: money.New(0, inr), CreatedAt: start, ChangedAt: start,
+		DueAt: start.Add(time.Minute),
 		Chain: payout.Chain{Length: 1, Digest: []byte{7}},
 	}
 }
@@ -79,7 +80,8 @@ func payouts(w *world) {
 	full := p
 	full.State, full.Version, full.Reason, full.Limit = payout.Refused, 2, payout.AboveLimit, money.New(10_000, inr)
 	full.Scope, full.Code, full.AttemptID, full.Attempts = "npci-upi", "U02", "p-1", 1
-	full.DueAt, full.DoneAt, full.Chain = time.Time{}, start.Add(time.Hour), payout.Chain{Length: 2, Digest: []byte{8, 8}}
+	full.ChangedAt, full.DueAt, full.DoneAt = start.Add(time.Hour), time.Time{}, start.Add(time.Hour)
+	full.Chain = payout.Chain{Length: 2, Digest: []byte{8, 8}}
 	other := full
 	if other.Version = 3; w.moves(other) {
 		w.Error("a version was skipped")
@@ -121,7 +123,7 @@ func payouts(w *world) {
 
 // What was told stays told, whatever state it is: but for money that comes back, which is told to nobody.
 func payoutResults(w *world) {
-	for _, s := range []payout.State{payout.Paid, payout.Refused, payout.Returned} {
+	for _, s := range []payout.State{payout.Paid, payout.Refused, payout.Returned, payout.Cancelled} {
 		p, _ := w.sent(string(s), payout.Unclear)
 		p.State, p.Version, p.DoneAt, p.DueAt, p.Code = s, 2, start, time.Time{}, "00"
 		if s == payout.Refused {
@@ -505,6 +507,8 @@ func floats(w *world) {
 			p.Reason = payout.Closed
 		case payout.Returned:
 			p.BackAt = start
+		case payout.Reviewed:
+			p.AttemptID, p.Attempts = "", 0
 		}
 		w.do(func(tx engine.Tx) error { return tx.InsertPayout(p) })
 		moving := slices.Contains([]payout.State{payout.Sent, payout.Unclear, payout.Deemed, payout.Reversing}, s)

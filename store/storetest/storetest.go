@@ -60,6 +60,25 @@ func Run(t *testing.T, open func(*testing.T) engine.Store) {
 		{"what a bank never named is found by when it left", unacknowledged},
 		{"a line of a statement is taken once", statements},
 		{"a bank holds what the books say, and is quiet where nothing is open", floats},
+		{"a deposit order is kept whole and moves on from the version that was seen", depositOrders},
+		{"numbers, links, amounts and virtual accounts are given out once", givenOnce},
+		{"one credit pays one order, and one order takes one credit", paidOnce},
+		{"orders are found by the amount that they show, in their time", candidates},
+		{"orders are found by their token and by their payer's name", namedOrders},
+		{"the orders of a virtual account are found, newest first", virtualOrders},
+		{"orders are due in the order of their time", dueOrders},
+		{"a merchant's orders are listed in parts", orderPages},
+		{"a credit is kept whole and moves on from the version that was seen", credits},
+		{"money that is nobody's is found by what it may be for", openCredits},
+		{"a booking is taken once, whoever tells it", bankEntries},
+		{"a bank's message is taken once, and its numbers are remembered", bankMessages},
+		{"a merchant has what the books say", merchantBalance},
+		{"a merchant's payout is kept whole", merchantPayouts},
+		{"a merchant's payouts are listed in parts", payoutPages},
+		{"a payer registers once", registrations},
+		{"a receiving account rests", pauses},
+		{"a merchant's keys are listed and ended", merchantKeys},
+		{"a merchant's notices are logged, and sent again", merchantNotices},
 		{"the journal is a chain in one order", journal},
 		{"the newest checkpoint is the last", checkpoints},
 		{"balances follow postings", postings},
@@ -783,6 +802,9 @@ type outbox interface {
 	RecordTry(context.Context, engine.NoticeTry) error
 }
 
+// owed is what is owed to everybody, of any account as much as there is.
+func (w *world) owed() outbox { return w.Store.(*store.Store).Notices(store.Everybody, 1000) }
+
 func notice(id string) engine.Notice {
 	return engine.Notice{ID: id, Kind: engine.CaptureResult, Account: "P", Subject: "q-" + id, Result: "SUCCESS", Code: "00", CreatedAt: start}
 }
@@ -810,7 +832,7 @@ func noticesOnce(w *world) {
 }
 
 func notices(w *world) {
-	box, ctx := w.Store.(outbox), context.Background()
+	box, ctx := w.owed(), context.Background()
 	first, second, behind := notice("1"), notice("2"), notice("3")
 	second.CreatedAt, behind.After = start.Add(time.Second), first.ID
 	for _, n := range []engine.Notice{behind, second, first} {
@@ -868,7 +890,7 @@ func notices(w *world) {
 }
 
 func facts(w *world) {
-	box, ctx := w.Store.(outbox), context.Background()
+	box, ctx := w.owed(), context.Background()
 	for i, k := range engine.NoticeKinds { // the schema knows every kind
 		n := notice(fmt.Sprint(i))
 		n.Kind = k
