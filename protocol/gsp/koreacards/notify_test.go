@@ -259,7 +259,7 @@ func TestEveryNoticeHasAMethod(t *testing.T) {
 	}
 	for _, kind := range engine.NoticeKinds {
 		has := slices.ContainsFunc(Notifications, func(row cards.Notification) bool { return row.Kind == kind })
-		if elsewhere := kind == engine.SettlementFile || kind == engine.PayoutResult; has == elsewhere { // uploaded; of no card
+		if has != kind.AboutCards() {
 			t.Errorf("%s has a method: %v", kind, has)
 		}
 	}
