@@ -39,6 +39,7 @@ var layers = map[string][]string{
 	"platform":          {"drop", "web", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
 	"fsck":              {"core", "vault"}, // an independent reader: never the code that wrote what it reads
 	"sandbox/shop":      {},                // a merchant, written from the sheet alone
+	"docs":              {},                // the samples of the guide know the wire alone
 	"sandbox":           {"sandbox", "platform", "web", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
 	"bench":             {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
 	"cmd":               {"*"},

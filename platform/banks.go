@@ -3,7 +3,6 @@ package platform
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -60,9 +59,12 @@ func (c Config) secret(file string) (card.Secret, error) {
 const maxEvent = 1 << 20
 
 // news hears what payout banks tell: POST /payouts/NAME. It answers 2xx only when what was told is on disk, and when nothing follows from it;
-// who cannot prove to be the bank hears 401 and no reason.
-func (p *Platform) news() http.Handler {
+// who cannot prove to be the bank hears 401 and no reason. What bank feeds push comes the same way.
+func (p *Platform) news(pushed http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	if pushed != nil {
+		mux.Handle("/v1/", pushed)
+	}
 	mux.HandleFunc("POST /payouts/{bank}", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("bank")
 		bank, ok := p.banks[name]
@@ -143,18 +145,14 @@ func (b Bank) behind(rail *upi.RazorpayX) engine.Bank {
 	return out
 }
 
-// open listens where payout banks call; nil where none does.
+// open listens where banks call; nil where none does.
 func (w Webhooks) open(c Config) (net.Listener, error) {
 	if w.Listen == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", w.Listen)
-	if err != nil || w.Cert == "" {
-		return l, err
-	}
-	cert, err := tls.LoadX509KeyPair(c.file(w.Cert), c.file(w.Key))
+	l, err := listen(c, w.Listen, w.Cert, w.Key)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("webhooks.cert, webhooks.key: %w", err), l.Close())
+		return nil, fmt.Errorf("webhooks: %w", err)
 	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+	return l, nil
 }

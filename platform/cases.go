@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,6 +27,30 @@ type caseJSON struct {
 	Note     string     `json:"note,omitempty"`
 }
 
+// creditJSON is money that came by transfer, as the operators' listener shows it. Who sent it is for the console, where it is known who looks.
+type creditJSON struct {
+	ID       string    `json:"id"`
+	State    string    `json:"state"`
+	Trouble  string    `json:"trouble,omitempty"`
+	Rule     string    `json:"rule"`
+	Receiver string    `json:"receiver"`
+	Amount   string    `json:"amount"`
+	Inputs   string    `json:"inputs"` // what the decision was made from
+	BookedAt time.Time `json:"booked_at"`
+}
+
+// receiverJSON is an account that payers transfer to. Amounts are whole won.
+type receiverJSON struct {
+	ID         string     `json:"id"`
+	Bank       string     `json:"bank"`
+	Disabled   bool       `json:"disabled"` // by the configuration
+	PausedAt   *time.Time `json:"paused_at,omitempty"`
+	Note       string     `json:"note,omitempty"`
+	Open       int64      `json:"open"`
+	Today      int64      `json:"today"`
+	LastCredit *time.Time `json:"last_credit,omitempty"`
+}
+
 // cases is what operators do about what only a person can resolve, until there is a console. Whoever reaches it may do everything, so it answers
 // programs of this machine alone, also where the listener is open to others for its figures, and no page in a browser, whether it says where it
 // comes from or came by a name that only pretends to be this machine.
@@ -35,6 +60,14 @@ type caseJSON struct {
 //	POST /cases/resume  {"id", "note"}         what it is about is sent again
 //	GET  /evidence?id=                         a document that defends against a dispute, in clear
 //	POST /payouts/refuse {"id", "reason", "note"}  a payout that nothing moved for ends
+//	POST /payouts/approve, /payouts/cancel {"id", "note"}  a payout that waits for a person goes, or ends
+//	POST /payouts/paid, /payouts/unpaid {"id", "note"}  what the bank says became of an order that is open
+//	GET  /credits?all=1                        money that came by transfer and is nobody's yet, or all that came
+//	POST /credits/assign {"id", "order", "note"}   it pays an order
+//	POST /credits/return {"id", "bank", "note"}    it goes back to its sender, by a transfer_bank
+//	POST /deposits/cancel, /deposits/fail {"id", "note"}   an order that is not paid ends
+//	GET  /receivers                            the accounts that payers transfer to, and how they do
+//	POST /receivers/pause, /receivers/resume {"id", "note"}  no new order is to be paid there, or again
 //	POST /settlements/paid {"id", "reference"} the money of a settlement moved
 //	POST /echo          {"id"}                 Google's echo for an account: do keys, address and account fit?
 func (p *Platform) cases(mux *http.ServeMux) {
@@ -80,6 +113,55 @@ func (p *Platform) cases(mux *http.ServeMux) {
 	handle("POST /payouts/refuse", do(func(r *http.Request, in command) error {
 		return p.Engine.RefusePayout(r.Context(), in.ID, payout.Reason(in.Reason), in.Note)
 	}))
+	for verb, f := range map[string]func(context.Context, string, string) error{
+		"/payouts/approve": p.Engine.ApprovePayout, "/payouts/cancel": p.Engine.CancelPayout,
+		"/deposits/cancel": p.Engine.CancelDeposit, "/deposits/fail": p.Engine.FailDeposit,
+		"/payouts/paid":    func(ctx context.Context, id, note string) error { return p.Engine.SettlePayout(ctx, id, true, note) },
+		"/payouts/unpaid":  func(ctx context.Context, id, note string) error { return p.Engine.SettlePayout(ctx, id, false, note) },
+		"/receivers/pause": p.Engine.PauseReceiver, "/receivers/resume": p.Engine.ResumeReceiver,
+	} {
+		handle("POST "+verb, do(func(r *http.Request, in command) error { return f(r.Context(), in.ID, in.Note) }))
+	}
+	handle("POST /credits/assign", do(func(r *http.Request, in command) error {
+		return p.Engine.AssignCredit(r.Context(), in.ID, in.Order, in.Note)
+	}))
+	handle("POST /credits/return", do(func(r *http.Request, in command) error {
+		return p.Engine.GiveBackCredit(r.Context(), in.ID, in.Bank, in.Note)
+	}))
+	handle("GET /receivers", func(w http.ResponseWriter, r *http.Request) {
+		list, err := p.Engine.ReceiverHealths(r.Context())
+		if err != nil {
+			tell(w, err)
+			return
+		}
+		out := []receiverJSON{}
+		for _, h := range list {
+			one := receiverJSON{ID: h.ID, Bank: h.Bank, Disabled: h.Disabled, Open: h.Open, Today: h.Today, Note: h.Pause.Note}
+			if !h.Pause.Since.IsZero() {
+				one.PausedAt = &h.Pause.Since
+			}
+			if !h.LastCredit.IsZero() {
+				one.LastCredit = &h.LastCredit
+			}
+			out = append(out, one)
+		}
+		say(w, http.StatusOK, out)
+	})
+	handle("GET /credits", func(w http.ResponseWriter, r *http.Request) {
+		list, err := p.Engine.ListCredits(r.Context(), r.FormValue("all") == "", 1000)
+		if err != nil {
+			tell(w, err)
+			return
+		}
+		out := []creditJSON{}
+		for _, c := range list {
+			out = append(out, creditJSON{
+				ID: c.ID, State: string(c.State), Trouble: string(c.Trouble), Rule: c.Rule, Receiver: c.Receiver, Amount: c.Amount.String(),
+				Inputs: c.Inputs, BookedAt: c.BookedAt,
+			})
+		}
+		say(w, http.StatusOK, out)
+	})
 	handle("POST /echo", do(func(r *http.Request, in command) error {
 		account, ok := p.Engine.Account(in.ID)
 		if !ok {
@@ -113,6 +195,8 @@ type command struct {
 	Note      string `json:"note"`
 	Reference string `json:"reference"`
 	Reason    string `json:"reason"`
+	Order     string `json:"order"`
+	Bank      string `json:"bank"`
 }
 
 func do(what func(*http.Request, command) error) http.HandlerFunc {

@@ -40,6 +40,13 @@ type Config struct {
 	Banks       []Bank     `toml:"payout_bank"`
 	Accounts    []Account  `toml:"account"`
 
+	MerchantAPI MerchantAPI    `toml:"merchant_api"`
+	Pay         PayPage        `toml:"pay"`
+	Merchants   []Merchant     `toml:"merchant"`
+	Receivers   []Receiver     `toml:"receiving_account"`
+	Feeds       []Feed         `toml:"bank_feed"`
+	Transfers   []TransferBank `toml:"transfer_bank"`
+
 	dir string
 }
 
@@ -100,7 +107,7 @@ type Admin struct {
 	Remote bool   `toml:"remote"`
 }
 
-// Webhooks is the listener that payout banks call: POST /payouts/NAME. Whoever calls must sign; in front of the world it stands behind TLS.
+// Webhooks is the listener that banks call: POST /payouts/NAME, and what bank feeds push. Whoever calls must sign; in front of the world it stands behind TLS.
 type Webhooks struct {
 	Listen string `toml:"listen"` // host:port; none where empty
 	Cert   string `toml:"cert"`   // certificate chain, PEM; plain HTTP where empty, on loopback only
@@ -344,9 +351,6 @@ func (c Config) check() error {
 			refuse("%s: timeout, again, attempts and cap are nothing or more", name)
 		}
 	}
-	if len(c.Acquirers) == 0 && len(c.Banks) == 0 {
-		refuse("there is no [[acquirer]] and no [[payout_bank]]")
-	}
 	links := map[string]bool{}
 	for i, a := range c.Acquirers {
 		name := fmt.Sprintf("acquirer %d (%s)", i+1, a.Name)
@@ -378,8 +382,8 @@ func (c Config) check() error {
 			refuse("%s: %w", name, err)
 		}
 	}
-	if len(c.Accounts) == 0 {
-		refuse("there is no [[account]]")
+	if len(c.Accounts) == 0 && len(c.Merchants) == 0 {
+		refuse("there is no [[account]] and no [[merchant]]")
 	}
 	ids := map[string]bool{}
 	for i, a := range c.Accounts {
@@ -490,14 +494,14 @@ func (c Config) check() error {
 			refuse("%s: it settles by file, and gsp.settlements says nowhere", name)
 		}
 	}
-	if d := c.GSP.Settlements; d != (Drop{}) {
-		if (d.Folder == "") == (d.SFTP == "") {
-			refuse("gsp.settlements: folder or sftp, one of them")
-		}
-		if d.SFTP != "" && (d.User == "" || d.Key == "" || d.HostKey == "") {
-			refuse("gsp.settlements: sftp needs user, key and host_key")
+	c.GSP.Settlements.check("gsp.settlements", refuse)
+	taken := map[string]bool{}
+	for _, names := range []map[string]bool{banks, ids} {
+		for name := range names {
+			taken[name] = true
 		}
 	}
+	c.checkMerchants(refuse, taken)
 	return errors.Join(problems...)
 }
 

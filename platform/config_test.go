@@ -22,9 +22,6 @@ func TestExampleIsGood(t *testing.T) {
 	}
 	var all strings.Builder
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "# folder") { // or an SFTP server: not both
-			continue
-		}
 		if key, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(key, " = ") && !strings.HasPrefix(key, "A ") && !strings.HasPrefix(key, "Paths") {
 			line = key
 		}

@@ -85,25 +85,25 @@ func (f files) all(ctx context.Context, s settlement.Settlement) iter.Seq2[settl
 }
 
 // drop is a place of the configuration.
-func (c Config) drop(d Drop) (drop.Place, error) {
+func (c Config) drop(name string, d Drop) (drop.Place, error) {
 	if d.Folder != "" {
 		dir := c.file(d.Folder)
 		return drop.Folder(dir), os.MkdirAll(dir, 0o700)
 	}
 	text, err := os.ReadFile(c.file(d.Key))
 	if err != nil {
-		return nil, fmt.Errorf("gsp.settlements.key: %w", err)
+		return nil, fmt.Errorf("%s: key: %w", name, err)
 	}
 	key, err := ssh.ParsePrivateKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("gsp.settlements.key: %w", err)
+		return nil, fmt.Errorf("%s: key: %w", name, err)
 	}
 	if text, err = os.ReadFile(c.file(d.HostKey)); err != nil {
-		return nil, fmt.Errorf("gsp.settlements.host_key: %w", err)
+		return nil, fmt.Errorf("%s: host_key: %w", name, err)
 	}
 	host, _, _, _, err := ssh.ParseAuthorizedKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("gsp.settlements.host_key: %w", err)
+		return nil, fmt.Errorf("%s: host_key: %w", name, err)
 	}
 	return drop.SFTP{Address: d.SFTP, User: d.User, Key: key, Host: host, Dir: d.Dir, Timeout: d.Timeout.Duration}, nil
 }

@@ -98,7 +98,7 @@ func (b backlog) Collect(ch chan<- prometheus.Metric) {
 		return b.now().Sub(t).Seconds()
 	}
 	for what, n := range map[string]int64{
-		"advice": at.Advices, "notice": at.Notices, "parked-notice": at.Parked, "case": at.Cases,
+		"advice": at.Advices, "notice": at.Notices, "parked-notice": at.Parked, "unheard-notice": at.Unheard, "case": at.Cases,
 		"batched-advice": at.Batched, "day-totals": at.Reconciliations, "payout": at.Payouts,
 	} {
 		ch <- prometheus.MustNewConstMetric(owed, prometheus.GaugeValue, float64(n), what)

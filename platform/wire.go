@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -36,6 +37,7 @@ import (
 	"naru/seal"
 	"naru/store"
 	"naru/vault"
+	"naru/web/desk"
 )
 
 // World is what a platform does not make itself.
@@ -43,6 +45,9 @@ type World struct {
 	Clock clock.Clock // business time
 	Crash crash.Hook
 	Log   *slog.Logger
+
+	TestBank desk.Bank                                  // of a sandbox: a simulated deposit bank that the merchant's page may drive
+	Skip     func(context.Context, time.Duration) error // of a sandbox: moves business time forward
 }
 
 // Platform is a running integrator.
@@ -51,7 +56,9 @@ type Platform struct {
 	Engine    *engine.Engine
 	GSPAddr   string // where Google reaches us
 	AdminAddr string
-	HookAddr  string // where payout banks reach us; empty where none does
+	HookAddr  string // where banks reach us; empty where none does
+	APIAddr   string // where merchants reach us; empty where there are none
+	PayAddr   string // where payers reach us, likewise
 
 	box       *seal.Box
 	documents *seal.Box // opens larger messages, with the same keys
@@ -62,6 +69,7 @@ type Platform struct {
 	client    *gsp.Client
 	notifier  *cards.Notifier
 	payouts   *disburse.Notifier
+	counter   *counter
 	log       *slog.Logger
 	sandbox   bool
 	done      chan error
@@ -154,6 +162,13 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		}
 		p.banks[b.Name], banks[b.Name] = rail, b.behind(rail)
 	}
+	institutions, err := c.institutions()
+	if err == nil {
+		err = c.transfers(w, banks, institutions)
+	}
+	if err != nil {
+		return fail(err)
+	}
 
 	// The engine.
 	accounts, korea, fop := make([]engine.Account, 0, len(c.Accounts)), map[string]koreacards.Profile{}, map[string]cardfop.Profile{}
@@ -169,8 +184,10 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 			payers[a.ID] = a.Disburse
 		}
 	}
+	merchants, receivers := c.merchants()
 	p.Engine, err = engine.New(engine.Config{
 		Store: p.Store, Vault: keys, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Accounts: accounts, Links: links, Banks: banks, Lanes: 32, Meter: p.metrics,
+		Merchants: merchants, Receivers: receivers,
 	})
 	if err != nil {
 		return fail(err)
@@ -233,21 +250,27 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	}
 	p.payouts = disburse.NewNotifier(disburse.NotifierConfig{Client: p.client})
 	owed := &outbox.Worker{
-		Queue: p.Store, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices, Lanes: 16,
+		Queue: p.Store.Notices(store.Google, googleLanes), Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices[0], Lanes: googleLanes,
 		Senders: map[engine.NoticeKind]outbox.Sender{},
 	}
 	for _, kind := range engine.NoticeKinds {
-		if kind != engine.SettlementFile && kind != engine.PayoutResult {
+		if kind.AboutCards() {
 			owed.Senders[kind] = google{p.notifier}
 		}
 	}
 	owed.Senders[engine.PayoutResult] = google{p.payouts}
 	if c.GSP.Settlements != (Drop{}) {
-		place, err := c.drop(c.GSP.Settlements)
+		place, err := c.drop("gsp.settlements", c.GSP.Settlements)
 		if err != nil {
 			return fail(err)
 		}
 		owed.Senders[engine.SettlementFile] = files{settlements{p.Store}, p.box, place, c.GSP.Settlements.Name, w.Log}
+	}
+
+	// What merchants, payers and deposit banks call, and what we owe merchants.
+	p.counter, err = p.openCounter(ctx, c, w, institutions)
+	if err != nil {
+		return fail(err)
 	}
 
 	// The listeners.
@@ -274,12 +297,22 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	}
 	if hooks != nil {
 		p.HookAddr = hooks.Addr().String()
-		servers[gsp.HTTPServer(p.news(), w.Log)] = hooks
+		servers[gsp.HTTPServer(p.news(p.counter.pushed), w.Log)] = hooks
+	}
+	maps.Copy(servers, p.counter.servers(p))
+	if p.counter.api != nil {
+		p.APIAddr, p.PayAddr = p.counter.api.Addr().String(), p.counter.pay.Addr().String()
 	}
 	workers := []func(context.Context) error{
 		p.Engine.Forward, p.Engine.Expire, p.Engine.KeepRecovering, p.Engine.Checkpoint, owed.Run, p.reloadKeys,
 		p.Engine.Contest, p.Engine.Erase, p.Engine.Settle, p.Engine.Totals, p.Engine.Batch,
-		p.Engine.KeepPaying, p.Engine.WatchFloats, p.Engine.Statements,
+		p.Engine.KeepPaying, p.Engine.WatchFloats, p.Engine.Statements, p.Engine.ExpireDeposits,
+	}
+	if p.counter.notifier != nil {
+		workers = append(workers, p.counter.outbox(p, w).Run)
+	}
+	for _, i := range p.counter.inboxes {
+		workers = append(workers, i.Run)
 	}
 	for _, x := range exchanges {
 		workers = append(workers, x.Run)
@@ -331,11 +364,15 @@ func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listene
 	_ = group.Wait()                                     // its first error is in failed
 	err = errors.Join(err, p.Engine.SignJournal(ending)) // what came after the last checkpoint cannot be cut off unnoticed either
 	p.client.Close()
+	p.counter.close()
 	for _, b := range p.banks {
 		b.Close()
 	}
 	p.done <- errors.Join(err, p.Store.Close())
 }
+
+// googleLanes is how many notifications to Google are on their way at once.
+const googleLanes = 16
 
 // gather is how long a commit may wait for company: little beside a card network's answer, much beside a flush to disk.
 const gather = 3 * time.Millisecond

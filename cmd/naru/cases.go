@@ -79,7 +79,7 @@ type casesPaid struct {
 type casesRefuse struct {
 	operator
 	ID     string `arg:"" help:"The payout."`
-	Reason string `required:"" enum:"account_closed,account_on_hold,account_closed_fraud,account_closed_taken_over" help:"What the caller hears: ${enum}."`
+	Reason string `required:"" enum:"account_closed,account_on_hold,account_closed_fraud,account_closed_taken_over,declined" help:"What the caller hears: ${enum}."`
 	Note   string `required:"" help:"Why it is ended."`
 }
 

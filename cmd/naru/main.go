@@ -14,14 +14,18 @@ import (
 )
 
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Run the integrator from a configuration file."`
-	Sandbox sandboxCmd `cmd:"" help:"Run the integrator with simulated Google and acquirer around it, and play a payment."`
-	Cases   casesCmd   `cmd:"" help:"What waits for a person: list, close, send again, read evidence, note a payment."`
-	Echo    echoCmd    `cmd:"" help:"Ask Google's echo for an account: do address, keys and account fit?"`
-	Fsck    fsckCmd    `cmd:"" help:"Check a database independently: books, journal, states, what is owed, card secrets."`
-	Keys    keysCmd    `cmd:"" help:"Make, list, import, export OpenPGP keys and change their state."`
-	Bench   benchCmd   `cmd:"" help:"Measure this build against the cost of its cryptography."`
-	Version versionCmd `cmd:"" help:"Say which build this is."`
+	Serve     serveCmd     `cmd:"" help:"Run the integrator from a configuration file."`
+	Sandbox   sandboxCmd   `cmd:"" help:"Run the integrator with simulated Google and acquirer around it, and play a payment."`
+	Cases     casesCmd     `cmd:"" help:"What waits for a person: list, close, send again, read evidence, note a payment."`
+	Echo      echoCmd      `cmd:"" help:"Ask Google's echo for an account: do address, keys and account fit?"`
+	Credits   creditsCmd   `cmd:"" help:"Money that came by bank transfer and is nobody's yet: list, assign to an order, send back."`
+	Deposits  depositsCmd  `cmd:"" help:"End deposit orders by hand."`
+	Receivers receiversCmd `cmd:"" help:"Accounts that payers transfer to: list, pause, resume."`
+	Payouts   payoutsCmd   `cmd:"" help:"Payouts that wait for a person: approve, cancel, settle."`
+	Fsck      fsckCmd      `cmd:"" help:"Check a database independently: books, journal, states, what is owed, card secrets."`
+	Keys      keysCmd      `cmd:"" help:"Make, list, import, export OpenPGP keys and change their state."`
+	Bench     benchCmd     `cmd:"" help:"Measure this build against what cannot be saved: its cryptography, its commits."`
+	Version   versionCmd   `cmd:"" help:"Say which build this is."`
 }
 
 // Exit statuses. A command may fail with one of its own (exit).
