@@ -375,4 +375,5 @@ func (w *world) underWay() {
 	w.must(true, w.sell("PG4", "sold-newest", won(12_900), booked))
 	w.must(false, w.sell("PG4", "sale-reversing", won(12_900), silent))
 	w.disbursing()
+	w.collecting()
 }

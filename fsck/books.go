@@ -16,7 +16,7 @@ func (p place) String() string { return p.account + "/" + p.owner + "/" + p.curr
 // not with the payments.
 type books struct {
 	entries map[place]int64  // debits less credits
-	held    map[place]int64  // what open reservations and payouts say that is held or in flight, as the balances that say it too
+	held    map[place]int64  // what balances must be by what is told without postings: by what is held or in flight, for one
 	settled map[string]*sums // by settlement, from the journal
 }
 
@@ -65,10 +65,22 @@ func (x *run) booked(j *journal, e event, want []ledger.Posting, have []posting)
 	}
 }
 
-// toldBy is the check of the balances that open reservations and payouts tell too.
-var toldBy = map[string]string{string(ledger.AcquirerHeld): "holds", string(ledger.PayoutInFlight): "in-flight"}
+// toldBy is the check of the balances that can be told without the books: from what is open, from what merchants earned and spent, and from
+// what banks booked.
+var toldBy = map[string]string{
+	string(ledger.AcquirerHeld): "holds", string(ledger.PayoutInFlight): "in-flight", string(ledger.MerchantPayable): "merchants",
+	string(ledger.DepositUnmatched): "credits", string(ledger.BankCollection): "bookings",
+}
 
-// balances compares the kept balances with the postings, and what is held or in flight with the reservations and the payouts too.
+// noAmount is a journal that cannot be told: its money stands in the books all the same.
+func (x *run) noAmount(j *journal, b *books, amount int64, currency string) {
+	for _, q := range j.postings {
+		b.add(x, j.id, q)
+	}
+	x.bad("states", j.table, j.id, "%d %s is no amount", amount, currency)
+}
+
+// balances compares the kept balances with the postings, and those that can be told without postings with that too.
 func (x *run) balances(b *books) error {
 	sums := map[string]int64{}
 	err := x.each("SELECT account, owner, currency, amount FROM balance", func(scan func(...any) error) error {
@@ -86,7 +98,7 @@ func (x *run) balances(b *books) error {
 		if check := toldBy[at.account]; check != "" {
 			x.did(check)
 			if want := b.held[at]; amount != want {
-				x.bad(check, "balance", at.String(), "is %d and what is open makes %d", amount, want)
+				x.bad(check, "balance", at.String(), "is %d and without the books it is %d", amount, want)
 			}
 			delete(b.held, at)
 		}
@@ -96,7 +108,7 @@ func (x *run) balances(b *books) error {
 		x.bad("balances", "balance", at.String(), "is missing: its postings make %d", amount)
 	}
 	for at, amount := range b.held {
-		x.bad(toldBy[at.account], "balance", at.String(), "is missing: what is open makes %d", amount)
+		x.bad(toldBy[at.account], "balance", at.String(), "is missing, and without the books it is %d", amount)
 	}
 	for currency, sum := range sums {
 		if sum != 0 {

@@ -361,7 +361,7 @@ func TestCorruptionsOfWhatFollowsACaptureAreFound(t *testing.T) {
 		}},
 		{"notice of a refund too early", "notices", []string{
 			"INSERT INTO notice SELECT 'naru-refund-result-' || " + refundOf("refund-queued") + ", kind, account, 'refund-queued', result, code," +
-				" '', 'QUEUED', 0, created_us, due_us, NULL, '' FROM notice WHERE subject = 'refund-repeated'",
+				" '', 'QUEUED', 0, 0, created_us, due_us, NULL, '' FROM notice WHERE subject = 'refund-repeated'",
 		}},
 		{"notice of a refund with another verdict", "notices", []string{
 			"UPDATE notice SET result = 'SUCCESS' WHERE kind = 'refund-result' AND subject = 'refund-declined'",
@@ -538,7 +538,7 @@ func TestCorruptionsOfSalesAreFound(t *testing.T) {
 		{"answer of a sale to a hold", "answers", []string{"UPDATE idempotency SET method = 'capture' WHERE request_id = 'captured'"}},
 		{"first call of a sale forgotten", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'capture-sale-pending'"}},
 		{"verdict on a sale that was answered", "notices", []string{
-			"INSERT INTO notice SELECT 'naru-capture-result-' || id, 'capture-result', account, request_id, state, '', '', 'QUEUED', 0, 1, 1," +
+			"INSERT INTO notice SELECT 'naru-capture-result-' || id, 'capture-result', account, request_id, state, '', '', 'QUEUED', 0, 0, 1, 1," +
 				" NULL, '' FROM capture WHERE request_id = 'capture-sold-newest'",
 		}},
 		{"reference number of a sale behind something", "notices", []string{

@@ -40,7 +40,7 @@ var checks = []struct {
 	{"journal-digests", "no event was changed after it was written", true},
 	{"checkpoints", "no event is missing that was there when the journal was signed", false},
 	{"checkpoint-digests", "the signatures over the journal are ours", true},
-	{"states", "every reservation, refund, dispute and payout is where its events lead, and could get there", false},
+	{"states", "every reservation, refund, dispute, payout, deposit order and credit is where its events lead, and could get there", false},
 	{"attempts", "what may be held at the network agrees with the reservation; at most one attempt may hold money", false},
 	{"advices", "what the network must still hear is queued once, and what is over was told", false},
 	{"jobs", "captures and cancels agree with the events of their reservation, and a sale with its one capture", false},
@@ -52,6 +52,11 @@ var checks = []struct {
 	{"holds", "what the books call held is what the open reservations hold", false},
 	{"payouts", "one order after the other went to the bank, only the last may pay, and somebody looks after what is open", false},
 	{"payouts-open", "to whom payouts go, and what the banks were sent, opens in its place", true},
+	{"deposits", "a deposit order is paid by one credit or not at all, and somebody looks after what is open", false},
+	{"credits", "money that came by transfer is an order's, its sender's, or nobody's yet, and a person hears of that", false},
+	{"bookings", "what banks booked on accounts that payers transfer to is known, and booked once", false},
+	{"deposits-open", "who pays, who sent money, and what merchants sign with, opens in its place", true},
+	{"merchants", "what the books owe merchants is what they were paid, less what they paid out and our fees", false},
 	{"in-flight", "what the books call in flight is what the open payouts are", false},
 	{"statements", "what payout banks say of our money is known and booked once", false},
 	{"items", "what is to be settled is in one item, with the amount and sign of its event, and in the settlement of its day", false},
@@ -65,7 +70,7 @@ var checks = []struct {
 	{"notices", "each verdict and each piece of news is owed once, as it is, in order, and what was sent was answered", false},
 	{"cards", "card data is kept where a later message needs it, and nowhere else", false},
 	{"cards-open", "the card data that is kept opens in its place", true},
-	{"secrets-columns", "no card number, no payment address, and no member for a card secret, stands in clear in any column", false},
+	{"secrets-columns", "no card number, no payment address, nobody's name or account, and no card secret's member, stands in clear", false},
 	{"secrets-files", "nor anywhere in the pages of the database and its log, used or freed", false},
 }
 
@@ -81,15 +86,18 @@ var passes = []struct {
 	{[]string{"keys"}, (*run).keys},
 	{[]string{
 		"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "refunds", "disputes", "payouts", "payouts-open",
-		"postings", "balances", "holds", "in-flight", "items", "settlements", "acquirer-records", "cards", "cards-open",
+		"deposits", "credits", "deposits-open", "merchants", "postings", "balances", "holds", "in-flight", "items",
+		"settlements", "acquirer-records", "cards", "cards-open",
 	}, (*run).payments},
 	{[]string{"statements"}, (*run).statements},
+	{[]string{"bookings"}, (*run).bookings},
 	{[]string{"evidence-open"}, (*run).evidence},
 	{[]string{"acquirer-files"}, (*run).acquirerFiles},
 	{[]string{"capture-files"}, (*run).captureFiles},
 	{[]string{"totals"}, (*run).totals},
 	{[]string{"checkpoints", "checkpoint-digests"}, (*run).checkpoints},
-	{[]string{"secrets-columns"}, (*run).columns}, // before those below: it learns the foreign identifiers that look like card numbers
+	// After those that learn who must not be named, and before those below: it learns the foreign identifiers that look like card numbers.
+	{[]string{"secrets-columns"}, (*run).columns},
 	{[]string{"answers", "answers-open"}, (*run).answers},
 	{[]string{"notices"}, (*run).notices},
 	{[]string{"secrets-files"}, (*run).files},
@@ -98,11 +106,13 @@ var passes = []struct {
 // run is one reading.
 type run struct {
 	Options
-	ctx    context.Context
-	conn   *sql.Conn
-	vault  *vault.Vault        // nil where there is no key
-	opaque map[string]struct{} // runs of digits in identifiers that others chose, or side by side in a record; they only look like cards
-	report Report
+	ctx     context.Context
+	conn    *sql.Conn
+	vault   *vault.Vault        // nil where there is no key
+	opaque  map[string]struct{} // runs of digits in identifiers that others chose, or side by side in a record; they only look like cards
+	persons persons
+	shapes  []layout // of the records of tables and indexes
+	report  Report
 
 	newestUS   int64                 // when the newest event happened
 	closings   map[string]*closing   // settlements, by id

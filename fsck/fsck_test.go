@@ -54,8 +54,9 @@ func TestEveryLifeOfAPaymentIsClean(t *testing.T) {
 		if !r.OK() || r.Warnings != 0 {
 			t.Errorf("%s:\n%s", name, text(r))
 		}
-		if r.Rows["reservation"] != 69 || r.Rows["payout"] != 23 || r.Checked["states"] != 69+23 || r.Checked["cards-open"] == 0 ||
-			r.Checked["answers-open"] < 20 || r.Checked["payouts-open"] == 0 ||
+		if r.Rows["reservation"] != 69 || r.Rows["payout"] != 36 || r.Rows["deposit_order"] != 17 || r.Rows["bank_credit"] != 21 ||
+			r.Checked["states"] != 69+36+17+21 || r.Checked["cards-open"] == 0 || r.Checked["answers-open"] < 20 ||
+			r.Checked["payouts-open"] == 0 || r.Checked["deposits-open"] < 21+10 || r.Checked["bookings"] == 0 || r.Checked["merchants"] == 0 ||
 			r.Checked["checkpoint-digests"] != 3 || r.Checked["secrets-files"] < 20 || r.Checked["journal-digests"] != r.Rows["event"] {
 			t.Errorf("%s: too little was looked at:\n%s", name, text(r))
 		}
@@ -75,7 +76,7 @@ func TestWithoutTheKeyTheReportSaysWhatWasNotChecked(t *testing.T) {
 			t.Errorf("%s is both checked and not", n.Check)
 		}
 	}
-	const want = "keys journal-digests payouts-open cards-open evidence-open checkpoints checkpoint-digests answers-open"
+	const want = "keys journal-digests payouts-open deposits-open cards-open evidence-open checkpoints checkpoint-digests answers-open"
 	if got := strings.Join(names, " "); got != want || !r.OK() {
 		t.Errorf("not checked: %s\nwant: %s\n%s", got, want, text(r))
 	}
@@ -260,13 +261,14 @@ func TestCorruptionsAreFound(t *testing.T) {
 			"DELETE FROM notice WHERE subject = 'capture-captured'",
 		}},
 		{"notice duplicated", "notices schema", []string{
-			"CREATE TABLE n (id TEXT PRIMARY KEY, kind, account, subject, result, code, after_id, state, tries, created_us, due_us, done_us, facts)",
+			"CREATE TABLE n (id TEXT PRIMARY KEY, kind, account, subject, result, code, after_id, state, tries, base_tries, created_us, due_us," +
+				" done_us, facts)",
 			"INSERT INTO n SELECT * FROM notice", "DROP TABLE notice", "ALTER TABLE n RENAME TO notice",
-			"INSERT INTO notice SELECT 'naru-again', kind, account, subject, result, code, '', 'QUEUED', 0, created_us, due_us, NULL, ''" +
+			"INSERT INTO notice SELECT 'naru-again', kind, account, subject, result, code, '', 'QUEUED', 0, 0, created_us, due_us, NULL, ''" +
 				" FROM notice WHERE subject = 'capture-captured'",
 		}},
 		{"notice of nothing", "notices", []string{
-			"INSERT INTO notice SELECT 'naru-again', kind, account, 'other', result, code, '', 'QUEUED', 0, created_us, due_us, NULL, ''" +
+			"INSERT INTO notice SELECT 'naru-again', kind, account, 'other', result, code, '', 'QUEUED', 0, 0, created_us, due_us, NULL, ''" +
 				" FROM notice WHERE subject = 'capture-captured'",
 		}},
 		{"notice tells another verdict", "notices", []string{
@@ -511,6 +513,9 @@ func TestPeculiaritiesAreWarnings(t *testing.T) {
 		},
 		"payout that waits for a person, who closed its case": {
 			"payouts", "UPDATE operator_case SET closed_us = 1 WHERE kind = 'payout-stuck'",
+		},
+		"credit that is nobody's, and whose case was closed": {
+			"credits", "UPDATE operator_case SET closed_us = 1 WHERE payment_id = " + creditOf("T-WAITING"),
 		},
 		"chargeback told with less": {
 			"acquirer-records", "UPDATE acquirer_event SET gross = gross + 1 WHERE type = '0422'",

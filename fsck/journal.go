@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"naru/core/ledger"
 	"naru/core/settlement"
 )
 
-// A journal is the events of one payment or payout, or of the book of one account, with the money, the settlement items and the records of
-// others that hang on them.
+// A journal is the events of one payment, payout, deposit order or credit, or of the book of one account, with the money, the settlement
+// items and the records of others that hang on them.
 type journal struct {
 	id, account string
 	table       string // whose row knows its end
@@ -39,13 +40,17 @@ type event struct {
 const (
 	ofPayments = "payment" // and whatever is of nothing else
 	ofPayouts  = "payout"
+	ofOrders   = "order"
+	ofCredits  = "credit"
 	ofAccounts = "account"
 )
 
 // The tables of journals, those of one kind.
 const (
 	journalKind = `CASE WHEN payment_id >= 'account/' AND payment_id < 'account0' THEN 'account'
-	                    WHEN EXISTS (SELECT 1 FROM payout AS p WHERE p.id = payment_id) THEN 'payout' ELSE 'payment' END = $1`
+	                    WHEN EXISTS (SELECT 1 FROM payout AS p WHERE p.id = payment_id) THEN 'payout'
+	                    WHEN EXISTS (SELECT 1 FROM deposit_order AS o WHERE o.id = payment_id) THEN 'order'
+	                    WHEN EXISTS (SELECT 1 FROM bank_credit AS c WHERE c.id = payment_id) THEN 'credit' ELSE 'payment' END = $1`
 	journalEvents = `SELECT payment_id, id, n, at_us, object, event, state, actor, detail, digest FROM event
 	                  WHERE ` + journalKind + ` ORDER BY payment_id, n`
 	journalPostings = `SELECT payment_id, event_n, k, owner, debit, credit_owner, credit, currency, amount, at_us FROM posting
@@ -114,6 +119,9 @@ func (c journals) end() {
 
 func (e event) row(journal string) string { return fmt.Sprintf("%s/%d", journal, e.n) }
 
+// amounts are the words of details that are followed by an amount and its currency.
+var amounts = []string{"amount", "net", "display", "real", "fee"}
+
 // said is a word of an event's detail: what stands behind name= up to the next space. An amount has two words.
 func (e event) said(name string) (word string, ok bool) {
 	for rest := e.detail; ; {
@@ -124,7 +132,7 @@ func (e event) said(name string) (word string, ok bool) {
 		if at == 0 || rest[at-1] == ' ' {
 			words := strings.Fields(rest[at+len(name)+1:])
 			n := 1
-			if name == "amount" || name == "net" {
+			if slices.Contains(amounts, name) {
 				n = 2
 			}
 			return strings.Join(words[:min(n, len(words))], " "), true

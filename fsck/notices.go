@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
-	"strings"
 )
 
 // factNames is all that a notice may say beside its verdict.
@@ -21,13 +20,17 @@ SELECT n.id, n.kind = 'settlement-file', n.state, n.tries, n.done_us, n.after_id
        WHEN 'refund-result' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
        WHEN 'refund-returned' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
        WHEN 'refund-arn' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
-       WHEN 'fraud' THEN (SELECT SUBSTR(n.id, 12) FROM acquirer_event AS e
+       WHEN 'fraud' THEN (SELECT REPLACE(SUBSTR(n.id, 12), '/', '-') FROM acquirer_event AS e
                            WHERE e.acquirer = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1)
                              AND e.id = SUBSTR(n.subject, INSTR(n.subject, '/') + 1)
                              AND e.type = 'FRD' AND e.outcome = 'APPLIED' AND e.account = n.account)
        WHEN 'payout-result' THEN (SELECT p.id FROM payout AS p WHERE p.account = n.account AND p.request_id = n.subject)
-       WHEN 'settlement' THEN n.subject
-       WHEN 'settlement-file' THEN n.subject
+       WHEN 'deposit-result' THEN (SELECT o.id || SUBSTR(n.subject, INSTR(n.subject, '/')) FROM deposit_order AS o
+                                    WHERE o.merchant = n.account AND o.number = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1))
+       WHEN 'transfer-result' THEN (SELECT p.id FROM merchant_payout AS m JOIN payout AS p ON p.id = m.payout_id
+                                     WHERE p.account = n.account AND m.number = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1))
+       WHEN 'settlement' THEN REPLACE(n.subject, '/', '-')
+       WHEN 'settlement-file' THEN REPLACE(n.subject, '/', '-')
        ELSE (SELECT d.id FROM dispute AS d WHERE d.account = n.account AND d.id = n.subject) END,
        CASE WHEN n.kind LIKE 'settlement%' THEN '' ELSE 'naru-' || n.kind || '-' END,
        (SELECT COUNT(*) FROM notice_try AS t WHERE t.notice_id = n.id), last.at_us, last.status
@@ -51,7 +54,7 @@ func (x *run) notices() error {
 		switch {
 		case !object.Valid:
 			bad("tells of something that there is not")
-		case id != prefix+strings.ReplaceAll(object.String, "/", "-"): // the id on the wire: another one would be another message
+		case id != prefix+object.String: // the id on the wire: another one would be another message
 			bad("has not the id that comes from what it tells of")
 		}
 		if rows != tries || tries > 0 && !lastAt.Valid {
@@ -129,12 +132,25 @@ var owed = []string{
 	   FROM refund AS f LEFT JOIN notice AS n ON n.account = f.account AND n.kind = 'refund-arn' AND n.subject = f.request_id`,
 	// A payout's result was answered, or it is told, or both: who asked again before the notice went out has his answer too.
 	`SELECT 'payout', p.id,
-	        CASE WHEN p.done_us IS NULL THEN FALSE
+	        CASE WHEN p.done_us IS NULL OR p.purpose <> '' THEN FALSE
 	             WHEN NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE i.account = p.account AND i.request_id = p.request_id) THEN TRUE END,
 	        '',
 	        CASE p.state WHEN 'DECLINED' THEN p.reason ELSE 'SUCCESS' END, p.code, '',
 	        JSON_OBJECT('OwnID', p.id, 'Scope', p.scope, 'Minor', p.limit_broken, 'Currency', p.currency), ` + said + `
 	   FROM payout AS p LEFT JOIN notice AS n ON n.account = p.account AND n.kind = 'payout-result' AND n.subject = p.request_id`,
+	`SELECT 'payout', p.id, p.done_us IS NOT NULL AND m.notify_url <> '', m.number || '/' || ` + ended + `, ` + ended + `, p.code, '',
+	        JSON_OBJECT('OwnID', p.id), ` + said + `
+	   FROM merchant_payout AS m JOIN payout AS p ON p.id = m.payout_id
+	   LEFT JOIN notice AS n ON n.account = p.account AND n.kind = 'transfer-result' AND n.id = 'naru-transfer-result-' || p.id`,
+	`SELECT 'deposit_order', o.id, o.credit_id IS NOT NULL AND o.notify_url <> '', '', 'PAID', '', '', JSON_OBJECT('OwnID', o.id), ` + said + `
+	   FROM deposit_order AS o
+	   LEFT JOIN notice AS n ON n.account = o.merchant AND n.kind = 'deposit-result' AND n.subject = o.number || '/PAID'`,
+	// That an order ended otherwise, or lost its money again, is told where the merchant wants to hear of it.
+	`SELECT 'deposit_order', o.id, CASE WHEN o.notify_url = '' OR NOT EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = o.id
+	                                              AND e.state = SUBSTR(n.subject, INSTR(n.subject, '/') + 1)) THEN FALSE END,
+	        '', SUBSTR(n.subject, INSTR(n.subject, '/') + 1), '', '', JSON_OBJECT('OwnID', o.id), ` + said + `
+	   FROM notice AS n JOIN deposit_order AS o ON o.number = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1)
+	  WHERE n.kind = 'deposit-result' AND n.subject <> o.number || '/PAID'`,
 	`WITH RECURSIVE part (id, account, parts, k) AS (
 	        SELECT id, account, MIN(parts, MAX(items, 1)), 0 FROM settlement
 	         UNION ALL
@@ -149,6 +165,9 @@ const (
 	sold    = `COALESCE((SELECT r.purpose = 'SALE' FROM reservation AS r WHERE r.id = c.reservation_id), FALSE)`
 	verdict = `CASE WHEN ` + sold + ` THEN '' ELSE 'naru-capture-result-' || c.id END`
 )
+
+// ended is how a payout stood when its merchant was to be told: what came back later stays told as paid.
+const ended = `CASE p.state WHEN 'RETURNED' THEN 'SUCCEEDED' ELSE p.state END`
 
 // said is what a notice says.
 const said = `n.id, n.subject, n.result, n.code, n.after_id, n.facts`

@@ -12,6 +12,9 @@ import (
 
 // files looks at the bytes of the database and of its logs: also at what was deleted or overwritten and is still there.
 func (x *run) files() error {
+	if err := x.layouts(); err != nil {
+		return err
+	}
 	size, usable := 0, 0
 	for _, part := range []struct {
 		suffix       string
@@ -57,7 +60,7 @@ func (x *run) pages(r io.Reader, file string, head, before, size, usable int) er
 	if _, err := io.CopyN(io.Discard, r, int64(head)); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	buf, cut := make([]byte, before+size), make([]bool, size+1)
+	buf, cut, known := make([]byte, before+size), make([]bool, size+1), make([]bool, size+1)
 	for n := 1; ; n++ {
 		got, err := io.ReadFull(r, buf)
 		if errors.Is(err, io.EOF) {
@@ -68,18 +71,21 @@ func (x *run) pages(r io.Reader, file string, head, before, size, usable int) er
 		}
 		page := buf[min(before, got):got]
 		clear(cut)
+		clear(known)
 		if len(page) == size {
 			start := 0
 			if file == "database" && n == 1 || before > 0 && binary.BigEndian.Uint32(buf) == 1 { // the first page begins with the head
 				start = 100
 			}
-			cells(page, start, usable, cut)
+			cells(page, start, usable, cut, known)
 		}
+		x.leftovers(page, known, cut)
 		x.did("secrets-files")
 		row := fmt.Sprintf("page %d", n)
-		for _, digits := range runs(page, cut) {
-			switch _, known := x.opaque[string(digits)]; {
-			case known: // reported where it stands
+		for _, at := range runs(page, cut) {
+			digits := at.of(page)
+			switch _, foreign := x.opaque[string(digits)]; {
+			case foreign: // reported where it stands
 			case traceLike(digits):
 				x.warn("secrets-files", file, row, "holds digits that look like a card number, and like two numbers of a network message")
 			default:
@@ -89,14 +95,17 @@ func (x *run) pages(r io.Reader, file string, head, before, size, usable int) er
 		for _, name := range named(page) {
 			x.bad("secrets-files", file, row, "holds a member %s", name)
 		}
+		if n := len(x.persons.in(page, cut)); n > 0 {
+			x.bad("secrets-files", file, row, "holds %d values about people, or secrets of merchants", n)
+		}
 		if n := x.forbidden(page, cut); n > 0 {
 			x.bad("secrets-files", file, row, "holds %d forbidden values", n)
 		}
 	}
 }
 
-// traceLike reports whether digits may be an audit number and a retrieval reference (rails §1.9) that stand side by side, as they do in a
-// record: in freed space nothing tells where the one ends.
+// traceLike reports whether digits may be an audit number and a retrieval reference (rails §1.9) that stand side by side, as they did in a
+// record whose beginning was overwritten.
 func traceLike(digits []byte) bool {
 	if len(digits) != 6+12 {
 		return false
@@ -105,9 +114,9 @@ func traceLike(digits []byte) bool {
 	return "001" <= day && day <= "366" && hour <= "23"
 }
 
-// cells marks in cut where each value of each record of a b-tree page begins, so that neighbours are not read as one. The layout is that of
-// the SQLite file format; a page that does not keep to it marks less.
-func cells(page []byte, start, usable int, cut []bool) {
+// cells marks in cut where each value of each record of a b-tree page begins, so that neighbours are not read as one, and in known where
+// there are records. The layout is that of the SQLite file format; a page that does not keep to it marks less.
+func cells(page []byte, start, usable int, cut, known []bool) {
 	kind, table := page[start], false
 	first := start + 8
 	child := 0 // bytes of the pointer in front of a cell
@@ -130,16 +139,20 @@ func cells(page []byte, start, usable int, cut []bool) {
 			continue
 		}
 		cut[cell] = true
-		mark(page[:usable], cell+child, usable, table, cut)
+		end := mark(page[:usable], cell+child, usable, table, cut)
+		for i := cell; i < end; i++ {
+			known[i] = true
+		}
 	}
 }
 
-func mark(page []byte, at, usable int, table bool, cut []bool) {
+// mark does that for the record of one cell, and gives its end.
+func mark(page []byte, at, usable int, table bool, cut []bool) (end int) {
 	size, at := varint(page, at)
 	if table {
 		_, at = varint(page, at) // row id
 	}
-	end := min(at+local(size, usable, table), len(page))
+	end = min(at+local(size, usable, table), len(page))
 	cut[end] = true
 	length, next := varint(page, at)
 	head := min(at+length, end)
@@ -149,6 +162,7 @@ func mark(page []byte, at, usable int, table bool, cut []bool) {
 		serial, next = varint(page, next)
 		value += width(serial)
 	}
+	return end
 }
 
 // local is how much of a record stands on the page itself.

@@ -92,8 +92,9 @@ const (
 	lifeCases = `SELECT payment_id, id FROM operator_case ORDER BY payment_id, id`
 )
 
-// payments reads every payment with all that belongs to it, then the payouts, then the books of the accounts, and then what they all add up
-// to. Tables whose references to a payment the database itself keeps have no strays of their own here: the check of references finds them.
+// payments reads every payment with all that belongs to it, then the payouts, the deposit orders, the money that came by transfer and the
+// books of the accounts, and then what they all add up to. Tables whose references to a payment the database itself keeps have no strays of
+// their own here: the check of references finds them.
 func (x *run) payments() error {
 	b := newBooks()
 	if err := x.readClosings(); err != nil {
@@ -105,6 +106,18 @@ func (x *run) payments() error {
 	}
 	if err == nil {
 		err = x.payouts(b)
+	}
+	if err == nil {
+		err = x.orders(b)
+	}
+	if err == nil {
+		err = x.credits(b)
+	}
+	if err == nil {
+		err = x.collected(b)
+	}
+	if err == nil {
+		err = x.secretsOfMerchants()
 	}
 	if err == nil {
 		err = x.accounts(b)
@@ -209,13 +222,10 @@ var steps = map[string]func(*life, event, string) (effect, error){
 func (x *run) replay(p *life, b *books) {
 	currency, known := money.Lookup(p.currency)
 	if !known || p.amount < 0 || p.amount == 0 && p.purpose.Pays() || approvals[p.purpose] == "" {
-		for _, q := range p.postings {
-			b.add(x, p.id, q)
-		}
+		x.noAmount(&p.journal, b, p.amount, p.currency)
 		for _, i := range p.items {
 			b.settle(i, i.charge)
 		}
-		x.bad("states", "reservation", p.id, "%d %s is no amount", p.amount, p.currency)
 		return
 	}
 	if p.held {

@@ -1,6 +1,7 @@
 package fsck
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -15,22 +16,27 @@ import (
 type outgo struct {
 	journal
 	bank, request string
+	purpose       payout.Purpose
 	state         payout.State
 	version       int64
 	currency      string
-	amount        int64
+	amount, fee   int64
 	reason        payout.Reason
 	limit         int64
 	attempt       string // the present one; empty while there is none
 	attempts      int64
 	createdUS     int64
+	changedUS     int64
 	dueUS         sql.NullInt64
 	doneUS        sql.NullInt64
 	backUS        sql.NullInt64
 	print, target []byte
+	merchants     bool   // a merchant knows of it
+	gives         bool   // it is as much as the credit that it should give back, from the account that it came to
+	giving        string // and what that credit says that gives it back
 
 	tries []try
-	cases []outgoCase
+	cases []opened
 
 	now        payout.Payout // where the events that were told so far lead
 	fees       int64         // of the attempt that paid, as far as they were told
@@ -52,10 +58,13 @@ type try struct {
 // dispatch is what the journal says of the sending of an attempt: when it was first about to leave, and when last.
 type dispatch struct{ firstUS, lastUS int64 }
 
-type outgoCase struct {
+// opened is a case about what a journal is of.
+type opened struct {
 	id   string
 	open bool
 }
+
+func (c *opened) columns() []any { return []any{&c.id, &c.open} }
 
 // line is a line of a payout bank's statement: of one of our orders, or of none.
 type line struct {
@@ -66,12 +75,16 @@ type line struct {
 
 // The tables side by side, each in the order of the payout.
 const (
-	outgoes = `SELECT id, account, bank, request_id, state, version, currency, amount, reason, limit_broken, attempt_id, attempts, created_us,
-	                  due_us, done_us, back_us, print, target, chain_length, chain_digest
-	             FROM payout ORDER BY id`
+	outgoes = `SELECT p.id, p.account, p.bank, p.request_id, p.purpose, p.state, p.version, p.currency, p.amount, p.fee, p.reason,
+	                  p.limit_broken, p.attempt_id, p.attempts, p.created_us, p.changed_us, p.due_us, p.done_us, p.back_us, p.print, p.target,
+	                  p.chain_length, p.chain_digest, m.payout_id IS NOT NULL, COALESCE(c.payout_id, ''),
+	                  COALESCE(c.receiver = p.account AND c.currency = p.currency AND c.amount = p.amount, FALSE)
+	             FROM payout AS p LEFT JOIN merchant_payout AS m ON m.payout_id = p.id
+	             LEFT JOIN bank_credit AS c ON p.purpose = 'SENDER' AND c.id = SUBSTR(p.request_id, 1, INSTR(p.request_id, '/') - 1)
+	            ORDER BY p.id`
 	outgoTries = `SELECT payout_id, id, state, n, bank, reference, currency, fees, tax, first_sent_us, created_us, body
 	                FROM payout_attempt ORDER BY payout_id, n`
-	outgoCases = `SELECT payment_id, id, closed_us IS NULL FROM operator_case ORDER BY payment_id, id`
+	journalCases = `SELECT payment_id, id, closed_us IS NULL FROM operator_case ORDER BY payment_id, id`
 )
 
 // payouts reads every payout with all that belongs to it.
@@ -84,14 +97,15 @@ func (x *run) payouts(b *books) error {
 			&t.id, &t.state, &t.n, &t.bank, &t.reference, &t.currency, &t.fees, &t.tax, &t.sentUS, &t.createdUS, &t.body,
 		}
 	}, nil)
-	cases := open(m, outgoCases, func(c *outgoCase) []any { return []any{&c.id, &c.open} }, nil)
+	cases := open(m, journalCases, (*opened).columns, nil)
 	if m.err != nil {
 		return m.err
 	}
 	err := x.each(outgoes, func(scan func(...any) error) error {
 		p := outgo{journal: journal{table: "payout"}}
-		err := scan(&p.id, &p.account, &p.bank, &p.request, &p.state, &p.version, &p.currency, &p.amount, &p.reason, &p.limit, &p.attempt,
-			&p.attempts, &p.createdUS, &p.dueUS, &p.doneUS, &p.backUS, &p.print, &p.target, &p.length, &p.digest)
+		err := scan(&p.id, &p.account, &p.bank, &p.request, &p.purpose, &p.state, &p.version, &p.currency, &p.amount, &p.fee, &p.reason, &p.limit,
+			&p.attempt, &p.attempts, &p.createdUS, &p.changedUS, &p.dueUS, &p.doneUS, &p.backUS, &p.print, &p.target, &p.length, &p.digest,
+			&p.merchants, &p.giving, &p.gives)
 		if err != nil {
 			return err
 		}
@@ -118,18 +132,21 @@ func (x *run) payouts(b *books) error {
 // payout tells a payout its events from the beginning, and compares where they lead with what its rows say.
 func (x *run) payout(p *outgo, b *books) {
 	in, known := money.Lookup(p.currency)
-	if !known || p.amount <= 0 {
-		for _, q := range p.postings {
-			b.add(x, p.id, q)
-		}
-		x.bad("states", "payout", p.id, "%d %s is no amount", p.amount, p.currency)
+	if !known || p.amount <= 0 || p.fee < 0 {
+		x.noAmount(&p.journal, b, p.amount, p.currency)
 		return
 	}
 	if !p.state.Final() {
-		b.held[place{string(ledger.PayoutInFlight), p.account, p.currency}] -= p.amount
+		b.held[place{string(ledger.PayoutInFlight), p.account, p.currency}] -= p.amount + p.fee
+	}
+	if p.purpose == payout.ForMerchant {
+		b.held[place{string(ledger.MerchantPayable), p.account, p.currency}] += p.taken()
 	}
 	x.did("states")
-	p.now = payout.Payout{ID: p.id, Account: p.account, Bank: p.bank, State: payout.Asked, Amount: money.New(p.amount, in)}
+	p.now = payout.Payout{
+		ID: p.id, Purpose: p.purpose, Account: p.account, Bank: p.bank, State: payout.Asked,
+		Amount: money.New(p.amount, in), Fee: money.New(p.fee, in),
+	}
 	p.fees = p.present().fees - p.corrected()
 	whole := x.walk(&p.journal, b, func(e event) (effect, error) {
 		kind, id, _ := strings.Cut(e.object, "/")
@@ -147,9 +164,24 @@ func (x *run) payout(p *outgo, b *books) {
 	if p.now.State != p.state {
 		x.bad("states", "payout", p.id, "is %s and its events lead to %s", p.state, p.now.State)
 	}
+	if !slices.ContainsFunc(p.events, func(e event) bool { return e.atUS == p.changedUS }) {
+		x.bad("states", "payout", p.id, "changed when nothing happened to it")
+	}
 	x.tries(p)
 	x.ends(p)
 	x.charged(p)
+	x.purpose(p)
+}
+
+// taken is what a merchant's payout took of the merchant's balance: a return gives the amount back, and our fee stays ours.
+func (p *outgo) taken() int64 {
+	switch p.state {
+	case payout.Refused, payout.Cancelled:
+		return 0
+	case payout.Returned:
+		return p.fee
+	}
+	return p.amount + p.fee
 }
 
 // present is the attempt that the payout names, or none.
@@ -190,10 +222,14 @@ func (p *outgo) step(e event) (f effect, err error) {
 		if e.event != "ask" {
 			return f, fmt.Errorf("a payout begins with ask, not with %s", e.event)
 		}
-		if f.wrong = e.agrees("amount", p.now.Amount.String()); e.atUS != p.createdUS {
+		if first := payout.State(e.state); p.purpose == payout.ForMerchant && first == payout.Reviewed {
+			p.now.State = first
+		}
+		f.wrong = cmp.Or(e.agrees("amount", p.now.Amount.String()), e.agrees("fee", p.now.Fee.String()))
+		if e.atUS != p.createdUS {
 			f.wrong = "asks at another time than the payout says"
 		}
-		f.state, f.moved = string(p.now.State), []ledger.Posting{ledger.TakenOn(p.account, p.now.Amount)}
+		f.state, f.moved = string(p.now.State), []ledger.Posting{p.now.TakenOn()}
 		return f, nil
 	}
 	before := p.now.State
@@ -297,6 +333,7 @@ func (j *journal) funded(e event, id string) (f effect, err error) {
 
 // tryFits says where the present attempt may stand while its payout stands somewhere; empty is none.
 var tryFits = map[payout.State][]payout.AttemptState{
+	payout.Reviewed:  {""},
 	payout.Asked:     {payout.AttemptPrepared, ""},
 	payout.Sent:      {payout.AttemptPrepared, payout.AttemptOpen},
 	payout.Waiting:   {payout.AttemptFailed},
@@ -306,6 +343,7 @@ var tryFits = map[payout.State][]payout.AttemptState{
 	payout.Paid:      {payout.AttemptPaid},
 	payout.Refused:   {payout.AttemptFailed, ""},
 	payout.Returned:  {payout.AttemptReturned},
+	payout.Cancelled: {""},
 }
 
 // tries checks what the bank was told: one attempt after the other, and only the last one may pay, or have paid (disburse v1 §7).
@@ -351,7 +389,7 @@ func (x *run) ends(p *outgo) {
 	if len(p.print) != 4+32 {
 		bad("its print is not a digest")
 	}
-	returned := slices.ContainsFunc(p.cases, func(c outgoCase) bool { return c.id == "payout-returned/"+p.attempt })
+	returned := slices.ContainsFunc(p.cases, func(c opened) bool { return c.id == "payout-returned/"+p.attempt })
 	if returned != (p.state == payout.Returned) {
 		bad("is %s, and a case says that its money is back: %t", p.state, returned)
 	}
@@ -359,9 +397,9 @@ func (x *run) ends(p *outgo) {
 		return
 	}
 	switch {
-	case p.state != payout.Waiting || len(p.cases) == 0:
+	case p.state != payout.Waiting && p.state != payout.Reviewed || len(p.cases) == 0:
 		bad("is %s, and nobody will look at it again", p.state)
-	case !slices.ContainsFunc(p.cases, func(c outgoCase) bool { return c.open }):
+	case !slices.ContainsFunc(p.cases, func(c opened) bool { return c.open }):
 		x.warn("payouts", "payout", p.id, "waits for a person, and its cases are closed")
 	}
 }
@@ -381,6 +419,21 @@ func (x *run) charged(p *outgo) {
 	}
 }
 
+// purpose checks that for whom a payout is made knows of it: a merchant, or the credit that it gives back.
+func (x *run) purpose(p *outgo) {
+	bad := func(problem string, args ...any) { x.bad("payouts", "payout", p.id, problem, args...) }
+	if p.merchants != (p.purpose == payout.ForMerchant) {
+		bad("is for %q, and a merchant knows of it: %t", p.purpose, p.merchants)
+	}
+	if p.purpose != payout.ForSender {
+		return
+	}
+	given := p.state != payout.Refused && p.state != payout.Cancelled && p.state != payout.Returned
+	if !p.gives || given != (p.giving == p.id) {
+		bad("is %s, and its credit is another, or goes back by %q", p.state, p.giving)
+	}
+}
+
 // target checks that what is about a person opens where it stands, and nowhere else.
 func (x *run) target(p *outgo) {
 	if x.vault == nil {
@@ -388,14 +441,18 @@ func (x *run) target(p *outgo) {
 	}
 	x.did("payouts-open")
 	plain, err := x.vault.Open(p.target, "payout.target/"+p.id)
-	vpa, _, cut := strings.Cut(string(plain), "\n")
+	to := strings.SplitN(string(plain), "\n", 5)
+	clear(plain)
 	switch {
 	case err != nil:
 		x.bad("payouts-open", "payout", p.id, "the target does not open here")
-	case !cut || len(addresses([]byte(vpa))) != 1:
+	case len(to) > 1 && len(addresses([]byte(to[0]))) == 1:
+		x.persons.learn(to[0])
+	case len(to) == 5 && to[0] == "" && len(figures(to[2])) > 5: // a bank account
+		x.persons.learn(to[2], to[3])
+	default:
 		x.bad("payouts-open", "payout", p.id, "what is kept as a target is none")
 	}
-	clear(plain)
 	for _, t := range p.tries {
 		x.did("payouts-open")
 		plain, err := x.vault.Open(t.body, "payout_attempt.body/"+t.id)

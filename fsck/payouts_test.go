@@ -342,7 +342,7 @@ func TestCorruptionsOfPayoutsAreFound(t *testing.T) {
 		}},
 		{"result told before it was there", "notices", []string{
 			"INSERT INTO notice SELECT 'naru-payout-result-' || " + payoutOf("open-unknown") + ", kind, account, 'open-unknown', result, code, ''," +
-				" 'QUEUED', 0, created_us, due_us, NULL, '' FROM notice WHERE subject = 'lost'",
+				" 'QUEUED', 0, 0, created_us, due_us, NULL, '' FROM notice WHERE subject = 'lost'",
 		}},
 		{"result told of nothing", "notices", []string{"UPDATE notice SET subject = 'other' WHERE subject = 'lost'"}},
 		{"result told as another", "notices", []string{"UPDATE notice SET result = 'account_closed' WHERE subject = 'lost'"}},
@@ -364,19 +364,19 @@ func TestCorruptionsOfPayoutsAreFound(t *testing.T) {
 		}},
 
 		// what is about a person
-		{"target in clear", "payouts-open secrets-columns", []string{
+		{"target in clear", "payouts-open secrets-columns secrets-files", []string{
 			change("paid-newest", "target = CAST('"+testVPA+"' || char(10) || 'x' AS BLOB)"),
 		}},
 		{"target of another payout", "payouts-open", []string{
 			change("paid-newest", "target = (SELECT o.target FROM payout AS o WHERE o.request_id = 'lost')"),
 		}},
-		{"order in clear", "payouts-open secrets-columns", []string{
+		{"order in clear", "payouts-open secrets-columns secrets-files", []string{
 			tryOf("paid-newest", 1, "body = CAST('{\"vpa\":\""+testVPA+"\"}' AS BLOB)"),
 		}},
 		{"order of another attempt", "payouts-open", []string{
 			tryOf("two-attempts", 1, "body = (SELECT o.body FROM payout_attempt AS o WHERE o.n = 2 AND o.payout_id = payout_attempt.payout_id)"),
 		}},
-		{"address in a text", "secrets-columns", []string{
+		{"address in a text", "secrets-columns secrets-files", []string{
 			"UPDATE operator_case SET detail = 'paid to " + testVPA + "' WHERE kind = 'payout-stuck'",
 		}},
 		{"address of an account in a text", "secrets-columns", []string{

@@ -128,8 +128,8 @@ func (r Report) WriteTo(w io.Writer) (int64, error) {
 			fmt.Fprintf(&b, "  and %d more\n", more)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d reservations, %d payouts, %d events, %d postings: ", r.Rows["reservation"], r.Rows["payout"],
-		r.Rows["event"], r.Rows["posting"])
+	fmt.Fprintf(&b, "\n%d reservations, %d payouts, %d deposit orders, %d credits, %d events, %d postings: ", r.Rows["reservation"],
+		r.Rows["payout"], r.Rows["deposit_order"], r.Rows["bank_credit"], r.Rows["event"], r.Rows["posting"])
 	if r.Errors+r.Warnings == 0 {
 		fmt.Fprintf(&b, "clean\n")
 	} else {

@@ -11,30 +11,36 @@ import (
 )
 
 // version is the newest migration that these checks know.
-const version = 4
+const version = 5
 
 // objects is what the migrations made, by type. Dropping an index or a trigger is how a history is rewritten.
 var objects = map[string][]string{
 	"table": {
-		"account_book", "acquirer_event", "acquirer_file", "advice", "attempt", "balance", "cancel", "capture", "capture_file", "checkpoint",
-		"dispute", "event", "evidence", "idempotency", "keyset", "migration", "notice", "notice_try", "operator_case", "payout",
-		"payout_attempt", "posting", "reconciliation", "refund", "reservation", "series", "settlement", "settlement_item", "statement_entry",
+		"account_book", "acquirer_event", "acquirer_file", "advice", "attempt", "balance", "bank_credit", "bank_entry", "bank_message",
+		"bank_sequence", "cancel", "capture", "capture_file", "checkpoint", "deposit_order", "dispute", "event", "evidence", "idempotency",
+		"keyset", "merchant_key", "merchant_payout", "migration", "notice", "notice_try", "operator_case", "payer_registration", "payout",
+		"payout_attempt", "posting", "receiver_pause", "reconciliation", "refund", "reservation", "series", "settlement", "settlement_item",
+		"statement_entry",
 	},
 	"index": {
-		"acquirer_event_of", "acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open", "attempt_live",
-		"attempt_live_refund", "attempt_undone", "cancel_open", "capture_arn", "capture_day", "capture_file_state", "capture_network",
-		"capture_rrn", "dispute_due", "dispute_once", "dispute_payment", "evidence_dispute", "idempotency_running", "notice_due",
-		"notice_parked", "operator_case_open", "payout_attempt_bank_id", "payout_attempt_one", "payout_attempt_unnamed", "payout_due",
-		"payout_ended", "payout_open", "reconciliation_due", "refund_arn", "refund_day", "refund_payment", "refund_rrn",
-		"reservation_erasable", "reservation_expiring", "settlement_item_of", "settlement_item_open",
-		"statement_entry_newest", "statement_entry_unknown",
+		"acquirer_event_of", "acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open",
+		"attempt_live", "attempt_live_refund", "attempt_undone", "bank_credit_day", "bank_credit_once", "bank_credit_open",
+		"bank_credit_order", "bank_credit_suspect", "bank_credit_waiting", "bank_entry_once", "bank_entry_reversal", "bank_entry_unstated",
+		"cancel_open", "capture_arn", "capture_day", "capture_file_state", "capture_network", "capture_rrn", "deposit_order_amount",
+		"deposit_order_credit", "deposit_order_due", "deposit_order_given", "deposit_order_merchant", "deposit_order_name",
+		"deposit_order_number", "deposit_order_open", "deposit_order_showing", "deposit_order_token", "dispute_due", "dispute_once",
+		"dispute_payment", "evidence_dispute", "idempotency_running", "notice_due", "notice_merchant", "notice_parked", "operator_case_open",
+		"payout_attempt_bank_id", "payout_attempt_one", "payout_attempt_unnamed", "payout_due", "payout_ended", "payout_merchant",
+		"payout_open", "reconciliation_due", "refund_arn", "refund_day", "refund_payment", "refund_rrn", "reservation_erasable",
+		"reservation_expiring", "settlement_item_of", "settlement_item_open", "statement_entry_newest", "statement_entry_unknown",
 	},
 	"trigger": {
-		"acquirer_event_no_delete", "acquirer_event_no_update", "capture_arn_once", "event_no_delete", "event_no_update",
-		"evidence_no_delete", "evidence_no_update", "payout_attempt_end_stays", "payout_result_stays", "posting_no_delete", "posting_no_update",
-		"refund_arn_once",
-		"settlement_item_no_delete", "settlement_item_no_update", "settlement_item_once", "statement_entry_no_delete",
-		"statement_entry_no_update",
+		"acquirer_event_no_delete", "acquirer_event_no_update", "bank_credit_no_delete", "bank_credit_no_update", "bank_credit_order_stays",
+		"bank_entry_no_delete", "bank_entry_no_update", "bank_entry_told_stays", "bank_message_no_delete", "bank_message_no_update",
+		"capture_arn_once", "deposit_order_paid_stays", "deposit_order_terms_stay", "event_no_delete", "event_no_update",
+		"evidence_no_delete", "evidence_no_update", "merchant_key_stays", "merchant_payout_no_update", "payout_attempt_end_stays",
+		"payout_result_stays", "posting_no_delete", "posting_no_update", "refund_arn_once", "settlement_item_no_delete",
+		"settlement_item_no_update", "settlement_item_once", "statement_entry_no_delete", "statement_entry_no_update",
 	},
 	"view": {},
 }
@@ -137,22 +143,43 @@ var constraints = []struct{ table, key, must string }{
 	{"checkpoint", "n", "n > 0"},
 	{
 		"posting", "payment_id || '/' || event_n || '/' || k",
-		"amount > 0 AND debit <> credit AND (owner = credit_owner OR 'payout:float' IN (debit, credit))",
+		`amount > 0 AND debit <> credit AND (owner = credit_owner OR 'payout:float' IN (debit, credit)
+			OR debit = 'deposit:unmatched' AND credit = 'merchant:payable' OR debit = 'merchant:payable' AND credit = 'bank:collection')`,
 	},
-	{"payout", "id", `state IN ('RECORDED', 'SUBMITTED', 'RETRYABLE', 'UNKNOWN', 'REVERSING', 'DEEMED', 'SUCCEEDED', 'DECLINED', 'RETURNED')
-		AND version > 0 AND amount > 0 AND attempts >= 0`},
+	{"payout", "id", `state IN ('UNDER_REVIEW', 'RECORDED', 'SUBMITTED', 'RETRYABLE', 'UNKNOWN', 'REVERSING', 'DEEMED', 'SUCCEEDED',
+		'DECLINED', 'RETURNED', 'CANCELLED') AND version > 0 AND amount > 0 AND attempts >= 0`},
+	{"payout", "id", "purpose IN ('', 'MERCHANT', 'SENDER') AND fee >= 0 AND (fee = 0 OR purpose = 'MERCHANT')"},
 	{"payout", "id", `reason IN ('', 'below_limit', 'above_limit', 'account_closed', 'account_on_hold', 'account_closed_fraud',
-		'account_closed_taken_over') AND (state = 'DECLINED') = (reason <> '')
+		'account_closed_taken_over', 'no_such_account', 'name_does_not_match', 'no_such_bank', 'not_permitted', 'above_bank_limit',
+		'compliance', 'declined') AND (state = 'DECLINED') = (reason <> '')
 		AND (limit_broken = 0 OR limit_broken > 0 AND reason IN ('below_limit', 'above_limit'))`},
-	{"payout", "id", `(state IN ('SUCCEEDED', 'DECLINED', 'RETURNED')) = (done_us IS NOT NULL) AND (state = 'RETURNED') = (back_us IS NOT NULL)
-		AND (due_us IS NULL OR done_us IS NULL)`},
-	{"payout", "id", "(attempts = 0) = (attempt_id = '') AND (attempts > 0 OR state IN ('RECORDED', 'DECLINED'))"},
+	{"payout", "id", `(state IN ('SUCCEEDED', 'DECLINED', 'RETURNED', 'CANCELLED')) = (done_us IS NOT NULL)
+		AND (state = 'RETURNED') = (back_us IS NOT NULL) AND (due_us IS NULL OR done_us IS NULL)`},
+	{"payout", "id", `(attempts = 0) = (attempt_id = '') AND (attempts > 0 OR state IN ('UNDER_REVIEW', 'RECORDED', 'DECLINED', 'CANCELLED'))
+		AND (attempts = 0 OR state <> 'UNDER_REVIEW')`},
 	{"payout_attempt", "id", `state IN ('PREPARED', 'OPEN', 'PAID', 'FAILED', 'RETURNED') AND length(reference) BETWEEN 1 AND 40
 		AND n > 0 AND version > 0 AND sends >= 0 AND asks >= 0 AND (sends = 0) = (first_sent_us IS NULL)`},
 	{"statement_entry", "bank || '/' || id", "known IN (0, 1) AND (attempt_id IS NULL OR known AND bank_id <> '')"},
+	{"deposit_order", "id", `state IN ('WAITING', 'SEEN', 'PAID', 'EXPIRED', 'CANCELLED', 'FAILED', 'TAKEN_BACK') AND version > 0
+		AND trouble IN ('', 'AMOUNT_MISMATCH', 'NAME_MISMATCH', 'AMBIGUOUS', 'UNMATCHED', 'LATE', 'STOPPED')`},
+	{"deposit_order", "id", "amount > 0 AND display BETWEEN 1 AND amount AND real_amount >= 0 AND fee BETWEEN 0 AND real_amount"},
+	{"deposit_order", "id", `(credit_id IS NOT NULL) = (state IN ('PAID', 'TAKEN_BACK')) AND (credit_id IS NOT NULL) = (real_amount > 0)
+		AND (credit_id IS NOT NULL) = (into_account <> '') AND (credit_id IS NOT NULL) = (paid_us IS NOT NULL)`},
+	{"deposit_order", "id", `(NOT reserved OR virtual OR credit_id IS NULL) AND (state <> 'WAITING' OR due_us IS NOT NULL)
+		AND (name_print IS NULL OR payer IS NOT NULL) AND reserved IN (0, 1) AND virtual IN (0, 1)`},
+	{"receiver_pause", "receiver", "note <> ''"},
+	{"bank_credit", "id", `state IN ('UNMATCHED', 'MATCHED', 'REVERSED', 'RETURNING') AND amount > 0 AND version > 0
+		AND trouble IN ('', 'AMOUNT_MISMATCH', 'NAME_MISMATCH', 'AMBIGUOUS', 'UNMATCHED', 'LATE', 'STOPPED')`},
+	{"bank_credit", "id", `(state = 'REVERSED' OR (state = 'MATCHED') = (order_id IS NOT NULL))
+		AND (state = 'RETURNING') = (payout_id IS NOT NULL) AND (state = 'UNMATCHED' OR suspect_id IS NULL AND retry_us IS NULL)`},
+	{"bank_entry", "rowid", `amount > 0 AND (credit_id IS NULL OR payout_id IS NULL) AND (notified OR stated) AND length(day) = 8
+		AND debit IN (0, 1)`},
+	{"bank_message", "feed || '/' || kind || '/' || id", `kind IN ('NOTIFICATION', 'STATEMENT', 'PUSH') AND accepted >= 0 AND repeated >= 0
+		AND accepted + repeated <= entries AND length(sha256) = 32`},
+	{"merchant_key", "merchant || '/' || id", "purpose IN ('sign', 'authorization', 'webhook')"},
 	{"notice", "id", `kind IN ('capture-result', 'cancel-result', 'refund-result', 'refund-returned', 'inquiry', 'chargeback',
 		'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn', 'refund-arn',
-		'payout-result')`},
+		'payout-result', 'deposit-result', 'transfer-result') AND base_tries BETWEEN 0 AND tries`},
 	{"notice", "id", "state IN ('QUEUED', 'SENT', 'PARKED') AND (state = 'SENT') = (done_us IS NOT NULL)"},
 }
 

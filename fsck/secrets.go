@@ -39,12 +39,20 @@ var foreign = map[string][]string{
 	"payout":         {"request_id", "scope", "code"},
 	"payout_attempt": {"bank_id", "utr", "status", "code"},
 
+	"deposit_order":      {"client_id", "user_id", "notify_url"},
+	"merchant_payout":    {"notify_url"},
+	"payer_registration": {"user_id"},
+	"bank_credit":        {"bank_id", "message"},
+	"bank_entry":         {"id", "message", "original"},
+	"bank_message":       {"id"},
+
 	"statement_entry": {"id", "bank_id", "kind", "reference"},
 }
 
 // sealed are the columns that must be opaque.
 var sealed = map[string]string{
 	"keyset": "sealed", "idempotency": "answer", "reservation": "card", "evidence": "document", "payout": "target", "payout_attempt": "body",
+	"deposit_order": "payer", "bank_credit": "sender", "payer_registration": "payer", "merchant_key": "sealed",
 }
 
 // cardLike reports whether digits may be a card number: 13 to 19 of them, the check digit, a known range.
@@ -58,11 +66,11 @@ func cardLike(digits []byte) bool {
 }
 
 // runs finds the runs of digits in b that may be card numbers. A cut ends a run: what stands behind it is another value.
-func runs(b []byte, cut []bool) (found [][]byte) {
+func runs(b []byte, cut []bool) (found []span) {
 	start := -1
 	end := func(i int) {
 		if start >= 0 && cardLike(b[start:i]) {
-			found = append(found, b[start:i])
+			found = append(found, span{start, i})
 		}
 		start = -1
 	}
@@ -130,11 +138,9 @@ func (x *run) forbidden(b []byte, cut []bool) (n int) {
 			i += from
 			from = i + 1
 			to := i + len(value)
-			if digit(value, 0) && digit(b, i-1) && (cut == nil || !cut[i]) ||
-				digit(value, len(value)-1) && digit(b, to) && (cut == nil || !cut[to]) {
-				continue
+			if whole(b, i, to, cut) {
+				n++
 			}
-			n++
 		}
 	}
 	return n
@@ -145,8 +151,8 @@ func digit(b []byte, i int) bool { return i >= 0 && i < len(b) && b[i] >= '0' &&
 // secretsIn says what stands in b that must not, without saying it.
 func (x *run) secretsIn(b []byte, cut []bool) (what []string) {
 	n := 0
-	for _, r := range runs(b, cut) {
-		if _, known := x.opaque[string(r)]; !known { // reported where it stands
+	for _, at := range runs(b, cut) {
+		if _, known := x.opaque[string(at.of(b))]; !known { // reported where it stands
 			n++
 		}
 	}
@@ -159,6 +165,9 @@ func (x *run) secretsIn(b []byte, cut []bool) (what []string) {
 	if n := len(addresses(b)); n > 0 && utf8.Valid(b) { // by chance ciphertext may look like one
 		what = append(what, fmt.Sprintf("%d payment addresses", n))
 	}
+	if n := len(x.persons.in(b, cut)); n > 0 {
+		what = append(what, fmt.Sprintf("%d values about people, or secrets of merchants", n))
+	}
 	if n := x.forbidden(b, cut); n > 0 {
 		what = append(what, fmt.Sprintf("%d forbidden values", n))
 	}
@@ -168,8 +177,8 @@ func (x *run) secretsIn(b []byte, cut []bool) (what []string) {
 // masked hides in a report what must not stand in it.
 func (x *run) masked(s string) string {
 	b := []byte(s)
-	for _, r := range runs(b, nil) {
-		copy(r, bytes.Repeat([]byte("*"), len(r)))
+	for _, at := range append(runs(b, nil), x.persons.in(b, nil)...) {
+		copy(at.of(b), bytes.Repeat([]byte("*"), at.to-at.from))
 	}
 	for _, a := range addresses(b) {
 		copy(a, bytes.Repeat([]byte("*"), len(a)))
@@ -181,6 +190,12 @@ func (x *run) masked(s string) string {
 	}
 	return string(b)
 }
+
+// ownAccounts are the accounts of ours that payers are shown, which look like card numbers and like payers' accounts, and their holders.
+const ownAccounts = `
+SELECT receiver_number FROM deposit_order UNION SELECT holder FROM deposit_order UNION SELECT branch FROM deposit_order
+ UNION SELECT account FROM bank_credit UNION SELECT virtual FROM bank_credit UNION SELECT account FROM bank_entry
+ UNION SELECT SUBSTR(account, INSTR(account, '/') + 1) FROM bank_sequence`
 
 // ownReferences are our own names of orders to payout banks: they come from identifiers of ours, whose digits may look like a card number,
 // and the journal repeats them.
@@ -196,15 +211,18 @@ func (x *run) columns() error {
 			tables = append(tables, name)
 			return err
 		})
-	if err == nil {
-		err = x.each(ownReferences, func(scan func(...any) error) error {
-			var reference []byte
-			err := scan(&reference)
-			for _, r := range runs(reference, nil) {
-				x.opaque[string(r)] = struct{}{}
-			}
-			return err
-		})
+	for _, own := range []string{ownReferences, ownAccounts} {
+		if err == nil {
+			err = x.each(own, func(scan func(...any) error) error {
+				var name []byte
+				err := scan(&name)
+				for _, at := range runs(name, nil) {
+					x.opaque[string(at.of(name))] = struct{}{}
+				}
+				x.persons.forget(name)
+				return err
+			})
+		}
 	}
 	for _, identifiers := range []bool{true, false} { // first what others chose: we repeat it in texts of our own, where it is the same number
 		for _, table := range tables {
@@ -216,7 +234,10 @@ func (x *run) columns() error {
 	if err != nil {
 		return err
 	}
-	// In freed space no record tells where a value ends, and these then stand side by side.
+	if x.persons.more {
+		x.skip("secrets-files", fmt.Sprintf("there are more than %d values about people: the others were not looked for", mostPersons))
+	}
+	// These stand side by side, and where the beginning of their record is overwritten nothing tells where the one ends.
 	return x.each("SELECT DISTINCT merchant || code FROM attempt UNION SELECT DISTINCT terminal || merchant || code FROM attempt",
 		func(scan func(...any) error) error {
 			var digits string
@@ -276,12 +297,13 @@ func (x *run) table(table string, identifiers bool) error {
 			}
 			x.did("secrets-columns")
 			if identifiers {
-				for _, r := range runs(b, nil) {
-					x.opaque[string(r)] = struct{}{}
+				for _, at := range runs(b, nil) {
+					x.opaque[string(at.of(b))] = struct{}{}
 					x.warn("secrets-columns", table, row, "%s is an identifier that others chose, and looks like a card number", names[i])
 				}
-				if len(addresses(b)) > 0 {
-					x.warn("secrets-columns", table, row, "%s is what others wrote, and looks like a payment address", names[i])
+				if named := len(addresses(b)) > 0; named || len(x.persons.in(b, nil)) > 0 {
+					x.warn("secrets-columns", table, row, "%s is what others wrote, and names somebody, or looks like a payment address", names[i])
+					x.persons.forget(b) // it is told once
 				}
 				continue
 			}

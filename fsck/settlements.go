@@ -246,16 +246,21 @@ func (x *run) accounts(b *books) error {
 	m := &merge{run: x}
 	defer m.close()
 	tables := x.journals(m, b, ofAccounts)
+	unbooked := func(_ string, k booking) { x.bad("bookings", "bank_entry", k.row(), "moved money that is not booked") }
+	bookings := open(m, otherBookings, (*booking).columns, unbooked)
 	if m.err != nil {
 		return m.err
 	}
+	resting := map[string]bool{}
 	err := x.each(accountBooks, func(scan func(...any) error) error {
 		j := journal{table: "account_book"}
 		if err := scan(&j.account, &j.length, &j.digest); err != nil {
 			return err
 		}
 		j.id = bookOf + j.account
-		if tables.of(&j); m.err != nil {
+		tables.of(&j)
+		told := bookings.of(j.id)
+		if m.err != nil {
 			return m.err
 		}
 		x.chain(&j)
@@ -268,14 +273,58 @@ func (x *run) accounts(b *books) error {
 				return x.corrected(&j, e, id)
 			case "statement":
 				return j.funded(e, id)
+			case "receiver":
+				return rest(resting, e, id, j.account)
+			case "":
+				return j.unexplained(told, e)
 			}
 			return effect{}, fmt.Errorf("%q has no place in the book of an account", e.object)
 		})
+		for _, k := range told {
+			x.did("bookings")
+			if !k.seen {
+				unbooked(j.id, k)
+			}
+		}
 		return nil
 	})
 	if err == nil {
 		tables.end()
+		bookings.end()
 		err = m.err
+	}
+	if err == nil {
+		err = x.rests(resting)
+	}
+	return err
+}
+
+// rest is that an operator lets a receiving account rest, or be paid into again.
+func rest(resting map[string]bool, e event, id, account string) (effect, error) {
+	if id != account || e.event != "pause" && e.event != "resume" || resting[id] == (e.event == "pause") {
+		return effect{}, fmt.Errorf("the receiving account %s cannot %s", id, e.event)
+	}
+	resting[id] = e.event == "pause"
+	return effect{}, nil
+}
+
+// rests compares what rests with what the books of the accounts say.
+func (x *run) rests(resting map[string]bool) error {
+	err := x.each("SELECT receiver FROM receiver_pause", func(scan func(...any) error) error {
+		var id string
+		if err := scan(&id); err != nil {
+			return err
+		}
+		if !resting[id] {
+			x.bad("states", "receiver_pause", id, "rests, and its book does not say since when")
+		}
+		delete(resting, id)
+		return nil
+	})
+	for id, rests := range resting {
+		if rests {
+			x.bad("states", "receiver_pause", id, "rests by its book, and new orders are paid there")
+		}
 	}
 	return err
 }

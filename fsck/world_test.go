@@ -39,9 +39,11 @@ type world struct {
 	rail   *rail
 	tray   *tray
 	bank   *bank
+	wire   *wire
 	die    bool // the next call ends as its process would
 
 	seq, events int64 // of the acquirer's files, and of its records
+	messages    int64 // of the banks that payers transfer to
 }
 
 // manual is a clock that a test sets. A loop that has nothing due is at its end: Sleep stops it.
@@ -176,7 +178,9 @@ func (g google) Send(_ context.Context, n engine.Notice) outbox.Result {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}, tray: &tray{}, bank: &bank{}}
+	w := &world{
+		t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}, tray: &tray{}, bank: &bank{}, wire: &wire{},
+	}
 	var err error
 	if w.kek, err = base64.StdEncoding.DecodeString(strings.TrimSpace(vault.NewKEK())); err != nil {
 		t.Fatal(err)
@@ -195,7 +199,8 @@ func newWorld(t *testing.T) *world {
 		Links: map[string]engine.Link{
 			"acq7": {Rail: w.rail, Totals: true}, "acq8": {Rail: &rail{outcome: approved, byFile: true}, Files: w.tray},
 		},
-		Banks: map[string]engine.Bank{"rzp": {Rail: w.bank}},
+		Banks:     map[string]engine.Bank{"rzp": {Rail: w.bank}, "shinhan": {Rail: w.wire}},
+		Merchants: merchants(), Receivers: receivers,
 		Crash: func(p crash.Point) {
 			if w.die && (p == crash.ReserveAccepted || p == crash.SaleAccepted) {
 				runtime.Goexit()
@@ -233,7 +238,7 @@ func newWorld(t *testing.T) *world {
 		senders[kind] = g
 	}
 	w.outbox = outbox.Worker{
-		Queue: w.store, Senders: senders, Clock: w.clock, Crash: crash.Never, Log: log, Meter: silentMeter{}, Bell: w.engine.Notices, Lanes: 1,
+		Queue: w.store.Notices(store.Everybody, 100), Senders: senders, Clock: w.clock, Crash: crash.Never, Log: log, Meter: silentMeter{}, Bell: w.engine.Notices[0], Lanes: 1,
 	}
 	return w
 }
@@ -350,6 +355,7 @@ func (w *world) play() {
 	began := w.clock.Now()
 	w.clock.advance(-3 * day)
 	w.disburse()
+	w.collect()
 	w.clock.advance(began.Sub(w.clock.Now()))
 	w.must(true, w.reserve(a, "captured", approved, nil))
 	w.capture(a, "captured", 12_900)
