@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"naru/core/deposit"
 	"naru/engine"
 	"naru/fsck"
 	"naru/sandbox/google"
@@ -26,6 +29,9 @@ type evidence struct {
 	books    books
 	acquirer host
 	bank     bank
+
+	shop       shopBooks
+	collecting collectingBank
 }
 
 // knowledge is what Google asked for and what it was told.
@@ -55,9 +61,14 @@ type books struct {
 	refunds     []store.RefundRow
 	disputes    []store.DisputeRow
 	settlements []store.SettlementRow
-	payouts     []store.PayoutRow
+	payouts     []store.PayoutRow // for Google
 	balances    []store.Balance
 	cases       []engine.Case
+
+	orders    []deposit.Order
+	credits   []deposit.Credit
+	wished    []engine.MerchantPayout
+	transfers []store.PayoutRow // by the deposit bank
 }
 
 // host is the acquirer's own record, as its control port shows it.
@@ -151,7 +162,7 @@ func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	c := compare(e)
-	fmt.Fprint(out, "\nWhat Google knows, what the books say, what the acquirer and the payout bank did:\n\n")
+	fmt.Fprint(out, "\nWhat Google and the merchant know, what the books say, what the acquirer and the banks did:\n\n")
 	if err := c.print(out); err != nil {
 		return err
 	}
@@ -182,9 +193,9 @@ func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 // debts is what somebody still waits for.
 type debts struct {
 	store.Backlog
-	inbox  int // files of the acquirer that nobody has taken yet
+	inbox  int // files of the acquirer, and of the deposit bank, that nobody has taken yet
 	claims int // chargebacks told on line that have no answer yet
-	untold int // events of the payout bank
+	untold int // events of the payout bank, and reports of the deposit bank
 }
 
 func (d debts) any() bool {
@@ -192,8 +203,8 @@ func (d debts) any() bool {
 }
 
 func (d debts) String() string {
-	return fmt.Sprintf("still owed: %d messages and %d lines of files to the acquirer, %d notifications to Google, %d totals of a day, "+
-		"%d payouts; not taken: %d files, %d chargebacks, %d events of the payout bank",
+	return fmt.Sprintf("still owed: %d messages and %d lines of files to the acquirer, %d notifications, %d totals of a day, "+
+		"%d payouts; not taken: %d files, %d chargebacks, %d events of banks",
 		d.Advices, d.Batched, d.Notices, d.Reconciliations, d.Payouts, d.inbox, d.claims, d.untold)
 }
 
@@ -221,8 +232,8 @@ func (s *Sandbox) drain(ctx context.Context) error {
 			continue
 		}
 		if !d.any() {
-			if d.Parked+d.Cases > 0 {
-				return fmt.Errorf("%d notifications are parked and %d cases wait for an operator", d.Parked, d.Cases)
+			if d.Parked+d.Unheard+d.Cases > 0 {
+				return fmt.Errorf("%d notifications are parked and %d cases wait for an operator", d.Parked+d.Unheard, d.Cases)
 			}
 			return nil
 		}
@@ -244,13 +255,20 @@ func (s *Sandbox) drain(ctx context.Context) error {
 
 // debts looks at what comes from outside first: what that leads to is in the backlog before it is gone from there.
 func (s *Sandbox) debts(ctx context.Context, t *client) (d debts, err error) {
-	entries, err := os.ReadDir(s.folder.file(acquirerInbox))
-	if err != nil {
-		return d, err
+	var reports []bankReport
+	if t.call(ctx, http.MethodGet, "/bank/reports", nil, &reports); t.err != nil {
+		return d, t.err
 	}
-	for _, f := range entries {
-		if strings.HasSuffix(f.Name(), ".csv") {
-			d.inbox++
+	d.untold = owedBy(reports)
+	for _, dir := range []string{acquirerInbox, collectingOutbox, collectingInbox, collectingInbox + "/processing"} { // as files go
+		entries, err := os.ReadDir(s.folder.file(dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return d, err
+		}
+		for _, f := range entries {
+			if ext := filepath.Ext(f.Name()); ext == ".csv" || ext == ".xml" {
+				d.inbox++
+			}
 		}
 	}
 	var disputes []hostDispute
@@ -275,7 +293,7 @@ func (s *Sandbox) debts(ctx context.Context, t *client) (d debts, err error) {
 	return d, err
 }
 
-// everyCase is more than a sandbox ever has.
+// everyCase is more than a sandbox ever has of anything.
 const everyCase = 100_000
 
 // gather asks everybody for their record. The peers' come by their control ports: they share nothing with us.
@@ -289,6 +307,7 @@ func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 		files: s.google.Files(),
 	}
 	e.google.exchanges, e.google.verdicts = s.google.Record()
+	e.shop = shopBooks{s.shop.Asked(), s.shop.Heard(), s.shop.Bookings()}
 	t := s.client()
 	defer t.http.CloseIdleConnections()
 	for path, into := range map[string]any{
@@ -296,6 +315,8 @@ func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 		"/acquirer/holds":  &e.acquirer.holds, "/acquirer/bookings": &e.acquirer.bookings, "/acquirer/disputes": &e.acquirer.disputes,
 		"/acquirer/records": &e.acquirer.records, "/acquirer/files": &e.acquirer.files, "/acquirer/transactions": &e.acquirer.messages,
 		"/upi/payouts": &e.bank.payouts, "/upi/statement": &e.bank.lines,
+		"/bank/transactions": &e.collecting.moves, "/bank/payments": &e.collecting.orders, "/bank/accounts": &e.collecting.holdings,
+		"/bank/twice": &e.collecting.twice,
 	} {
 		t.call(ctx, http.MethodGet, path, nil, into)
 	}
@@ -308,6 +329,13 @@ func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 	read(into(&b.disputes)(db.Disputes(ctx)))
 	read(into(&b.settlements)(db.SettlementRows(ctx)))
 	read(into(&b.payouts)(db.Payouts(ctx)))
+	b.transfers = slices.Clone(b.payouts)
+	b.payouts = slices.DeleteFunc(b.payouts, func(p store.PayoutRow) bool { return p.Bank == transferBank })
+	b.transfers = slices.DeleteFunc(b.transfers, func(p store.PayoutRow) bool { return p.Bank != transferBank })
+	every := engine.Page{Merchant: shopID, Limit: everyCase}
+	read(counted(&b.orders)(s.platform.Engine.Deposits(ctx, every)))
+	read(counted(&b.wished)(s.platform.Engine.MerchantPayouts(ctx, every)))
+	read(into(&b.credits)(s.platform.Engine.ListCredits(ctx, false, everyCase)))
 	read(into(&b.balances)(db.Balances(ctx)))
 	read(into(&b.cases)(s.platform.Engine.ListCases(ctx, false, everyCase)))
 	return e, err
@@ -315,6 +343,14 @@ func (s *Sandbox) gather(ctx context.Context) (e evidence, err error) {
 
 func into[T any](to *[]T) func([]T, error) error {
 	return func(list []T, err error) error {
+		*to = list
+		return err
+	}
+}
+
+// counted is into, for pages.
+func counted[T any](to *[]T) func([]T, int64, error) error {
+	return func(list []T, _ int64, err error) error {
 		*to = list
 		return err
 	}

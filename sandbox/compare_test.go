@@ -18,11 +18,13 @@ var testNow = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
 // world is a few payments and one settlement in which everybody is right: r1 was captured in part, refunded in part, of which some came
 // back, and charged back in vain; r2 was cancelled, r3 is still held, r4 was lost and never held, r5 was declined. Of the checks v1 was
-// cancelled, v2 holds money, v3 never did. One payment is of somebody outside. What was sold abroad, and what was paid out, follows.
+// cancelled, v2 holds money, v3 never did. One payment is of somebody outside. What was sold abroad, what was paid out, and a merchant
+// follow.
 func world() evidence {
 	e := korea()
 	sellAbroad(&e)
 	payTo(&e)
+	tradeHere(&e)
 	return e
 }
 
@@ -357,6 +359,16 @@ func (c comparison) found() (list []string) {
 			list = append(list, s.id.id+": "+p)
 		}
 	}
+	for _, s := range c.deposits {
+		for _, p := range s.problems {
+			list = append(list, s.id+": "+p)
+		}
+	}
+	for _, s := range c.transfers {
+		for _, p := range s.problems {
+			list = append(list, s.id+": "+p)
+		}
+	}
 	for _, s := range c.settlements {
 		for _, p := range s.problems {
 			list = append(list, s.row.ID+": "+p)
@@ -383,12 +395,17 @@ func TestCompareAgrees(t *testing.T) {
 		"A_EUR     S2           3       13.14 EUR    13.14 EUR closed   agree",
 		"A_INR     p1       1,250.50 INR   SUCCESS   ", "   paid 700.00, came back 700.00   the same      agree",
 		"A_INR     p6       520.00 INR     nothing   ", "   open 520.00   ",
+		"PF0901     d1      30,000 KRW   arrived 29,950   arrived 29,950               the same       agree",
+		"PF0901     d4      24,000 KRW   arrived 24,000   arrived 24,000, taken back   the same       agree",
+		"PF0901     w3       15,000 KRW   paid 15,000   paid 15,000, came back 15,000   the same       agree",
+		"PF0901     w4       7,000 KRW    nothing       open 7,000                      the same       agree",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables lack %q:\n%s", want, out.String())
 		}
 	}
-	if strings.Contains(out.String(), "DIFFER") || c.String() != "12 payments, 7 payouts, 3 settlements" {
+	const all = "12 payments, 7 payouts, 6 deposit orders, 5 merchant payouts, 3 settlements"
+	if strings.Contains(out.String(), "DIFFER") || c.String() != all {
 		t.Errorf("%s:\n%s", c, out.String())
 	}
 }

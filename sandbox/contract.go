@@ -13,11 +13,14 @@ import (
 
 // Contract is sandbox.json: all that an outside client needs to know. File names are relative to its folder.
 type Contract struct {
-	GSP      GSPContract `json:"gsp"`
-	Admin    Base        `json:"admin"`
-	Acquirer Address     `json:"acquirer"`
-	UPI      Base        `json:"upi"`
-	Control  Base        `json:"control"`
+	GSP      GSPContract      `json:"gsp"`
+	Merchant MerchantContract `json:"merchant"`
+	Admin    Base             `json:"admin"`
+	Pay      Base             `json:"pay"`
+	Acquirer Address          `json:"acquirer"`
+	UPI      Base             `json:"upi"`
+	Bank     Base             `json:"bank"` // where payers transfer to
+	Control  Base             `json:"control"`
 }
 
 // GSPContract is both sides of the GSP wire.
@@ -54,6 +57,16 @@ type FilesAddress struct {
 	SFTP    string `json:"sftp"`
 	HostKey string `json:"host_key"`
 	Key     string `json:"key"`
+}
+
+// MerchantContract is all that the sample merchant knows of the merchant API: whoever has it can play that merchant.
+type MerchantContract struct {
+	Base          string `json:"base"`
+	Desk          string `json:"desk"` // the merchant's page
+	PlatformID    string `json:"platform_id"`
+	PlatformKey   string `json:"platform_key"`
+	Authorization string `json:"authorization"`
+	Webhook       string `json:"webhook_secret"` // of the Standard Webhooks headers
 }
 
 // Base is a server's address as a URL without a path.
@@ -118,14 +131,18 @@ const googlePath = "/secure-serving/gsp"
 type offset int
 
 const (
-	gspPort      offset = 0
-	googlePort   offset = 1
-	controlPort  offset = 3
-	adminPort    offset = 4
-	acquirerPort offset = 7
-	bankPort     offset = 8
-	filesPort    offset = 10 // Google's SFTP server
-	hooksPort    offset = 11 // where the payout bank tells by itself
+	gspPort        offset = 0
+	googlePort     offset = 1
+	apiPort        offset = 2 // where merchants call
+	controlPort    offset = 3
+	adminPort      offset = 4
+	pagePort       offset = 5
+	acquirerPort   offset = 7
+	bankPort       offset = 8
+	collectingPort offset = 9  // the deposit bank
+	filesPort      offset = 10 // Google's SFTP server
+	hooksPort      offset = 11 // where banks tell by themselves
+	shopPort       offset = 12 // where the sample merchant is told
 )
 
 // at is the address of a listener; without a base any free port.
@@ -136,10 +153,12 @@ func (o offset) at(base int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+int(o)))
 }
 
-// addresses is where everything listens, host:port, the payout bank as a URL, and the dialect that the acquirer speaks.
-type addresses struct{ GSP, Google, Files, Control, Admin, Acquirer, Bank, Hooks, Profile string }
+// addresses is where everything listens, host:port, the banks as URLs, and the dialect that the acquirer speaks.
+type addresses struct {
+	GSP, Google, Files, Control, Admin, Acquirer, Bank, Hooks, API, Page, Collecting, Shop, Profile string
+}
 
-func (a addresses) contract() Contract {
+func (a addresses) contract(of shopKeys) Contract {
 	return Contract{
 		GSP: GSPContract{
 			Base: "https://" + a.GSP, CA: caFile, Accounts: accounts,
@@ -148,7 +167,9 @@ func (a addresses) contract() Contract {
 				"https://" + a.Google + googlePath, googleSecret, googlePublic, FilesAddress{a.Files, filesHostKey, filesKey},
 			},
 		},
-		Admin: Base{"http://" + a.Admin}, Acquirer: Address{a.Acquirer}, UPI: Base{a.Bank}, Control: Base{"http://" + a.Control},
+		Merchant: MerchantContract{"http://" + a.API, "http://" + a.API + "/desk/", shopID, of.sign, of.query, of.webhook},
+		Admin:    Base{"http://" + a.Admin}, Pay: Base{"http://" + a.Page}, Acquirer: Address{a.Acquirer}, UPI: Base{a.Bank},
+		Bank: Base{a.Collecting}, Control: Base{"http://" + a.Control},
 	}
 }
 
@@ -242,7 +263,7 @@ apis = ["` + disburse + `"]
 currencies = ["INR"]
 payout_bank = "` + payoutBank + `"
 time_zone = "Asia/Kolkata"
-`))
+` + merchantConfig))
 
 // terms is what the contract of each account says beside its names.
 var terms = map[string]string{

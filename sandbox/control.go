@@ -12,9 +12,9 @@ import (
 	"naru/platform"
 )
 
-// control is where a person or a test moves the sandbox: time, Google, the acquirer, the payout bank, and a look at the books. It is for
-// programs on this machine: a page in a browser, which says where it comes from, is refused, and so is a name that only pretends to be this
-// machine.
+// control is where a person or a test moves the sandbox: time, Google, the sample merchant, the acquirer, the banks, and a look at the
+// books. It is for programs on this machine: a page in a browser, which says where it comes from, is refused, and so is a name that only
+// pretends to be this machine.
 func (s *Sandbox) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) { s.showClock(w) })
@@ -23,6 +23,13 @@ func (s *Sandbox) control() http.Handler {
 	mux.Handle("/google/", http.StripPrefix("/google", s.google.Control()))
 	mux.Handle("/acquirer/", http.StripPrefix("/acquirer", s.acquirer.Control()))
 	mux.Handle("/upi/", http.StripPrefix("/upi", s.bank.Control()))
+	mux.Handle("/merchant/", http.StripPrefix("/merchant", s.shop.Control()))
+	collecting := s.collecting.Control()
+	mux.Handle("/bank/", http.StripPrefix("/bank", collecting))
+	mux.HandleFunc("POST /bank/credits", func(w http.ResponseWriter, r *http.Request) { // its shorter name of a deposit
+		r.URL.Path = "/actions/deposit"
+		collecting.ServeHTTP(w, r)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Header["Origin"]) > 0 || !platform.Loopback(r.Host) {
 			respond(w, http.StatusForbidden, problem{"the control port does not talk to web pages"})

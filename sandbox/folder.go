@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -54,6 +55,13 @@ const (
 	googleFiles      = "google-files"
 	bankSecret       = "upi.key"         // with which we call the payout bank
 	hookSecret       = "upi_webhook.key" // with which it signs what it tells
+	shopSign         = "shop.key"        // platform_key of the sample merchant
+	shopQuery        = "shop_query.key"  // its token for queries
+	shopWebhook      = "shop_webhook.key"
+	shopRecord       = "shop.jsonl"
+	feedSecret       = "feed.key" // with which the deposit bank signs what it pushes
+	collectingInbox  = "bank/to-naru"
+	collectingOutbox = "bank/from-naru"
 )
 
 // folder is the sandbox's place on disk, taken by one process at a time. Everything in it is for its owner alone.
@@ -115,9 +123,14 @@ type peers struct {
 	filesHost          ssh.Signer
 	files              ssh.PublicKey // who may upload
 	bank, hooks        string        // secrets that the payout bank and the integrator share
+	feed               string        // that of the deposit bank
+	shop               shopKeys
 	tls                tls.Certificate
 	roots              *x509.CertPool
 }
+
+// shopKeys are what the sample merchant and the integrator share.
+type shopKeys struct{ sign, query, webhook string }
 
 // furnish makes what is missing and reads the rest. The two RSA keys are made at the same time: that is most of a first start.
 func (f *folder) furnish(now time.Time) (peers, error) {
@@ -165,16 +178,26 @@ func (f *folder) furnish(now time.Time) (peers, error) {
 	if p.filesHost, err = f.sshKey(filesHost); err != nil {
 		return peers{}, err
 	}
-	if p.bank, err = f.secret(bankSecret); err != nil {
-		return peers{}, err
-	}
-	if p.hooks, err = f.secret(hookSecret); err != nil {
-		return peers{}, err
+	for _, shared := range []struct {
+		name   string
+		to     *string
+		invent func() string
+	}{
+		{bankSecret, &p.bank, rand.Text},
+		{hookSecret, &p.hooks, rand.Text},
+		{feedSecret, &p.feed, rand.Text},
+		{shopSign, &p.shop.sign, func() string { return rand.Text()[:16] }}, // as long as those of the sheet (merchant-gateway §1)
+		{shopQuery, &p.shop.query, rand.Text},
+		{shopWebhook, &p.shop.webhook, func() string { return "whsec_" + base64.StdEncoding.EncodeToString([]byte(rand.Text())) }},
+	} {
+		if *shared.to, err = f.secret(shared.name, shared.invent); err != nil {
+			return peers{}, err
+		}
 	}
 	if err := f.write(filesHostKey, ssh.MarshalAuthorizedKey(p.filesHost.PublicKey())); err != nil {
 		return peers{}, err
 	}
-	for _, dir := range []string{acquirerInbox, acquirerOutbox, googleFiles} {
+	for _, dir := range []string{acquirerInbox, acquirerOutbox, googleFiles, collectingInbox, collectingOutbox} {
 		if err := os.MkdirAll(f.file(dir), 0o700); err != nil {
 			return peers{}, err
 		}
@@ -187,9 +210,9 @@ func (f *folder) furnish(now time.Time) (peers, error) {
 }
 
 // secret makes a secret of two parties once, and reads it.
-func (f *folder) secret(name string) (string, error) {
+func (f *folder) secret(name string, invent func() string) (string, error) {
 	if !f.has(name) {
-		if err := f.write(name, []byte(rand.Text()+"\n")); err != nil {
+		if err := f.write(name, []byte(invent()+"\n")); err != nil {
 			return "", err
 		}
 	}

@@ -56,6 +56,8 @@ type row struct {
 type comparison struct {
 	rows        []row
 	payouts     []paidOut
+	deposits    []paidIn
+	transfers   []sentOut
 	settlements []settled
 	problems    []string // beside those of a row
 }
@@ -63,11 +65,14 @@ type comparison struct {
 func (c comparison) agrees() bool {
 	return len(c.problems) == 0 && !slices.ContainsFunc(c.rows, func(r row) bool { return len(r.problems) > 0 }) &&
 		!slices.ContainsFunc(c.payouts, func(p paidOut) bool { return len(p.problems) > 0 }) &&
+		!slices.ContainsFunc(c.deposits, func(p paidIn) bool { return len(p.problems) > 0 }) &&
+		!slices.ContainsFunc(c.transfers, func(p sentOut) bool { return len(p.problems) > 0 }) &&
 		!slices.ContainsFunc(c.settlements, func(s settled) bool { return len(s.problems) > 0 })
 }
 
 func (c comparison) String() string {
-	return fmt.Sprintf("%d payments, %d payouts, %d settlements", len(c.rows), len(c.payouts), len(c.settlements))
+	return fmt.Sprintf("%d payments, %d payouts, %d deposit orders, %d merchant payouts, %d settlements",
+		len(c.rows), len(c.payouts), len(c.deposits), len(c.transfers), len(c.settlements))
 }
 
 func (c *comparison) problem(format string, args ...any) {
@@ -103,6 +108,9 @@ func compare(e evidence) (c comparison) {
 		}
 	}
 	c.checkPayouts(e)
+	c.checkDeposits(e)
+	c.checkCredits(e)
+	c.checkTransfers(e)
 	c.checkBalances(e, inBooks)
 	c.checkNumbers(e)
 	c.checkSettlements(e)
@@ -389,6 +397,9 @@ func (c comparison) print(out io.Writer) error {
 	if err := c.printPayouts(t); err != nil {
 		return err
 	}
+	if err := c.printMerchant(t); err != nil {
+		return err
+	}
 	if len(c.settlements) > 0 {
 		fmt.Fprintln(t, "\n  account\tsettlement\titems\tGoogle\tledger\t")
 	}
@@ -414,6 +425,16 @@ func (c comparison) print(out io.Writer) error {
 	for _, s := range c.payouts {
 		for _, p := range s.problems {
 			fmt.Fprintf(out, "  %s: %s\n", s.id.id, p)
+		}
+	}
+	for _, s := range c.deposits {
+		for _, p := range s.problems {
+			fmt.Fprintf(out, "  %s: %s\n", s.id, p)
+		}
+	}
+	for _, s := range c.transfers {
+		for _, p := range s.problems {
+			fmt.Fprintf(out, "  %s: %s\n", s.id, p)
 		}
 	}
 	for _, s := range c.settlements {

@@ -18,10 +18,12 @@ import (
 
 	"naru/clock"
 	"naru/platform"
+	collecting "naru/rail/bankfeed/sim"
 	"naru/rail/iso8583"
 	"naru/rail/iso8583/sim"
 	upi "naru/rail/upi/sim"
 	"naru/sandbox/google"
+	"naru/sandbox/shop"
 )
 
 // Options are what a person chooses.
@@ -41,20 +43,22 @@ type Sandbox struct {
 	Contract Contract
 	Dir      string
 
-	folder   *folder
-	clock    *clock.Movable
-	moving   sync.Mutex
-	ahead    time.Duration // of the wall clock
-	log      *slog.Logger
-	platform *platform.Platform
-	ended    chan struct{} // closed when the platform has ended, with why
-	why      error
-	stop     context.CancelFunc
-	google   *google.Google
-	acquirer *sim.Host
-	bank     *upi.Host
-	closers  []func() error // in the order of starting
-	closed   bool
+	folder     *folder
+	clock      *clock.Movable
+	moving     sync.Mutex
+	ahead      time.Duration // of the wall clock
+	log        *slog.Logger
+	platform   *platform.Platform
+	ended      chan struct{} // closed when the platform has ended, with why
+	why        error
+	stop       context.CancelFunc
+	google     *google.Google
+	shop       *shop.Shop
+	acquirer   *sim.Host
+	bank       *upi.Host
+	collecting *collecting.Host
+	closers    []func() error // in the order of starting
+	closed     bool
 }
 
 // Start runs a sandbox until Close. When it returns, everything answers and sandbox.json stands in the folder.
@@ -115,6 +119,16 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		return s, err
 	}
 	s.later(s.bank.Close)
+	s.collecting, err = collecting.Start(context.WithoutCancel(ctx), collecting.Config{
+		Address: collectingPort.at(o.PortBase), Code: collectingCode, Prefix: collectingPrefix, Accounts: collectingAccounts,
+		Customer: collectingCustomer, Out: s.folder.file(collectingInbox), In: s.folder.file(collectingOutbox), ScanEvery: collectingScan,
+		Feed: feedName, Key: feedKey, Secret: keys.feed, Seed: o.Seed, Now: s.clock.Now, Sleep: s.clock.Sleep, Dir: s.folder.path,
+		Log: s.log.With("peer", "deposit bank"),
+	})
+	if err != nil {
+		return s, err
+	}
+	s.later(s.collecting.Close)
 	googleSide, err := s.listen(googlePort.at(o.PortBase))
 	if err != nil {
 		return s, err
@@ -127,12 +141,17 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	if err != nil {
 		return s, err
 	}
+	shopSide, err := s.listen(shopPort.at(o.PortBase))
+	if err != nil {
+		return s, err
+	}
 
 	// The integrator, from its configuration file as anywhere else. The file is written again with the ports that it got.
 	where := addresses{
-		GSP: gspPort.at(o.PortBase), Admin: adminPort.at(o.PortBase), Hooks: hooksPort.at(o.PortBase),
-		Google: googleSide.Addr().String(), Files: filesSide.Addr().String(), Control: controlSide.Addr().String(),
-		Acquirer: s.acquirer.Addr(), Bank: strings.TrimSuffix(s.bank.URL(), "/v1"), Profile: profile,
+		GSP: gspPort.at(o.PortBase), Admin: adminPort.at(o.PortBase), Hooks: hooksPort.at(o.PortBase), API: apiPort.at(o.PortBase),
+		Page: pagePort.at(o.PortBase), Google: googleSide.Addr().String(), Files: filesSide.Addr().String(),
+		Control: controlSide.Addr().String(), Shop: shopSide.Addr().String(), Acquirer: s.acquirer.Addr(),
+		Bank: strings.TrimSuffix(s.bank.URL(), "/v1"), Collecting: s.collecting.URL(), Profile: profile,
 	}
 	if err = s.configure(where); err != nil {
 		return s, err
@@ -141,7 +160,10 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.platform, err = platform.Start(running, config, platform.World{Clock: s.clock, Log: s.log})
+	s.platform, err = platform.Start(running, config, platform.World{
+		Clock: s.clock, Log: s.log, TestBank: cashier{s.collecting},
+		Skip: func(_ context.Context, by time.Duration) error { return s.advance(by) },
+	})
 	if err != nil {
 		return s, err
 	}
@@ -150,7 +172,9 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		close(s.ended)
 	}()
 	where.GSP, where.Admin, where.Hooks = s.platform.GSPAddr, s.platform.AdminAddr, s.platform.HookAddr
+	where.API, where.Page = s.platform.APIAddr, s.platform.PayAddr
 	s.bank.SetWebhook("http://" + where.Hooks + "/payouts/" + payoutBank)
+	s.collecting.SetPush("http://" + where.Hooks)
 	if err = s.platform.Engine.ReadStatement(running, payoutBank); err != nil { // what it holds for us is in the books from the beginning
 		return s, err
 	}
@@ -158,7 +182,16 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		return s, err
 	}
 
-	// Google, and the control port.
+	// The sample merchant, Google, and the control port.
+	s.shop, err = shop.New(shop.Config{
+		API: "http://" + where.API, PlatformID: shopID, Key: keys.shop.sign, Authorization: keys.shop.query, Webhook: keys.shop.webhook,
+		Own: "http://" + where.Shop, Now: time.Now, Business: s.clock.Now, File: s.folder.file(shopRecord), Log: s.log.With("peer", "merchant"),
+	})
+	if err != nil {
+		return s, err
+	}
+	s.later(s.shop.Close)
+	s.serve(s.shop, shopSide)
 	s.google, err = google.New(google.Config{
 		Integrator: "https://" + where.GSP, Roots: keys.roots, Keys: keys.google, Peer: keys.integrator, Accounts: names(accounts), APIs: apiOf(),
 		BasePath: googlePath, Now: time.Now, Business: s.clock.Now, Seed: o.Seed, File: s.folder.file(googleRecord),
@@ -188,8 +221,11 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		Certificates: []tls.Certificate{keys.tls}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 	}))
 	s.serve(s.control(), controlSide)
+	if err = s.endow(running); err != nil {
+		return s, err
+	}
 
-	s.Contract = where.contract()
+	s.Contract = where.contract(keys.shop)
 	text, err := s.Contract.text()
 	if err != nil {
 		return s, err
@@ -312,12 +348,15 @@ func (s *Sandbox) introduce(o Options) {
 
   GSP       %s   accounts %v
   Google    %s
+  merchants %s   merchant %s; its page is %s
+  payers    %s
   acquirer  %s   ISO 8583, dialect %s
-  bank      %s   RazorpayX, which pays out to UPI
+  banks     %s   RazorpayX, which pays out to UPI
+            %s   a Korean bank, which payers transfer to
   control   %s
   admin     %s/metrics
   folder    %s   sandbox.json for clients, naru.toml for naru serve, naru.log
   seed      %d
-`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.UPI.Base,
-		c.Control.Base, c.Admin.Base, s.Dir, o.Seed)
+`, c.GSP.Base, names(accounts), c.GSP.Google.Base, c.Merchant.Base, c.Merchant.PlatformID, c.Merchant.Desk, c.Pay.Base,
+		c.Acquirer.Address, cmp.Or(o.Profile, iso8583.DefaultProfile), c.UPI.Base, c.Bank.Base, c.Control.Base, c.Admin.Base, s.Dir, o.Seed)
 }

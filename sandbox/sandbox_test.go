@@ -196,9 +196,7 @@ func TestOutsideClient(t *testing.T) {
 	if got, want := o.get("/ledger"), `[{"account":"acquirer:held/NaruPG_KRW","currency":"KRW","balance":0},`+
 		`{"account":"acquirer:receivable/NaruPG_KRW","currency":"KRW","balance":12900},`+
 		`{"account":"google:held/NaruPG_KRW","currency":"KRW","balance":0},`+
-		`{"account":"google:payable/NaruPG_KRW","currency":"KRW","balance":-12900},`+
-		`{"account":"bank:settlement/razorpayx","currency":"INR","balance":-5000000},`+
-		`{"account":"payout:float/razorpayx","currency":"INR","balance":5000000}]`; got != want {
+		`{"account":"google:payable/NaruPG_KRW","currency":"KRW","balance":-12900},`+opened; got != want {
 		t.Errorf("the ledger is\n%s, want\n%s", got, want)
 	}
 	status, echoed := o.call("/v1/echo", "out-e1", map[string]any{"clientMessage": "안녕"})
@@ -207,13 +205,22 @@ func TestOutsideClient(t *testing.T) {
 	}
 }
 
+// opened is the end of the ledger of a new sandbox: the merchant's first deposit, and what the payout bank holds for us.
+const opened = `{"account":"income:fees/PF0901","currency":"KRW","balance":-80000},` +
+	`{"account":"merchant:payable/PF0901","currency":"KRW","balance":-9920000},` +
+	`{"account":"bank:collection/nonghyup-main","currency":"KRW","balance":10000000},` +
+	`{"account":"deposit:unmatched/nonghyup-main","currency":"KRW","balance":0},` +
+	`{"account":"bank:settlement/razorpayx","currency":"INR","balance":-5000000},` +
+	`{"account":"payout:float/razorpayx","currency":"INR","balance":5000000}]`
+
 // sandbox.json is a public interface (design §4): what is not built is absent, and nothing is null.
 func TestContract(t *testing.T) {
 	where := addresses{
 		GSP: "127.0.0.1:7440", Google: "127.0.0.1:7441", Control: "127.0.0.1:7443", Admin: "127.0.0.1:7444", Acquirer: "127.0.0.1:7447",
-		Bank: "http://127.0.0.1:7448", Files: "127.0.0.1:7450",
+		Bank: "http://127.0.0.1:7448", Files: "127.0.0.1:7450", API: "127.0.0.1:7442", Page: "127.0.0.1:7445",
+		Collecting: "http://127.0.0.1:7449",
 	}
-	text, err := where.contract().text()
+	text, err := where.contract(shopKeys{"k", "a", "whsec_dw=="}).text()
 	must(t, err)
 	var got, want any
 	must(t, json.Unmarshal(text, &got))
@@ -227,9 +234,13 @@ func TestContract(t *testing.T) {
 			"google": { "base": "https://127.0.0.1:7441/secure-serving/gsp",
 			            "pgp_secret": "google.sec.asc", "pgp_public": "google.pub.asc",
 			            "files": { "sftp": "127.0.0.1:7450", "host_key": "sftp_host.pub", "key": "sftp.key" } } },
+		"merchant": { "base": "http://127.0.0.1:7442", "desk": "http://127.0.0.1:7442/desk/", "platform_id": "PF0901",
+		              "platform_key": "k", "authorization": "a", "webhook_secret": "whsec_dw==" },
 		"admin": { "base": "http://127.0.0.1:7444" },
+		"pay": { "base": "http://127.0.0.1:7445" },
 		"acquirer": { "address": "127.0.0.1:7447" },
 		"upi": { "base": "http://127.0.0.1:7448" },
+		"bank": { "base": "http://127.0.0.1:7449" },
 		"control": { "base": "http://127.0.0.1:7443" } }`), &want))
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("sandbox.json is\n%s", text)
@@ -237,7 +248,8 @@ func TestContract(t *testing.T) {
 	for o, want := range map[offset]string{
 		gspPort: "127.0.0.1:7440", googlePort: "127.0.0.1:7441", controlPort: "127.0.0.1:7443",
 		adminPort: "127.0.0.1:7444", acquirerPort: "127.0.0.1:7447", bankPort: "127.0.0.1:7448", filesPort: "127.0.0.1:7450",
-		hooksPort: "127.0.0.1:7451",
+		hooksPort: "127.0.0.1:7451", apiPort: "127.0.0.1:7442", pagePort: "127.0.0.1:7445", collectingPort: "127.0.0.1:7449",
+		shopPort: "127.0.0.1:7452",
 	} {
 		if got := o.at(7440); got != want {
 			t.Errorf("%s, want %s", got, want)
@@ -303,6 +315,10 @@ func TestControlPort(t *testing.T) {
 		"GET /upi/scenarios", "POST /upi/scenarios", "GET /upi/transactions", "GET /upi/payouts", "GET /upi/paid", "GET /upi/statement",
 		"GET /upi/events", "POST /upi/actions/fund", "POST /upi/actions/return", "POST /upi/reset",
 		"POST /acquirer/actions/drop", "POST /acquirer/actions/settle", "POST /acquirer/reset", "GET /google/settlements", "GET /google/files",
+		"GET /merchant/received", "GET /merchant/asked", "GET /merchant/books", "POST /merchant/send", "GET /merchant/faults",
+		"POST /merchant/faults", "DELETE /merchant/faults", "POST /bank/credits", "GET /bank/transactions", "GET /bank/accounts",
+		"GET /bank/payments", "GET /bank/reports", "GET /bank/scenarios", "POST /bank/scenarios", "POST /bank/actions/deposit",
+		"POST /bank/actions/reversal", "POST /bank/actions/return", "POST /bank/actions/statement", "POST /bank/reset",
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		for _, header := range [][]string{{"Origin", "http://example.com"}, {"Origin", "null"}, {"Host", "example.com:7443"}} {
@@ -328,14 +344,16 @@ func TestControlPort(t *testing.T) {
 	}
 	o.control("POST", "/acquirer/clock", `{"advance":"1s"}`, http.StatusConflict)
 
-	for _, empty := range []string{"/google/received", "/google/faults", "/acquirer/scenarios", "/acquirer/holds", "/upi/payouts"} {
+	for _, empty := range []string{
+		"/google/received", "/google/faults", "/acquirer/scenarios", "/acquirer/holds", "/upi/payouts", "/bank/payments", "/bank/scenarios",
+		"/merchant/faults",
+	} {
 		if got := o.get(empty); got != "[]" {
 			t.Errorf("%s is %s at the start", empty, got)
 		}
 	}
 
-	if got, want := o.get("/ledger"), `[{"account":"bank:settlement/razorpayx","currency":"INR","balance":-5000000},`+
-		`{"account":"payout:float/razorpayx","currency":"INR","balance":5000000}]`; got != want {
+	if got, want := o.get("/ledger"), "["+opened; got != want {
 		t.Errorf("the ledger is %s at the start, want %s", got, want)
 	}
 	must(t, json.Unmarshal([]byte(o.get("/upi/clock")), &host))
@@ -343,6 +361,13 @@ func TestControlPort(t *testing.T) {
 		t.Errorf("the payout bank lives %s later", apart)
 	}
 	o.control("POST", "/upi/clock", `{"advance":"1s"}`, http.StatusConflict)
+	must(t, json.Unmarshal([]byte(o.get("/bank/clock")), &host))
+	if apart := host.Now.Sub(after.Now); apart < 0 || apart > 20*time.Second {
+		t.Errorf("the deposit bank lives %s later", apart)
+	}
+	o.control("POST", "/bank/clock", `{"advance":"1s"}`, http.StatusConflict)
+	o.control("POST", "/bank/credits", `{"account":"1","amount":1,"name":"x"}`, http.StatusConflict)
+	o.control("POST", "/bank/credits", `{"account":"100200300400","won":1}`, http.StatusBadRequest)
 
 	// A purchase in three copies: one answer, one hold.
 	var answers []struct {
@@ -493,7 +518,7 @@ func TestSecondStart(t *testing.T) {
 	}
 	must(t, s.Close())
 	kept := keysOf(t, dir)
-	if len(kept) != 15 {
+	if len(kept) != 19 {
 		t.Errorf("%d files of keys: %v", len(kept), slices.Sorted(maps.Keys(kept)))
 	}
 
@@ -540,6 +565,16 @@ func TestSecondStart(t *testing.T) {
 	o.controlURL = again.Contract.Control.Base
 	if n := strings.Count(o.get("/upi/statement"), `"bank_transfer"`); n != 1 {
 		t.Errorf("the payout bank was funded %d times", n)
+	}
+	for path, times := range map[string]int{"/merchant/asked": 1, "/merchant/books": 1, "/bank/transactions": 1} { // of before
+		var list []any
+		if must(t, json.Unmarshal([]byte(o.get(path)), &list)); len(list) != times {
+			t.Errorf("%s shows %v", path, list)
+		}
+	}
+	balance := o.control("POST", "/merchant/send", `{"call":"getBalance"}`, http.StatusOK)
+	if !strings.Contains(balance, `"total_balance":992000000,`) || !strings.Contains(balance, `"sign_ok":true`) {
+		t.Errorf("the merchant's balance is %s", balance)
 	}
 	if got := o.control("POST", "/google/send", send, http.StatusOK); !strings.Contains(got, `"status":404`) {
 		t.Errorf("the same keys do not fit any more: %s", got)
@@ -590,7 +625,17 @@ func TestOnce(t *testing.T) {
 		"200 ACCOUNT_CLOSED_FRAUD", "200 ACCOUNT_CLOSED_ACCOUNT_TAKEN_OVER", payOutEnd + " 520.00 INR", "UPI: processing > reversed\n",
 		"case payout-returned", "UPI: processing > processed > reversed\n", "paid 700.00, came back 700.00  ", "ACCOUNT_CLOSED_FRAUD  ",
 
-		"29 payments, 12 payouts, 49 settlements: all three records agree, and fsck finds nothing.",
+		"createDeposit SVC0026 30,000 KRW, MD5", "the page turns to received", "createDepositV2 SVC9226 50,000 KRW, HMAC-SHA256",
+		"deposit notification, status 2, 45,000 KRW arrived, fee 360", "deposit notification, status 2, 42,000 KRW arrived, fee 336",
+		"both signatures right, queried, acknowledged", "registers, once, on http://127.0.0.1:", "500, drop, acknowledged",
+		"200 0014", "200 0004",
+		"case deposit-ambiguous", "case deposit-name-mismatch", "case deposit-unmatched", "case deposit-taken-back", "case deposit-late",
+		"createPayout SVC0004 120,000 KRW, HMAC-SHA256", "ACCC, and the debit", "200 0017", "200 0018", "payout notification, status 5",
+		"changed by -121,000", "changed by -1,000", "case payout-review", "deposit notification, status 3", "frozen 0",
+		"/desk/: the delivery log has every attempt", "3 tries",
+		"paid 150,000, came back 150,000  ", "taken back  ",
+
+		"29 payments, 12 payouts, 16 deposit orders, 5 merchant payouts, 49 settlements: all three records agree, and fsck finds nothing.",
 	}
 	for dialect, its := range map[string][]string{
 		"pi87-default": {"0100 > silence, 0420 > 0430 00", "0200 > silence, 0420 > 0430 00", "booked 15,000, refunded 5,000"},
@@ -634,23 +679,33 @@ func checkSecrets(t *testing.T, dir, story string) {
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s is open to others: %v", path, info.Mode())
 		}
-		if err != nil || d.IsDir() || slices.Contains([]string{"acquirer.jsonl", "payouts.jsonl", bankSecret, hookSecret}, d.Name()) {
+		own := []string{"acquirer.jsonl", "payouts.jsonl", "deposits.jsonl", bankSecret, hookSecret, feedSecret, shopSign, shopQuery, shopWebhook}
+		if d.IsDir() && d.Name() == "bank" { // names and accounts are what these files are for
+			return fs.SkipDir
+		}
+		if err != nil || d.IsDir() || slices.Contains(own, d.Name()) {
 			return err
 		}
 		text, err := os.ReadFile(path)
 		texts[strings.TrimPrefix(path, dir)] = string(text)
 		return err
 	}))
-	var secrets []string
-	for _, name := range []string{bankSecret, hookSecret} {
+	secrets := map[string]string{}
+	for _, name := range []string{bankSecret, hookSecret, feedSecret, shopSign, shopQuery, shopWebhook} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		must(t, err)
-		secrets = append(secrets, strings.TrimSpace(string(text)))
+		secrets[name] = strings.TrimSpace(string(text))
 	}
 	for where, text := range texts {
-		for _, secret := range secrets {
-			if secret == "" || strings.Contains(text, secret) {
-				t.Errorf("%s shows a secret of the payout bank", where)
+		for name, secret := range secrets {
+			told := strings.HasPrefix(name, "shop") && strings.HasSuffix(where, contractFile) // by contract
+			if secret == "" || strings.Contains(text, secret) != told {
+				t.Errorf("%s and %s: it shows the secret, or it should", where, name)
+			}
+		}
+		for _, personal := range []string{firstPayer, otherPayer, thirdPayer, stranger, payee, payerAccount, payeeAccount} {
+			if strings.Contains(text, personal) {
+				t.Errorf("%s shows who pays or is paid", where)
 			}
 		}
 		for _, vpa := range []string{goodVPA, closedVPA, frozenVPA, downVPA, againVPA, deemedVPA, backVPA} {

@@ -34,7 +34,7 @@ func (s *Sandbox) tell(ctx context.Context, o Options) error {
 		return err
 	}
 	t := &teller{
-		client: s.client(), admin: s.Contract.Admin.Base, out: o.Out, dialect: dialect,
+		client: s.client(), admin: s.Contract.Admin.Base, merchant: s.Contract.Merchant, out: o.Out, dialect: dialect,
 		id: fmt.Sprintf("demo-%d-%s", o.Seed, s.clock.Now().Format("20060102-150405")), // the same folder may hear it again
 	}
 	defer t.http.CloseIdleConnections()
@@ -52,6 +52,7 @@ func (s *Sandbox) tell(ctx context.Context, o Options) error {
 	p := t.payOut(ctx)
 	t.letTimePass(ctx, b)
 	t.endPayouts(ctx, p)
+	t.sellHere(ctx)
 
 	switch {
 	case t.err != nil:

@@ -22,13 +22,14 @@ import (
 // teller tells the story. It is an outside client: it knows the control port, the operators' listener, and nothing else.
 type teller struct {
 	*client
-	admin   string
-	dialect iso8583.Profile
-	out     io.Writer
-	id      string // begins every request id of this telling
-	serial  int
-	seen    int // of the acquirer's record
-	wrong   int // what went otherwise than told
+	admin    string
+	merchant MerchantContract
+	dialect  iso8583.Profile
+	out      io.Writer
+	id       string // begins every request id of this telling
+	serial   int
+	seen     int // of the acquirer's record
+	wrong    int // what went otherwise than told
 
 	paidBefore int               // payouts at the bank before the story
 	shown      map[string]string // what was told of each payout at the bank

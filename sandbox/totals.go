@@ -22,7 +22,7 @@ type book struct{ account, currency string }
 const earned = "income:fees and tax:output"
 
 // checkBalances compares each balance with what makes it: the payments, what the acquirer kept, paid and corrected, what was settled
-// with Google, and what was paid out.
+// with Google, what was paid out, and what the merchant and its bank wrote down.
 func (c *comparison) checkBalances(e evidence, payments map[name]place) {
 	want, have := map[book]int64{}, map[book]int64{}
 	add := func(k ledger.Kind, owner, currency string, amount int64) {
@@ -36,6 +36,8 @@ func (c *comparison) checkBalances(e evidence, payments map[name]place) {
 		add(ledger.GooglePayable, h.Account, h.Currency, -p.kept())
 	}
 	e.payoutBalances(add)
+	e.merchantBalances(add)
+	c.checkHoldings(e)
 	for _, r := range e.told() {
 		owner, fees := e.owners[r.Merchant], r.Interchange+r.Scheme+r.Acquirer
 		add(ledger.AcquirerFee, owner, r.Currency, -fees)
