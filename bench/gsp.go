@@ -1,5 +1,6 @@
-// Package bench measures a build against the cost of its own cryptography (design §5): the server is a process of its own, the acquirer
-// another, and the load comes from a third. Figures are ratios taken in one run, because machines are noisy and differ.
+// Package bench measures a build against what it cannot do without (design §5): calls of GSP against their cryptography, deposit orders
+// against bare commits of their rows. The server is a process of its own, the acquirer another, and the load comes from a third. Figures are
+// ratios taken in one run, because machines are noisy and differ.
 package bench
 
 import (
@@ -18,13 +19,11 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"text/template"
 	"time"
 
 	"github.com/google/uuid"
 
-	"naru/sandbox"
 	"naru/seal"
 )
 
@@ -97,7 +96,7 @@ func GSP(ctx context.Context, o Options) (r Report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &run{o: o, method: m, dir: dir}
+	b := &run{server: server{binary: o.Binary, dir: dir}, o: o, method: m}
 	defer b.close()
 	if err := b.prepare(ctx); err != nil {
 		return r, err
@@ -112,7 +111,7 @@ func GSP(ctx context.Context, o Options) (r Report, err error) {
 	if r.OpenSSLMS, err = openssl(ctx); err != nil {
 		return r, err
 	}
-	if err := b.startServer(ctx); err != nil {
+	if _, err := b.startServer(ctx); err != nil {
 		return r, err
 	}
 	if _, err := b.closedLoop(ctx, b.o.Accounts, 200); err != nil { // warms connections, statements, keys
@@ -167,40 +166,36 @@ func median(v []float64) float64 {
 
 // run is one measurement under way.
 type run struct {
+	server
 	o        Options
 	method   method
-	dir      string
 	box      *seal.Box // plays Google
 	client   *http.Client
 	acquirer *exec.Cmd
 	hangUp   io.Closer // ends the acquirer
-	server   *exec.Cmd
-	base     string // of the GSP listener
+	base     string    // of the GSP listener
 	stored   atomic.Int64
 	last     []message
 }
 
 // prepare lets a sandbox furnish the folder and starts the acquirer.
 func (b *run) prepare(ctx context.Context) error {
-	s, err := sandbox.Start(ctx, sandbox.Options{Dir: b.dir, Out: io.Discard})
+	contract, err := furnish(ctx, b.dir)
 	if err != nil {
 		return err
 	}
-	if err := s.Close(); err != nil {
-		return err
-	}
-	google, err := seal.LoadRing(filepath.Join(b.dir, s.Contract.GSP.Google.PGPSecret))
+	google, err := seal.LoadRing(filepath.Join(b.dir, contract.GSP.Google.PGPSecret))
 	if err != nil {
 		return err
 	}
-	integrator, err := seal.LoadRing(filepath.Join(b.dir, s.Contract.GSP.Integrator.PGPPublic))
+	integrator, err := seal.LoadRing(filepath.Join(b.dir, contract.GSP.Integrator.PGPPublic))
 	if err != nil {
 		return err
 	}
 	if b.box, err = seal.NewBox(seal.Config{Own: google, Peer: integrator}); err != nil {
 		return err
 	}
-	ca, err := os.ReadFile(filepath.Join(b.dir, s.Contract.GSP.CA))
+	ca, err := os.ReadFile(filepath.Join(b.dir, contract.GSP.CA))
 	if err != nil {
 		return err
 	}
@@ -209,7 +204,7 @@ func (b *run) prepare(ctx context.Context) error {
 	b.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 512, DisableCompression: true,
 	}}
-	b.acquirer = exec.CommandContext(ctx, b.o.Binary, "bench", "acquirer")
+	b.acquirer = exec.CommandContext(ctx, b.binary, "bench", "acquirer")
 	in, err := b.acquirer.StdinPipe()
 	if err != nil {
 		return err
@@ -243,7 +238,7 @@ func (b *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.dir, "bench.toml"), text.Bytes(), 0o600)
+	return os.WriteFile(filepath.Join(b.dir, configFile), text.Bytes(), 0o600)
 }
 
 var config = template.Must(template.New("").Parse(`
@@ -282,37 +277,19 @@ func (b *run) accounts(n int) (ids []string) {
 	return ids
 }
 
-func (b *run) startServer(ctx context.Context) error {
-	log, err := os.OpenFile(filepath.Join(b.dir, "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	b.server = exec.CommandContext(ctx, b.o.Binary, "serve", "--config", filepath.Join(b.dir, "bench.toml"))
-	b.server.Stdout, b.server.Stderr = log, log
-	if err := b.server.Start(); err != nil {
-		return err
-	}
-	_, err = b.firstAnswer(ctx, time.Minute)
-	return err
-}
-
-// firstAnswer asks until the server and the acquirer behind it answer 200, and says how long that took.
-func (b *run) firstAnswer(ctx context.Context, patience time.Duration) (time.Duration, error) {
-	start := time.Now()
-	for time.Since(start) < patience && ctx.Err() == nil {
+// startServer starts the server, and says how long it took until it and the acquirer behind it answered 200.
+func (b *run) startServer(ctx context.Context) (time.Duration, error) {
+	return b.start(ctx, time.Minute, func() (bool, error) {
 		m, err := b.call(b.accounts(1)[0])
 		if err != nil {
-			return 0, err
+			return false, err
 		}
-		if status, _ := b.post(ctx, m); status == http.StatusOK {
+		status, _ := b.post(ctx, m)
+		if status == http.StatusOK {
 			b.stored.Add(1)
-			return time.Since(start), nil
 		}
-		time.Sleep(5 * time.Millisecond) // the server is not there yet
-	}
-	log, _ := os.ReadFile(filepath.Join(b.dir, "server.log"))
-	return 0, fmt.Errorf("the server does not answer; its log ends in:\n%s", log[max(0, len(log)-2000):])
+		return status == http.StatusOK, nil
+	})
 }
 
 // message is a request that is signed and encrypted already, so that the load costs the machine as little as possible.
@@ -529,23 +506,16 @@ func (b *run) restart(ctx context.Context) (float64, error) {
 		})
 	}
 	<-killed
-	if err := b.server.Process.Signal(syscall.SIGKILL); err != nil {
+	if err := b.kill(); err != nil {
 		return 0, err
 	}
-	_ = b.server.Wait() // it was killed
 	wait.Wait()
-	start := time.Now()
-	if err := b.startServer(ctx); err != nil {
-		return 0, err
-	}
-	return time.Since(start).Seconds() * 1000, nil
+	took, err := b.startServer(ctx)
+	return took.Seconds() * 1000, err
 }
 
 func (b *run) close() {
-	if b.server != nil && b.server.Process != nil && b.server.ProcessState == nil {
-		_ = b.server.Process.Signal(syscall.SIGTERM)
-		_ = b.server.Wait()
-	}
+	_ = b.stop() // its folder goes too
 	if b.hangUp != nil {
 		_ = b.hangUp.Close()
 		_ = b.acquirer.Wait()

@@ -111,8 +111,8 @@ func openssl(ctx context.Context) (float64, error) {
 const clockTick = 10 * time.Millisecond
 
 // cpu is the server's CPU time so far.
-func (b *run) cpu() (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.server.Process.Pid))
+func (s *server) cpu() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
@@ -124,8 +124,8 @@ func (b *run) cpu() (time.Duration, error) {
 }
 
 // memory reads one line of the server's status, in MiB.
-func (b *run) memory(name string) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.server.Process.Pid))
+func (s *server) memory(name string) (float64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.process.Process.Pid))
 	if err != nil {
 		return 0, err
 	}

@@ -6,17 +6,27 @@ import (
 	"text/tabwriter"
 )
 
-// Write prints a report for people.
-func (r Report) Write(w io.Writer) error {
-	c := r.Conditions
-	fmt.Fprintf(w, "%s, %d cores, %s, revision %s, %s, %s; %d payments stored\n\n", c.CPU, c.Cores, c.Go, c.Revision, c.Store, c.When, r.Stored)
+// row is one figure: a goal may be empty.
+type row struct {
+	name, unit string
+	value      float64
+	goal       string
+}
+
+// table prints figures for people.
+func (c Conditions) table(w io.Writer, stored string, rows []row) error {
+	fmt.Fprintf(w, "%s, %d cores, %s, revision %s, %s, %s; %s stored\n\n", c.CPU, c.Cores, c.Go, c.Revision, c.Store, c.When, stored)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "figure\tmeasured\tgoal")
-	for _, row := range []struct {
-		name, unit string
-		value      float64
-		goal       string
-	}{
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%.2f %s\t%s\n", r.name, r.value, r.unit, r.goal)
+	}
+	return t.Flush()
+}
+
+// Write prints a report for people.
+func (r Report) Write(w io.Writer) error {
+	return r.Conditions.table(w, fmt.Sprintf("%d payments", r.Stored), []row{
 		{"crypto floor, CPU", "ms", r.FloorMS, ""},
 		{"two OpenSSL private operations", "ms", r.OpenSSLMS, ""},
 		{r.Method + ", server CPU", "ms", r.CallMS, ""},
@@ -31,8 +41,37 @@ func (r Report) Write(w io.Writer) error {
 		{"restart after kill to first 200", "ms", r.RestartMS, "at most 2000"},
 		{"memory, idle", "MiB", r.IdleMiB, "at most 64"},
 		{"memory, under load", "MiB", r.LoadMiB, "at most 256"},
-	} {
-		fmt.Fprintf(t, "%s\t%.2f %s\t%s\n", row.name, row.value, row.unit, row.goal)
+	})
+}
+
+// Write prints a report for people.
+func (r MerchantReport) Write(w io.Writer) error {
+	var rows []row
+	for _, c := range r.Creates {
+		at := fmt.Sprintf(", %d at once", c.Workers)
+		rows = append(rows,
+			row{"bare commit of an order's rows, CPU" + at, "ms", c.FloorMS, ""},
+			row{"deposit order, server CPU" + at, "ms", c.OrderMS, ""},
+			row{"orders / bare commits, per CPU second" + at, "", c.ToBare, "at least 0.5"},
+			row{"closed loop" + at, "orders/s", c.PerSecond, ""})
 	}
-	return t.Flush()
+	served := "plain"
+	if r.Page.Gzip {
+		served = "gzip"
+	}
+	m := r.Matching
+	rows = append(rows,
+		row{fmt.Sprintf("a credit among %d open orders, wall time", m.Open), "ms", m.WallMS, ""},
+		row{"a credit, CPU", "ms", m.CPUMS, ""},
+		row{fmt.Sprintf("the slowest file of %d credits", m.PerFile), "ms", m.FileMS, ""},
+		row{fmt.Sprintf("orders paid, of %d credits", m.Credits), "", float64(m.Paid), "all"},
+		row{"payment page, " + served, "KiB", float64(r.Page.Page) / 1024, ""},
+		row{fmt.Sprintf("payment page and its %d files, %s", r.Page.Fetched, served), "KiB", float64(r.Page.Page+r.Page.Files) / 1024, ""})
+	if r.Page.Visits > 0 {
+		rows = append(rows, row{"first paint in Chromium, median of new visits", "ms", r.Page.PaintMS, ""})
+	} else if _, err := fmt.Fprintln(w, "There is no Chromium here: the first paint is not measured."); err != nil {
+		return err
+	}
+	rows = append(rows, row{"memory, idle", "MiB", r.IdleMiB, "at most 64"}, row{"memory, under load", "MiB", r.LoadMiB, "at most 256"})
+	return r.Conditions.table(w, fmt.Sprintf("%d orders", r.Stored), rows)
 }
