@@ -493,19 +493,25 @@ var (
 	openPoint  = regexp.MustCompile(`OP-\d+`)
 )
 
-// decisions are the sentences of docs/divergences.md about open points: each goes back to the one before it, or to where its item begins.
+// decisions are the sentences of docs/divergences.md about open points.
 func (c *coverage) decisions() map[string]string {
+	return decisionsIn(c, ofDisburse, pointed, openPoint)
+}
+
+// decisionsIn are the sentences about points, by their names, in some parts of docs/divergences.md: each goes back to the one before it, or to
+// where its item begins.
+func decisionsIn(c *coverage, parts, pointed, points *regexp.Regexp) map[string]string {
 	file, err := os.ReadFile("docs/divergences.md")
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	told := map[string]string{}
-	for _, part := range ofDisburse.FindAllString(string(file), -1) {
+	for _, part := range parts.FindAllString(string(file), -1) {
 		for _, item := range strings.Split(part, "\n- ")[1:] {
 			item = strings.Join(strings.Fields(item), " ")
 			begin := 0
 			for _, at := range pointed.FindAllStringIndex(item, -1) {
-				for _, id := range openPoint.FindAllString(item[at[0]:at[1]], -1) {
+				for _, id := range points.FindAllString(item[at[0]:at[1]], -1) {
 					told[id] = strings.TrimSpace(told[id] + " " + strings.TrimSpace(item[begin:at[1]]))
 				}
 				begin = at[1]

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // goldensUntyped are the messages in testdata that are no round trip's: those of the settlement, which are of the other generation.
@@ -430,14 +431,17 @@ func spans(cell string) (list []string) {
 var sectionHead = regexp.MustCompile(`^#{2,3} (\d+(?:\.\d+)?)\.? `)
 
 // readSheet reads every table of the sheet, by section.
-func (c *coverage) readSheet() {
-	sheet, err := os.ReadFile(c.sheetFile())
+func (c *coverage) readSheet() { c.sheet, c.prose = sheetOf(c.t, c.sheetFile()) }
+
+// sheetOf is the tables of a sheet by section, and what it says outside tables and examples.
+func sheetOf(t *testing.T, file string) (tables map[string][]table, prose map[string]string) {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	c.sheet = map[string][]table{}
+	tables, prose = map[string][]table{}, map[string]string{}
 	section, inside, example := "", false, false
-	for line := range strings.Lines(string(sheet)) {
+	for line := range strings.Lines(string(text)) {
 		if m := sectionHead.FindStringSubmatch(line); m != nil {
 			section = "§" + m[1]
 		}
@@ -447,7 +451,7 @@ func (c *coverage) readSheet() {
 		if !strings.HasPrefix(line, "|") {
 			inside = false
 			if !example {
-				c.prose[section] += strings.TrimSpace(line) + " "
+				prose[section] += strings.TrimSpace(line) + " "
 			}
 			continue
 		}
@@ -455,14 +459,15 @@ func (c *coverage) readSheet() {
 		for cell := range strings.SplitSeq(strings.Trim(strings.TrimSpace(line), "|"), "|") {
 			cells = append(cells, strings.TrimSpace(cell))
 		}
-		list := c.sheet[section]
+		list := tables[section]
 		switch {
 		case !inside:
-			c.sheet[section] = append(list, table{head: cells})
-		case !strings.HasPrefix(line, "|--"):
+			tables[section] = append(list, table{head: cells})
+		case !strings.HasPrefix(line, "|--") && !strings.HasPrefix(line, "| --"):
 			last := &list[len(list)-1]
 			last.rows = append(last.rows, cells)
 		}
 		inside = true
 	}
+	return tables, prose
 }
