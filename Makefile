@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages in which goroutines share memory; they also run under the race detector.
-CONCURRENT := ./clock ./queue ./crash ./drop ./engine ./store ./outbox ./platform ./seal ./protocol/gsp/... ./rail/...
+CONCURRENT := ./clock ./queue ./crash ./drop ./engine ./store ./outbox ./platform ./seal ./protocol/... ./web/look ./rail/...
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,16 +19,22 @@ sandbox: ## run everything on loopback and play a payment
 test: need ## every test, GnuPG interoperability and the kill test among them
 	$(GO) test -count=1 -timeout 15m ./...
 
-check: ## quick: format, vet, all tests with a short kill test and model; run it before each commit
+# Packages that play whole systems over sockets: make test plays them.
+SYSTEMS := naru/e2e naru/killtest naru/stories naru/docs/guide
+
+check: ## quick: format, vet, and every test but those of whole systems, models played short; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
-	NARU_QUICK=1 $(GO) test -vet=off -ldflags='-s -w' -p 3 -parallel 4 -timeout 5m ./e2e ./stories ./sandbox ./...
+	NARU_QUICK=1 $(GO) test -vet=off -ldflags='-s -w' -p 3 -parallel 4 -timeout 5m $$($(GO) list ./... | grep -vxF "$$(echo $(SYSTEMS) | tr ' ' '\n')")
 
 proofs: ## the property model and the kill test, saying how much they played
 	@out=$$(mktemp); $(GO) test -count=1 -v ./engine ./killtest -run 'AnyHistory|KilledAnywhere' >$$out; failed=$$?; \
 		grep -E '^(---|ok|FAIL|    [a-z_]+.go)' $$out; rm $$out; exit $$failed
 
-need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL)
-	@./.ci/need gpg:gnupg openssl:openssl
+need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL, Chromium, PHP, Node)
+	@./.ci/need gpg:gnupg openssl:openssl chromium:chromium php:php-cli node:nodejs curl:curl perl:perl-base
+
+screenshots: need ## pictures of the pages, in every state, language and size, into screenshots/
+	$(GO) test -count=1 ./web/pay ./web/desk -args -screenshots "$(CURDIR)/screenshots"
 
 race: ## the concurrent packages under the race detector
 	NARU_QUICK=1 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
@@ -46,10 +52,10 @@ format-check: ## fail where a source is not formatted
 	@bad=$$($(GO) run $(GOFUMPT) -l .); [ -z "$$bad" ] || { echo "run make format; not formatted:"; echo "$$bad"; exit 1; }
 
 generate: ## write the generated files: docs/states, docs/coverage, store/schema/schema.sql
-	$(GO) test -count=1 ./core/payment ./core/payout ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage' -update
+	$(GO) test -count=1 ./core/payment ./core/payout ./core/deposit ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage' -update
 
 fresh: ## fail where a generated file is not what make generate writes
-	$(GO) test -count=1 ./core/payment ./core/payout ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage'
+	$(GO) test -count=1 ./core/payment ./core/payout ./core/deposit ./store . -run 'Fresh|EveryStateAndEvent|DisputeMoney|Coverage'
 
 fuzz: ## fuzz each target for a short while
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
@@ -57,5 +63,6 @@ fuzz: ## fuzz each target for a short while
 
 bench: build ## measure this build; see docs/performance.md
 	bin/naru bench gsp
+	bin/naru bench merchant
 
-.PHONY: help build sandbox test proofs check need race vet lint format format-check generate fresh fuzz bench
+.PHONY: help build sandbox test proofs check need screenshots race vet lint format format-check generate fresh fuzz bench
