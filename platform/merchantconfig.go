@@ -24,6 +24,8 @@ type MerchantAPI struct {
 	Proxies []string `toml:"proxies"` // networks whose X-Forwarded-For is believed, such as 10.0.0.0/8
 	Sources []string `toml:"sources"` // addresses that our notifications come from, for merchants to know
 
+	NotifyTimeout iso8583.Duration `toml:"notify_timeout"` // of one notification: merchants query the order before they answer; 20s
+
 	Institutions string `toml:"institutions"` // CSV file that adds to the shipped list of banks, or replaces rows of it
 }
 

@@ -174,7 +174,9 @@ func (p *Platform) openCounter(ctx context.Context, c Config, w World, table ban
 	if err != nil {
 		return fail(err)
 	}
-	x.notifier, err = merchant.NewNotifier(merchant.NotifierConfig{Engine: p.Engine, Merchants: profiles, Private: c.Sandbox(), Now: time.Now})
+	x.notifier, err = merchant.NewNotifier(merchant.NotifierConfig{
+		Engine: p.Engine, Merchants: profiles, Private: c.Sandbox(), Now: time.Now, Timeout: c.MerchantAPI.NotifyTimeout.Duration,
+	})
 	if err != nil {
 		return fail(err)
 	}

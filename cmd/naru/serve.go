@@ -46,6 +46,7 @@ func (c serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("ready", "gsp", p.GSPAddr, "admin", p.AdminAddr, "webhooks", p.HookAddr, "environment", cfg.Environment)
+	log.Info("ready", "gsp", p.GSPAddr, "merchants", p.APIAddr, "pay", p.PayAddr, "admin", p.AdminAddr, "webhooks", p.HookAddr,
+		"environment", cfg.Environment)
 	return p.Wait()
 }
