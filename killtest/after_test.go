@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"naru/rail/iso8583/sim"
@@ -216,7 +215,7 @@ func (l *life) deliver() bool {
 }
 
 // endDay is the acquirer's evening: the settlement of the day without reference numbers, the next business day, in its file the reference
-// numbers and the payment, and that file once more.
+// numbers and the payment, and that file once more. The deposit bank states what it has booked.
 func (l *life) endDay() {
 	for _, step := range []struct {
 		action string
@@ -224,18 +223,18 @@ func (l *life) endDay() {
 	}{{"settle", fields{"late_arn": true, "cutover": true}}, {"settle", fields{}}, {"redeliver", fields{}}} {
 		l.tell(l.host.Control(), "/actions/"+step.action, step.how)
 	}
+	l.tell(l.till.Control(), "/actions/statement", fields{})
 }
 
-// untaken counts what the acquirer has said and the victim has not confirmed: files in its inbox, and chargebacks on line.
+// untaken counts what has been said and nobody has confirmed: files of the acquirer, those between the victim and the deposit bank, and
+// chargebacks on line.
 func (l *life) untaken() (n int) {
-	files, err := os.ReadDir(l.inbox)
-	if err != nil && !os.IsNotExist(err) {
-		l.t.Error(err)
-	}
-	for _, f := range files {
-		if strings.HasSuffix(f.Name(), ".csv") {
-			n++
+	for _, pattern := range []string{"inbox/*.csv", "bank/*/*.xml", "bank/*/processing/*.xml"} {
+		files, err := filepath.Glob(filepath.Join(l.dir, pattern))
+		if err != nil {
+			l.t.Error(err)
 		}
+		n += len(files)
 	}
 	for _, d := range l.hostDisputes() {
 		if d.STAN != "" && d.Answer == "" {

@@ -57,8 +57,8 @@ func (l *life) audit() {
 		return
 	}
 	for _, agree := range []func(*life, *records){
-		(*life).news, (*life).payment, (*life).refunds, (*life).disputes, (*life).files, (*life).settlements, (*life).payouts, (*life).ledger,
-		(*life).leftovers,
+		(*life).news, (*life).payment, (*life).refunds, (*life).disputes, (*life).files, (*life).settlements, (*life).payouts, (*life).trade,
+		(*life).ledger, (*life).leftovers,
 	} {
 		agree(l, r)
 	}
@@ -248,6 +248,7 @@ func (w *workshop) forbidden() (all [][]byte) {
 		"PW02" + pin, "PW002" + pin,
 		"CV04" + cvn, "CV004" + cvn, `"cvn"`, `"pin"`, "SEO JIHUN", evidence, base64.RawURLEncoding.EncodeToString([]byte(evidence)),
 		salary.to, instant.to, closed.to, frozen.to, deemed.to, purpose, w.bankKey, w.bankSigns,
+		familyName, payee, payerAccount, payeeAccount, w.keyring.PlatformKey, w.keyring.Authorization, w.keyring.Webhook, w.feedKey[1],
 	} {
 		all = append(all, []byte(text))
 	}

@@ -33,6 +33,8 @@ var first = []fate{
 	{aftermath, firsts(crash.ChargebackTaken, crash.RefundAccepted, crash.RecordTaken), firsts(crash.SettlementClosed)},
 	{aftermath, firsts(crash.SaleAccepted, crash.SaleSent, crash.DefenceTaken, crash.FileTaken), nil},
 	{away, firsts(crash.PayoutAccepted, crash.PayoutClaimed, crash.PayoutAnswered, crash.PayoutSettled), nil},
+	{market, firsts(crash.DepositAccepted, crash.CreditTaken, crash.TransferAccepted), nil},
+	{market, firsts(crash.DepositExpired), nil},
 }
 
 func firsts(points ...crash.Point) (all []string) {
@@ -53,6 +55,9 @@ var later = []fate{
 	{holds, []string{at(crash.ReserveSent, 1), at(crash.RecoveryPrepared, 3)}, nil},
 	{away, []string{at(crash.PayoutAccepted, 3), at(crash.PayoutSettled, 3)}, nil},
 	{away, []string{at(crash.PayoutAnswered, 3), at(crash.PayoutClaimed, 3)}, nil},
+	{market, []string{at(crash.DepositAccepted, 4), at(crash.CreditTaken, 5)}, nil},
+	{market, []string{at(crash.TransferAccepted, 3)}, nil},
+	{market, []string{at(crash.DepositExpired, 2)}, nil},
 	{aftermath, []string{at(crash.RefundAccepted, 4)}, nil},
 	{aftermath, []string{at(crash.DefenceTaken, 2)}, nil},
 	{aftermath, []string{at(crash.ChargebackTaken, 3)}, nil},
@@ -84,6 +89,8 @@ type tally struct {
 	runs, payments, sales, undone, refunds, disputes, files, settlements, totals, kills, starts atomic.Int64
 
 	payouts, paid, told, orders, sendings atomic.Int64
+
+	deposits, credits, reports, wires, resent, news, newsAgain atomic.Int64
 }
 
 // TestKilledAnywhere kills the process at every point there is, and at random instants (design §3.8).
@@ -150,10 +157,14 @@ func TestKilledAnywhere(t *testing.T) {
 	again := did.sendings.Load() - did.orders.Load()
 	t.Logf("%d payouts, %d of them paid, none twice, and %d told by a message as well; %d orders to the bank, %d times sent again",
 		did.payouts.Load(), did.paid.Load(), did.told.Load(), did.orders.Load(), again)
+	t.Logf("%d deposit orders; %d credits, told %d times; %d payouts of a merchant, %d orders sent again; %d times it heard news, %d again",
+		did.deposits.Load(), did.credits.Load(), did.reports.Load(), did.wires.Load(), did.resent.Load(), did.news.Load(), did.newsAgain.Load())
 	if whole := did.runs.Load() == int64(len(fates)+random); whole && (did.totals.Load() == 0 || did.undone.Load() == 0) {
 		t.Error("no totals of a day were ever compared, or no sale was ever undone")
 	} else if whole && (did.told.Load() == 0 || again == 0) {
 		t.Error("no payout was ever told by a message, or no order was ever sent again")
+	} else if whole && (did.resent.Load() == 0 || did.reports.Load() <= did.credits.Load()) {
+		t.Error("no order of a merchant was ever sent again, or no credit was ever told twice")
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,11 +36,13 @@ import (
 	"naru/fsck"
 	"naru/platform"
 	"naru/protocol/gsp/cardfop"
+	collecting "naru/rail/bankfeed/sim"
 	"naru/rail/iso8583"
 	"naru/rail/iso8583/sim"
 	upi "naru/rail/upi/sim"
 	"naru/sandbox"
 	"naru/sandbox/google"
+	"naru/sandbox/shop"
 	"naru/seal"
 	"naru/vault"
 )
@@ -57,6 +60,12 @@ type workshop struct {
 	bankSigns   string // its webhooks, with this secret
 	merchants   map[string]string
 	terminals   map[string]string // whose they are
+	merchant    platform.Merchant // is paid by transfer, and pays out
+	keyring     sandbox.MerchantContract
+	transfers   platform.TransferBank // by which it does
+	feed        string                // of that bank, and the key that signs what it pushes
+	feedKey     [2]string
+	receiving   []platform.Receiver // accounts there
 	keys, peer  *seal.Ring
 	roots       *x509.CertPool
 	certificate tls.Certificate
@@ -74,6 +83,11 @@ var brief = fields{
 }
 
 const window = time.Second
+
+// hastyService is the one that is hasty.
+var hastyService = fields{
+	"service": hasty, "receivers": []string{"nonghyup-main"}, "unique_amount": true, "life": "2s", "grace": "200ms", "rate": 80,
+}
 
 // openWorkshop builds the binary and lets a sandbox make keys, certificates and configuration: once, because RSA keys are slow.
 func openWorkshop(t *testing.T) *workshop {
@@ -94,6 +108,11 @@ func openWorkshop(t *testing.T) *workshop {
 	short := maps.Clone(accounts[0].(fields))
 	maps.Copy(short, brief)
 	config["account"] = append(accounts, short)
+	seller := config["merchant"].([]any)[0].(fields)
+	for _, service := range seller["deposit"].([]any) {
+		service.(fields)["life"] = "2h" // the bank's clock runs ahead
+	}
+	seller["deposit"] = append(seller["deposit"].([]any), maps.Clone(hastyService))
 	w.config, err = toml.Marshal(config)
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(w.dir, "naru.toml"), w.config, 0o600))
@@ -128,7 +147,13 @@ func openWorkshop(t *testing.T) *workshop {
 		}
 	}
 	w.bank = c.Banks[0]
-	for file, secret := range map[string]*string{w.bank.Secret: &w.bankKey, w.bank.Signing[0]: &w.bankSigns} {
+	w.merchant, w.keyring, w.receiving = c.Merchants[0], s.Contract.Merchant, c.Receivers
+	w.transfers, w.feed = c.Transfers[0], c.Feeds[0].Name
+	secrets := map[string]*string{w.bank.Secret: &w.bankKey, w.bank.Signing[0]: &w.bankSigns}
+	for id, files := range c.Feeds[0].Keys {
+		w.feedKey[0], secrets[files[0]] = id, &w.feedKey[1]
+	}
+	for file, secret := range secrets {
 		text, err := os.ReadFile(filepath.Join(w.dir, file))
 		must(t, err)
 		*secret = strings.TrimSpace(string(text))
@@ -145,6 +170,19 @@ func openWorkshop(t *testing.T) *workshop {
 	must(t, err)
 	w.uploader = user.PublicKey()
 	return w
+}
+
+// accounts are those of ours at the deposit bank.
+func (w *workshop) accounts() (all []collecting.Account) {
+	for _, r := range w.receiving {
+		a := collecting.Account{Number: r.Number, Holder: r.Holder}
+		for _, span := range r.Virtual {
+			from, to, _ := strings.Cut(span, "-")
+			a.Virtual = append(a.Virtual, collecting.Range{From: from, To: to})
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // uploadsKey is the file with the public half of the key of Google's SFTP server.
@@ -198,10 +236,12 @@ type life struct {
 	config, nextConfig string // of today, and of tomorrow
 	tomorrow           bool   // the business day is over
 	did                *tally
-	relay, hooks       *relay
+	at                 struct{ gsp, hooks, api, pages string } // where every victim listens
 	google             *google.Google
 	host               *sim.Host
 	bank               *upi.Host
+	till               *collecting.Host // the deposit bank
+	seller             *shop.Shop       // the merchant
 	dialect            iso8583.Profile
 	hurry              atomic.Bool // the acquirer's clock has caught up with ours
 	starts             int
@@ -213,6 +253,8 @@ type life struct {
 	serial    int
 	payments  []*payment
 	outgoings []*outgoing
+	incomings []*incoming
+	wires     []*wired
 	post      sync.Mutex // one file of disputes at a time
 	spoiled   string     // the file that came cut off, and then whole
 }
@@ -255,10 +297,12 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 	}
 	l.tell(l.host.Control(), "/scenarios", sim.Rule{Action: "file-cut", Match: sim.Match{File: "PIDSP"}, Times: 1})
 
-	l.relay, l.hooks = newRelay(t), newRelay(t)
+	for _, address := range []*string{&l.at.gsp, &l.at.hooks, &l.at.api, &l.at.pages} {
+		*address = keepPort(t)
+	}
 	l.bank, err = upi.Start(t.Context(), upi.Config{
 		Address: "127.0.0.1:0", KeyID: w.bank.KeyID, KeySecret: w.bankKey, Accounts: []upi.Account{{Number: w.bank.Account, Opening: opening}},
-		Webhook: "http://" + l.hooks.Addr().String() + "/payouts/" + w.bank.Name, WebhookSecret: w.bankSigns, RetryScale: 0.003,
+		Webhook: "http://" + l.at.hooks + "/payouts/" + w.bank.Name, WebhookSecret: w.bankSigns, RetryScale: 0.003,
 		Delay: time.Second, Seed: int64(seed), Root: root,
 	})
 	must(t, err)
@@ -266,8 +310,24 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 	for _, action := range []string{"webhook-wrong-signature", "webhook-duplicate", "webhook-unknown-fields"} { // once each
 		l.tell(l.bank.Control(), "/scenarios", upi.Rule{Action: action, Times: 1})
 	}
+	fromBank, toBank := filepath.Join(l.dir, "bank", "from"), filepath.Join(l.dir, "bank", "to")
+	l.till, err = collecting.Start(t.Context(), collecting.Config{
+		Address: "127.0.0.1:0", Code: w.transfers.Bank, Accounts: w.accounts(), Customer: w.transfers.Customer,
+		Out: fromBank, In: toBank, ScanEvery: 100 * time.Millisecond, Push: "http://" + l.at.hooks, Feed: w.feed, Key: w.feedKey[0],
+		Secret: w.feedKey[1], Delay: time.Second, Seed: int64(seed),
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = l.till.Close() })
+	trader := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.seller.ServeHTTP(w, r) }))
+	t.Cleanup(trader.Close)
+	l.seller, err = shop.New(shop.Config{
+		API: "http://" + l.at.api, PlatformID: w.keyring.PlatformID, Key: w.keyring.PlatformKey, Authorization: w.keyring.Authorization,
+		Webhook: w.keyring.Webhook, Own: trader.URL, Now: time.Now, Business: time.Now,
+	})
+	must(t, err)
+	t.Cleanup(func() { _ = l.seller.Close() })
 	l.google, err = google.New(google.Config{
-		Integrator: "https://" + l.relay.Addr().String(), Roots: w.roots, Keys: w.keys, Peer: w.peer,
+		Integrator: "https://" + l.at.gsp, Roots: w.roots, Keys: w.keys, Peer: w.peer,
 		Accounts: slices.Sorted(maps.Keys(w.apis)), APIs: w.apis,
 		BasePath: "/gsp", Now: time.Now, Business: time.Now, Seed: int64(seed), Files: filepath.Join(l.dir, "uploads"),
 	})
@@ -293,7 +353,7 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 	with := fields{ // beside the keys that it names
 		"store": fields{"path": l.database},
 		"gsp": fields{
-			"listen": "127.0.0.1:0", "google_base": hosted.URL + "/gsp", "settlements": fields{
+			"listen": l.at.gsp, "google_base": hosted.URL + "/gsp", "settlements": fields{
 				"sftp": uploads.Addr().String(), "user": "naru", "key": w.uploadKey, "host_key": uploadsKey,
 			},
 		},
@@ -305,8 +365,14 @@ func (w *workshop) begin(t *testing.T, dialect string, seed uint64, did *tally) 
 			},
 		},
 		"account":     fields{"verify_hold": "3s", "time_zone": today},
-		"webhooks":    fields{"listen": "127.0.0.1:0"},
+		"webhooks":    fields{"listen": l.at.hooks},
 		"payout_bank": maps.Clone(bankPatience),
+
+		"merchant_api":  fields{"listen": l.at.api},
+		"pay":           fields{"listen": l.at.pages},
+		"bank_feed":     fields{"inbox": fields{"folder": fromBank, "scan": "100ms"}},
+		"transfer_bank": fields{"outbox": fields{"folder": toBank}, "resend": bankPatience["resend"], "again": bankPatience["again"]},
+		"merchant":      fields{"api": fields{"payment_info": true, "precheck_url": shop.CheckURL(trader.URL)}},
 	}
 	with["payout_bank"].(fields)["base"] = l.bank.URL()
 	l.config = l.write(w.dir, w.config, with)
@@ -442,11 +508,10 @@ func (l *life) start(point string) *victim {
 		for lines := bufio.NewReader(says); ; {
 			line, err := lines.ReadBytes('\n')
 			_, _ = diary.Write(line)
-			var event struct{ Msg, GSP, Admin, Webhooks string }
+			var event struct{ Msg, Admin string }
 			if json.Unmarshal(line, &event) == nil && event.Msg == "ready" {
-				l.relay.to(event.GSP)
-				l.hooks.to(event.Webhooks)
 				l.made.Store(true)
+				l.tell(l.till.Control(), "/clock", fields{"advance": "2m5s"}) // what the dead one did not hear is told to the new one at once
 				v.admin = event.Admin
 				close(v.ready)
 			}
@@ -525,49 +590,21 @@ func (l *life) check(when string) (whole bool) {
 	return len(report.NotChecked) == 0
 }
 
-// relay is where Google, or the payout bank, finds the victim, whichever it is: a victim takes any free port.
-type relay struct {
-	net.Listener
-	target atomic.Pointer[string]
-}
-
-func newRelay(t *testing.T) *relay {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// keepPort takes a port for a life. Its victims listen there, one after the other; between them nobody does: a socket that is bound and
+// never listens keeps the kernel (Linux) from giving the port to whoever takes any, such as another life's victim.
+func keepPort(t *testing.T) (address string) {
+	t.Helper()
+	syscall.ForkLock.RLock() // no victim inherits it
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(s)
+	}
+	syscall.ForkLock.RUnlock()
 	must(t, err)
-	r := &relay{Listener: listener}
-	var open sync.WaitGroup
-	open.Go(func() {
-		for {
-			from, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			open.Go(func() { r.carry(from) })
-		}
-	})
-	t.Cleanup(func() { _ = listener.Close(); open.Wait() })
-	return r
-}
-
-func (r *relay) to(address string) { r.target.Store(&address) }
-
-// carry joins a connection with the victim's. Where there is none, or it dies, the caller's connection dies too.
-func (r *relay) carry(from net.Conn) {
-	defer func() { _ = from.Close() }()
-	address := r.target.Load()
-	if address == nil {
-		return
-	}
-	to, err := net.Dial("tcp", *address)
-	if err != nil {
-		return
-	}
-	var back sync.WaitGroup
-	back.Go(func() {
-		_, _ = io.Copy(from, to)
-		_ = from.Close()
-	})
-	_, _ = io.Copy(to, from)
-	_ = to.Close()
-	back.Wait()
+	t.Cleanup(func() { _ = syscall.Close(s) })
+	must(t, syscall.SetsockoptInt(s, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)) // beside us, who says which
+	must(t, syscall.Bind(s, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	at, err := syscall.Getsockname(s)
+	must(t, err)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*syscall.SockaddrInet4).Port))
 }

@@ -12,6 +12,7 @@ import (
 
 	"naru/core/ledger"
 	"naru/core/money"
+	collecting "naru/rail/bankfeed/sim"
 	"naru/sandbox/google"
 	"naru/store"
 )
@@ -26,6 +27,8 @@ type records struct {
 	orders []bankOrder // the payout bank's
 	paid   []bankPaid
 	lines  []bankLine
+
+	moves []collecting.Transaction // the deposit bank's
 
 	verdicts map[string]string // Google's
 	refunds  []google.Refund
@@ -78,7 +81,7 @@ type hostRecord struct {
 func (l *life) collect() (r *records, ok bool) {
 	r = &records{
 		holds: l.hostHolds(), bookings: l.hostBookings(), claims: l.hostDisputes(),
-		orders: l.bankOrders(), lines: l.bankLines(),
+		orders: l.bankOrders(), lines: l.bankLines(), moves: l.till.Transactions(),
 		verdicts: l.verdicts(), arns: map[string]string{}, references: l.references(),
 	}
 	l.hear(l.bank.Control(), "/paid", &r.paid)
@@ -110,6 +113,7 @@ func (l *life) collect() (r *records, ok bool) {
 	read(err)
 	r.ourPayouts, err = s.Payouts(l.ctx)
 	read(err)
+	r.ourPayouts = slices.DeleteFunc(r.ourPayouts, func(p store.PayoutRow) bool { return p.Bank != l.shop.bank.Name })
 	r.balances, err = s.Balances(l.ctx)
 	read(err)
 	r.backlog, err = s.Backlog(l.ctx)
@@ -435,7 +439,9 @@ func (l *life) ledger(r *records) {
 			add(purse{s.Account, s.Currency}, ledger.FeeIncome, ledger.GooglePayable, (e.FeeMicros+e.VATMicros)/micros(1, s.Currency))
 		}
 	}
-	l.float(r, func(b book, amount int64) { want[b] += amount })
+	for _, more := range []func(*records, func(book, int64)){l.float, l.merchantBooks} {
+		more(r, func(b book, amount int64) { want[b] += amount })
+	}
 	have := map[book]int64{}
 	for _, b := range r.balances {
 		kind := ledger.Kind(b.Account)
@@ -494,7 +500,7 @@ func (l *life) purses(r *records) map[string]purse {
 
 // leftovers wants nothing to be owed any more, no case but those that are meant, no broken totals, and no card beyond its time.
 func (l *life) leftovers(r *records) {
-	want := store.Backlog{Cases: int64(min(1, len(l.spoiled))) + l.cameBack()}
+	want := store.Backlog{Cases: int64(min(1, len(l.spoiled))) + l.cameBack() + l.strays()}
 	if r.backlog != want {
 		l.t.Errorf("something is still owed: %+v, not %+v", r.backlog, want)
 		l.list(`SELECT kind || ' ' || detail FROM operator_case`, func(scan func(...any) error) error {

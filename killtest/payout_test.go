@@ -96,7 +96,7 @@ func (l *life) pay(o *outgoing) {
 
 // leaveOpen asks until Google has heard that nobody knows, and then lets the bank know.
 func (l *life) leaveOpen(o *outgoing) bool {
-	return l.again(o.ask, func() bool {
+	return l.again(o.ask.name(), func() bool {
 		got := l.send(o.ask, 1)
 		if got.final() {
 			l.t.Errorf("%s is deemed, and Google was told %d %s", o.ask.id, got.status, got.result())
@@ -159,16 +159,19 @@ func (l *life) bankLines() (all []bankLine) {
 	return all
 }
 
-// oncePaid wants no request of Google to be paid twice at the bank, or to be in danger of it: at any time.
+// oncePaid wants no request to be paid twice at a bank, or to be in danger of it: at any time.
 func (l *life) oncePaid() {
 	var twice []bankPaid
 	l.hear(l.bank.Control(), "/paid?twice=true", &twice)
 	if len(twice) > 0 {
 		l.t.Errorf("the bank has paid twice, or may: %+v", twice)
 	}
+	if twice := l.till.Twice(); len(twice) > 0 {
+		l.t.Errorf("the deposit bank has paid twice: %v", twice)
+	}
 }
 
-// untold counts what the bank has still to tell the victim.
+// untold counts what the banks have still to tell the victim.
 func (l *life) untold() (n int) {
 	var all []struct{ Delivered, Never bool }
 	l.hear(l.bank.Control(), "/events", &all)
@@ -177,7 +180,7 @@ func (l *life) untold() (n int) {
 			n++
 		}
 	}
-	return n
+	return n + l.unreported()
 }
 
 // payouts compares each payout: what Google was told, what the bank did, and what the books say. The bank pays no request twice, none that

@@ -96,9 +96,12 @@ var (
 type programme struct {
 	opening, lanes [][]kind
 	transfers      [][]transfer
+	purchases      [][]purchase // and its merchant's
+	wires          [][]wire
 }
 
-// holds is the life of holds until they are captured, aftermath all that follows, away money that is paid out. Others pay out as well.
+// holds is the life of holds until they are captured, aftermath all that follows, away money that is paid out, market what is paid by
+// transfer. Others do some of it as well.
 var (
 	holds = programme{
 		opening: [][]kind{{silence}, {lose}, {silence}},
@@ -106,12 +109,15 @@ var (
 			{buy, drop, deny}, {part, refuse}, {keep, sale}, {lapse}, {lapse}, {lapse}, {tooLate}, {slip}, {mute},
 		},
 		transfers: [][]transfer{{salary, halved}, {closed, hung}},
+		purchases: [][]purchase{{bought, thrice}, {forgotten}},
 	}
 	aftermath = programme{
 		lanes: [][]kind{
 			{giveBack, suspect}, {contest}, {online, look}, {blocked}, {expired, oneWay}, {gone}, {probe, undo}, {sold}, {claimed},
 		},
 		transfers: [][]transfer{{second, early}, {frozen, returned}},
+		purchases: [][]purchase{{stock, takenBack}, {less}},
+		wires:     [][]wire{{wage}, {sentBack}},
 	}
 	away = programme{
 		lanes: [][]kind{{buy}, {slip}},
@@ -126,6 +132,13 @@ var (
 			{deemed},
 			{revoked},
 		},
+	}
+	market = programme{
+		lanes: [][]kind{{buy}},
+		purchases: [][]purchase{
+			{stock, bought}, {thrice, resent}, {copied, repushed}, {less, doubled}, {takenBack}, {forgotten}, {overdue}, {forgotten},
+		},
+		wires: [][]wire{{wage, noSuch}, {quiet}, {mislaid}, {sentBack}},
 	}
 )
 
@@ -157,6 +170,20 @@ func (l *life) traffic(first bool, play programme) <-chan struct{} {
 				}
 			})
 		}
+		for _, lane := range play.purchases {
+			all.Go(func() {
+				for _, p := range lane {
+					l.buy(l.newIncoming(p))
+				}
+			})
+		}
+		for _, lane := range play.wires {
+			all.Go(func() {
+				for _, w := range lane {
+					l.payWage(l.newWired(w))
+				}
+			})
+		}
 	})
 	return done
 }
@@ -179,6 +206,8 @@ type ask struct {
 	mu     sync.Mutex
 	answer []byte // the first 200, without its time
 }
+
+func (a *ask) name() string { return a.method + " " + a.id }
 
 func (l *life) newPayment(k kind) *payment {
 	l.mu.Lock()
@@ -315,7 +344,7 @@ const acknowledged = "ACKNOWLEDGED"
 // cancelUnanswered asks for the reservation until it is known to be in work, and cancels it while nobody knows what became of it.
 func (l *life) cancelUnanswered(p *payment) bool {
 	known, cancelled := false, false
-	return l.again(p.next, func() bool {
+	return l.again(p.next.name(), func() bool {
 		if !known {
 			known = l.send(p.hold, 1).status == http.StatusServiceUnavailable
 			return false
@@ -332,7 +361,7 @@ func (l *life) cancelUnanswered(p *payment) bool {
 
 // insist repeats a request until its answer is final, as Google does, and wants it to be this result, or this error.
 func (l *life) insist(a *ask, copies int, want string) (said answer, ok bool) {
-	ok = l.again(a, func() bool {
+	ok = l.again(a.name(), func() bool {
 		said = l.send(a, copies)
 		return said.final()
 	})
@@ -344,7 +373,7 @@ func (l *life) insist(a *ask, copies int, want string) (said answer, ok bool) {
 }
 
 // again does something until it is done, with growing pauses.
-func (l *life) again(a *ask, do func() bool) bool {
+func (l *life) again(what string, do func() bool) bool {
 	for pause := 50 * time.Millisecond; !do(); pause = min(2*pause, time.Second) {
 		rest := time.NewTimer(pause)
 		select {
@@ -352,7 +381,7 @@ func (l *life) again(a *ask, do func() bool) bool {
 		case <-l.ctx.Done():
 			rest.Stop()
 			if errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
-				l.t.Errorf("%s %s has no final answer", a.method, a.id)
+				l.t.Errorf("%s has no final answer", what)
 			}
 			return false
 		}
@@ -479,7 +508,7 @@ func (l *life) rest(v *victim) (quiet bool) {
 		if l.t.Failed() {
 			return true
 		}
-		if silent = l.unheard() + l.untaken() + l.untold(); silent > 0 {
+		if silent = l.unheard() + l.unsold() + l.untaken() + l.untold(); silent > 0 {
 			return false
 		}
 		err := l.query(func(db *sql.DB) error {
