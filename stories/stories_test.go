@@ -42,9 +42,14 @@ reconnect_max = "200ms"
 `
 
 // plays are the stories of a folder in a dialect. Those of file need a host that books by file; those of long let years pass, and every day
-// of them is settled; those of payout have no host in them.
+// of them is settled; those of payout and merchant have no host in them.
 var plays = []struct{ dialect, folder string }{
-	{"pi87-default", "script"}, {"pi87-alt", "script"}, {"pi87-file", "file"}, {"pi87-default", "long"}, {"pi87-default", "payout"},
+	{"pi87-default", "script"},
+	{"pi87-alt", "script"},
+	{"pi87-file", "file"},
+	{"pi87-default", "long"},
+	{"pi87-default", "payout"},
+	{"pi87-default", "merchant"},
 }
 
 func TestStories(t *testing.T) {
@@ -76,6 +81,7 @@ func play(t *testing.T, dialect, folder string) {
 	defer s.Close()
 	w := &world{
 		control: s.Contract.Control.Base, admin: s.Contract.Admin.Base, data: data, told: map[string]string{}, mark: map[string]int64{},
+		deals: map[string]*deal{},
 	}
 	files, err := filepath.Glob("testdata/" + folder + "/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -94,7 +100,7 @@ func play(t *testing.T, dialect, folder string) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"google": w.google, "until": w.until, "verdict": w.verdict, "acquirer": w.acquirer, "clock": w.clock, "fault": w.fault,
 					"ledger": w.ledger, "received": w.received, "uploaded": w.uploaded, "cases": w.cases, "close": w.closeCases, "card": w.card,
-					"line": w.line, "answer": w.answer, "bank": w.bank,
+					"line": w.line, "answer": w.answer, "bank": w.bank, "merchant": w.merchant, "payer": w.payer, "till": w.till, "person": w.person,
 				},
 			})
 		})
@@ -182,6 +188,7 @@ func secrets() (list [][]byte) {
 		"PW0247", "PW0293", "CV03737", "PW00247", "CV003737", `"pin"`, `"cvn"`, "SEO JIHUN", paper,
 		base64.RawURLEncoding.EncodeToString([]byte(paper)),
 		"success@sim", "closed@sim", "frozen@sim", "deemed@sim", "deemed-reversed@sim", "returned@sim", `"vpa"`, memo,
+		payer, stranger, payee, payerAccount, payeeAccount,
 	} {
 		list = append(list, []byte(s))
 	}
@@ -203,6 +210,8 @@ type world struct {
 	data           string            // the sandbox's folder
 	told           map[string]string // the first 200 of each request: every later one must be the same (gsp-core §4.1)
 	mark           map[string]int64  // the balances when a story last looked
+	owned          int64             // and what the merchant could pay out then
+	deals          map[string]*deal  // the merchant's orders and payouts
 }
 
 // patience bounds waits for what other processes' queues will do; reaching it is a failure, never a pass.
@@ -830,7 +839,7 @@ func (w *world) ledger(ts *testscript.TestScript, neg bool, args []string) {
 		return at
 	}
 	if args[0] == "mark" {
-		w.mark = balances()
+		w.mark, w.owned = balances(), w.balance(ts)
 		return
 	}
 	w.wait(ts, func() (string, bool) {
