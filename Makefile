@@ -24,7 +24,7 @@ SYSTEMS := naru/e2e naru/killtest naru/stories naru/docs/guide
 
 check: ## quick: format, vet, and every test but those of whole systems, models played short; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
-	NARU_QUICK=1 $(GO) test -vet=off -ldflags='-s -w' -p 3 -parallel 4 -timeout 5m $$($(GO) list ./... | grep -vxF "$$(echo $(SYSTEMS) | tr ' ' '\n')")
+	NARU_QUICK=8 $(GO) test -vet=off -ldflags='-s -w' -p 3 -parallel 4 -timeout 5m $$($(GO) list ./... | grep -vxF "$$(echo $(SYSTEMS) | tr ' ' '\n')")
 
 proofs: ## the property model and the kill test, saying how much they played
 	@out=$$(mktemp); $(GO) test -count=1 -v ./engine ./killtest -run 'AnyHistory|KilledAnywhere' >$$out; failed=$$?; \
@@ -37,7 +37,7 @@ screenshots: need ## pictures of the pages, in every state, language and size, i
 	$(GO) test -count=1 ./web/pay ./web/desk -args -screenshots "$(CURDIR)/screenshots"
 
 race: ## the concurrent packages under the race detector
-	NARU_QUICK=1 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
+	NARU_QUICK=40 CGO_ENABLED=1 $(GO) test -race -count=1 -timeout 15m $(CONCURRENT)
 
 vet: ## go vet
 	$(GO) vet ./...

@@ -63,8 +63,15 @@ func (c *session) Credits(open bool, limit int) ([]deposit.Credit, error) {
 const selectWaitingCredits = creditColumns + `
  WHERE receiver = $1 AND amount = $2 AND currency = $3 AND retry_us >= $4 ORDER BY received_us, id`
 
+// anyWaitingCredit asks one column: nearly always there is none, and every new order asks.
+const anyWaitingCredit = `SELECT 1 FROM bank_credit WHERE receiver = $1 AND amount = $2 AND currency = $3 AND retry_us >= $4 LIMIT 1`
+
 // WaitingCredits are unmatched: no other credit may be claimed.
 func (c *session) WaitingCredits(receiver string, a money.Amount, now time.Time) ([]deposit.Credit, error) {
+	var one int64
+	if some, err := c.one(anyWaitingCredit, []any{receiver, a.Minor(), a.Currency().Code(), us(now)}, &one); err != nil || !some {
+		return nil, err
+	}
 	return all(c, selectWaitingCredits, []any{receiver, a.Minor(), a.Currency().Code(), us(now)}, scanCredit)
 }
 

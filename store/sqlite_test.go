@@ -653,6 +653,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectCreditsSuspecting, "bank_credit_suspect"},
 		{selectOpenCredits, "bank_credit_open"},
 		{selectWaitingCredits, "bank_credit_waiting"},
+		{anyWaitingCredit, "bank_credit_waiting"},
 		{selectBankEntry, "bank_entry_once"},
 		{updateBankEntry, "bank_entry_once"},
 		{selectReversalOf, "bank_entry_reversal"},
