@@ -23,15 +23,13 @@ import (
 // is told. It is on disk when this returns without an error. A booking on an account that is not ours, or that is no money of ours, refuses
 // the message: nothing of it is taken (rails §3.4).
 func (e *Engine) TakeMessage(ctx context.Context, m deposit.Message) (got FeedReceipt, err error) {
+	if err := e.CheckMessage(m); err != nil {
+		return got, err
+	}
 	ctx, now := context.WithoutCancel(ctx), e.clock.Now()
 	var touched []string
 	err = e.store.Update(ctx, func(tx Tx) error {
 		got, touched = FeedReceipt{}, nil
-		for _, r := range m.Reports {
-			if err := e.checkReport(r, now); err != nil {
-				return err
-			}
-		}
 		before, seen, err := tx.BankMessage(m.Feed, m.Kind, m.ID)
 		if err != nil {
 			return err
@@ -72,6 +70,17 @@ func (e *Engine) TakeMessage(ctx context.Context, m deposit.Message) (got FeedRe
 	e.Payouts.Ring()
 	e.deposits.Ring()
 	return got, nil
+}
+
+// CheckMessage says why a message cannot be taken: a booking on an account that is not ours, or that is no money of ours. It takes nothing.
+func (e *Engine) CheckMessage(m deposit.Message) error {
+	now := e.clock.Now()
+	for _, r := range m.Reports {
+		if err := e.checkReport(r, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // aheadAtMost is how far a bank's clock may be ahead of ours.

@@ -268,6 +268,14 @@ type heard struct {
 	metrics *metrics
 }
 
+func (h heard) CheckMessage(m deposit.Message) error {
+	err := h.engine.CheckMessage(m)
+	if err != nil {
+		h.metrics.Told(m.Feed, strings.ToLower(string(m.Kind))+"-refused")
+	}
+	return err
+}
+
 func (h heard) TakeMessage(ctx context.Context, m deposit.Message) (engine.FeedReceipt, error) {
 	got, err := h.engine.TakeMessage(ctx, m)
 	word := strings.ToLower(string(m.Kind))

@@ -21,6 +21,8 @@ import (
 
 // A Taker takes what banks tell into account. Whatever returns without an error is on disk, and whatever comes again changes nothing.
 type Taker interface {
+	// CheckMessage says why a message cannot be taken, without taking any of it.
+	CheckMessage(deposit.Message) error
 	TakeMessage(context.Context, deposit.Message) (engine.FeedReceipt, error)
 	PayoutNews(ctx context.Context, bank string, news payout.News) error
 }
@@ -135,6 +137,34 @@ type receipt struct {
 	Duplicates int64  `json:"duplicates"`
 }
 
+// partSize is how many bookings are taken at once: everybody who writes waits for them.
+const partSize = 50
+
+// parts cuts a long notification into messages that are each taken whole; the first one keeps its name. What dies between two of them comes
+// again, and counts once (rails §3.4). A statement is compared whole, and hardly ever brings anything.
+func parts(m deposit.Message) (list []deposit.Message) {
+	if m.Kind != deposit.Notification {
+		return []deposit.Message{m}
+	}
+	next, room := m, partSize
+	next.Reports = nil
+	for _, r := range m.Reports {
+		entries := r.Entries
+		for first := true; first || len(entries) > 0; first = false {
+			n := min(room, len(entries))
+			piece := r
+			piece.Entries, entries = entries[:n:n], entries[n:]
+			next.Reports = append(next.Reports, piece)
+			if room -= n; room == 0 && len(entries) > 0 {
+				list = append(list, next)
+				next, room = m, partSize
+				next.ID, next.Reports = fmt.Sprintf("%s+%d", m.ID, len(list)+1), nil
+			}
+		}
+	}
+	return append(list, next)
+}
+
 // document takes camt.054, camt.053 or pain.002.
 func (c Config) document(r *http.Request, k Key, body []byte) (any, error) {
 	f, known := c.feed(r.PathValue("feed"))
@@ -170,8 +200,18 @@ func hopeless(err error) bool {
 // take hands on a document. What it says of orders is taken one by one, and all of it again if one of them cannot be.
 func take(ctx context.Context, to Taker, f Feed, d Document) (receipt, error) {
 	if d.Bookings != nil {
-		got, err := to.TakeMessage(ctx, *d.Bookings)
-		return receipt{d.ID, got.Entries, got.Accepted, got.Duplicates}, err
+		if err := to.CheckMessage(*d.Bookings); err != nil {
+			return receipt{}, err
+		}
+		all := receipt{MessageID: d.ID}
+		for _, part := range parts(*d.Bookings) {
+			got, err := to.TakeMessage(ctx, part)
+			if err != nil {
+				return receipt{}, err
+			}
+			all.Entries, all.Accepted, all.Duplicates = all.Entries+got.Entries, all.Accepted+got.Accepted, all.Duplicates+got.Duplicates
+		}
+		return all, nil
 	}
 	if f.Payouts == "" {
 		return receipt{}, errNobodysOrders

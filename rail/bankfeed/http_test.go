@@ -31,6 +31,8 @@ type taker struct {
 	got      map[string]engine.FeedReceipt
 }
 
+func (t *taker) CheckMessage(m deposit.Message) error { return t.say[m.ID] }
+
 func (t *taker) TakeMessage(_ context.Context, m deposit.Message) (engine.FeedReceipt, error) {
 	if err := t.say[m.ID]; err != nil {
 		return engine.FeedReceipt{}, err
@@ -362,5 +364,46 @@ func TestDocuments(t *testing.T) {
 		if name == "status" && (len(row.to.news) != 1 || row.to.banks[0] != "kb") {
 			t.Errorf("%+v of %v", row.to.news, row.to.banks)
 		}
+	}
+}
+
+// A long notification is taken in parts, so that nobody waits for all of it; a part that cannot be taken leaves the bank to send it all again,
+// and one that must not be taken refuses all of it before any is (rails §3.4).
+func TestLongNotification(t *testing.T) {
+	var pairs []string
+	for i := range 120 {
+		pairs = append(pairs, ref(fmt.Sprint("T", i)), krw("1"))
+	}
+	text := strings.ReplaceAll(strings.ReplaceAll(batch(t, pairs...), "50003", "120"), "<NbOfTxs>3<", "<NbOfTxs>120<")
+	const id = "KB20261122-000017"
+	c := caller{path: camt, body: text}
+	to := taker{got: map[string]engine.FeedReceipt{id: {Entries: 50, Accepted: 49, Duplicates: 1}, id + "+3": {Entries: 20, Accepted: 20}}}
+	status, answer := c.call(routes(&to))
+	if want := `{"message_id":"` + id + `","entries":71,"accepted":70,"duplicates":1}`; status != 200 || answer != want {
+		t.Errorf("%d %s", status, answer)
+	}
+	var parts []string
+	next := 0
+	for _, m := range to.messages {
+		for _, r := range m.Reports {
+			parts = append(parts, fmt.Sprintf("%s: %d of number %d", m.ID, len(r.Entries), r.Seq))
+			for _, e := range r.Entries {
+				if e.ID != fmt.Sprint("T", next) {
+					t.Fatalf("%s after %d others", e.ID, next)
+				}
+				next++
+			}
+		}
+	}
+	if want := []string{id + ": 50 of number 17", id + "+2: 50 of number 17", id + "+3: 20 of number 17"}; !slices.Equal(parts, want) || next != 120 {
+		t.Errorf("%q", parts)
+	}
+	broken := taker{say: map[string]error{id + "+2": errors.New("the disk is full")}}
+	if status, _ := c.call(routes(&broken)); status != 503 || len(broken.messages) != 1 {
+		t.Errorf("%d after %d parts", status, len(broken.messages))
+	}
+	foreign := taker{say: map[string]error{id: fmt.Errorf("entry 70: %w", engine.UnknownAccount)}}
+	if status, _ := c.call(routes(&foreign)); status != 422 || len(foreign.messages) != 0 {
+		t.Errorf("%d after %d parts", status, len(foreign.messages))
 	}
 }

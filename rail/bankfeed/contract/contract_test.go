@@ -103,6 +103,8 @@ func booking(id, direction, name, other, virtual, endToEnd, reason string) strin
 	return strings.Join([]string{id, direction, name, other, virtual, endToEnd, reason}, "|")
 }
 
+func (w *world) CheckMessage(deposit.Message) error { return nil }
+
 func (w *world) TakeMessage(_ context.Context, m deposit.Message) (got engine.FeedReceipt, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
