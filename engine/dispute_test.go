@@ -528,6 +528,28 @@ func TestChargebackWhileARefundIsPending(t *testing.T) {
 		w.bank.moved = -6000
 		w.agrees()
 	})
+	t.Run("while it tries to leave, and cannot", func(t *testing.T) { // nobody is paid twice when the line is back
+		w := newWorld(t)
+		w.taken("q", "c", 10000)
+		w.yes(w.refund("f", "c", 4001))
+		w.replies(func(a *acquirer, o payment.AdviceOrder, repeat bool) payment.AdviceReply {
+			w.clears(w.record(0, "CHB", -6000, first))
+			w.wants("chargeback-and-refund") // it may be leaving
+			return linkDown(a, o, repeat)
+		})
+		_, err := w.ForwardDue(context.Background())
+		w.must(err)
+		for range 5 {
+			w.later(time.Minute)
+		}
+		if f := w.refundOf("q", "f"); f.State != payment.RefundFailed || f.Reason != payment.RefundChargebackFirst {
+			t.Errorf("%+v", f)
+		}
+		w.wants()
+		w.is("q", payment.Captured, ours(4000), true)
+		w.bank.moved = -6000
+		w.agrees()
+	})
 	t.Run("of a refunded capture", func(t *testing.T) { // legal (§9.5, last row)
 		w := newWorld(t)
 		w.taken("q", "c", 10000)

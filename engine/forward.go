@@ -236,7 +236,10 @@ func (e *Engine) replied(tx Tx, l Link, a payment.Advice, reply payment.AdviceRe
 				e.log.Error("the network has not answered an advice", "advice", a.ID, "kind", a.Kind, "age", age.Round(time.Second), "sends", a.Sends)
 			}
 		}
-		return nil, tx.UpdateAdvice(a)
+		if err := tx.UpdateAdvice(a); err != nil || a.Kind != payment.RefundOrder || a.Sends > 0 {
+			return nil, err
+		}
+		return nil, e.givesWay(tx, a, now)
 	case stop:
 		a.State = payment.AdviceStopped
 		if err := tx.UpdateAdvice(a); err != nil {

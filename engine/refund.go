@@ -344,6 +344,27 @@ func (e *Engine) withdrawn(tx Tx, p *taken, now time.Time) (tooMuch bool, err er
 	return p.standing().Exceeds(p.left()), nil
 }
 
+// givesWay is that an order to pay certainly has not left after all: a chargeback that came while it might have is over it (Korea Cards v1 §9.2).
+func (e *Engine) givesWay(tx Tx, a payment.Advice, now time.Time) error {
+	x, ok, err := tx.Capture(a.Reservation)
+	if err != nil || !ok {
+		return err
+	}
+	p, err := e.take(tx, x)
+	if err != nil || !p.standing().Exceeds(p.left()) {
+		return err
+	}
+	if tooMuch, err := e.withdrawn(tx, &p, now); err != nil || tooMuch {
+		return err
+	}
+	for _, d := range p.disputes {
+		if _, err := tx.CloseCase("chargeback-and-refund/"+d.ID, "the refund had not left, and gave way", now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // returned is money of a refund that came back from the holder's bank (Korea Cards v1 §5.4).
 func (e *Engine) returned(tx Tx, r *payment.Reservation, f payment.Refund, back money.Amount, code, scope string, c change) error {
 	f.Returned = back
