@@ -14,8 +14,9 @@ const ScopeISO = "iso20022"
 type meaning struct {
 	verdict payout.Verdict
 	reason  payout.Reason
-	morning bool   // another attempt makes sense on the next day on which banks work
-	alert   string // empty where nobody needs to look
+	morning bool          // another attempt makes sense on the next day on which banks work
+	alert   string        // empty where nobody needs to look
+	wait    time.Duration // before a new order; the bank's own where 0
 }
 
 // statuses is what a status says of the money (rails §4.4). A status that is missing here says nothing. ACSC is the debit, not the credit:
@@ -63,7 +64,7 @@ var reasons = map[string]meaning{
 	"AM14": {verdict: payout.Rejected, reason: payout.BankLimit},
 	"BE01": {verdict: payout.Rejected, reason: payout.OtherName},
 	"BE05": {verdict: payout.Misfit, alert: "the bank does not know us by our customer number"},
-	"DT01": {verdict: payout.Misfit, alert: "the bank finds the date wrong"},
+	"DT01": {verdict: payout.Failed, wait: time.Second}, // its day was over when it came: a new order has a new day
 	"FF01": {verdict: payout.Misfit, alert: "the bank cannot read our order"},
 	"MD07": {verdict: payout.Rejected, reason: payout.NotPermitted},
 	"MS02": {verdict: payout.Rejected, reason: payout.Declined},
@@ -100,6 +101,7 @@ func judge(status, reason string, at time.Time) payout.Answer {
 	if reason != "" {
 		a.Scope, a.Code = ScopeISO, reason
 	}
+	a.Wait = m.wait
 	if m.morning {
 		a.Wait = morning(at).Sub(at)
 	}

@@ -262,19 +262,19 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	for codes, want := range map[string]payout.Answer{
-		"AC01 AC03 AC08":                     {Verdict: payout.Rejected, Reason: payout.NoAccount},
-		"AC04 AC07":                          {Verdict: payout.Rejected, Reason: payout.Closed},
-		"AC06":                               {Verdict: payout.Rejected, Reason: payout.OnHold},
-		"BE01":                               {Verdict: payout.Rejected, Reason: payout.OtherName},
-		"RC01 RC04":                          {Verdict: payout.Rejected, Reason: payout.NoBank},
-		"AG01 AG03 MD07":                     {Verdict: payout.Rejected, Reason: payout.NotPermitted},
-		"AM01 AM02 AM06 AM12 AM13 AM14":      {Verdict: payout.Rejected, Reason: payout.BankLimit},
-		"RR01 RR02 RR03 RR04":                {Verdict: payout.Rejected, Reason: payout.Compliance},
-		"MS02 MS03":                          {Verdict: payout.Rejected, Reason: payout.Declined},
-		"AM04":                               {Verdict: payout.Failed, Alert: "x"},
-		"TM01":                               {Verdict: payout.Failed},
-		"AB05 AB06 AB07 AB08 AB09 AB10 AB11": {Verdict: payout.Failed},
-		"AC02 AC05 AC13 BE05 DT01 FF01 AM03 AM09 AM10 RC03": {Verdict: payout.Misfit, Alert: "x"},
+		"AC01 AC03 AC08":                {Verdict: payout.Rejected, Reason: payout.NoAccount},
+		"AC04 AC07":                     {Verdict: payout.Rejected, Reason: payout.Closed},
+		"AC06":                          {Verdict: payout.Rejected, Reason: payout.OnHold},
+		"BE01":                          {Verdict: payout.Rejected, Reason: payout.OtherName},
+		"RC01 RC04":                     {Verdict: payout.Rejected, Reason: payout.NoBank},
+		"AG01 AG03 MD07":                {Verdict: payout.Rejected, Reason: payout.NotPermitted},
+		"AM01 AM02 AM06 AM12 AM13 AM14": {Verdict: payout.Rejected, Reason: payout.BankLimit},
+		"RR01 RR02 RR03 RR04":           {Verdict: payout.Rejected, Reason: payout.Compliance},
+		"MS02 MS03":                     {Verdict: payout.Rejected, Reason: payout.Declined},
+		"AM04":                          {Verdict: payout.Failed, Alert: "x"},
+		"TM01":                          {Verdict: payout.Failed}, "DT01": {Verdict: payout.Failed},
+		"AB05 AB06 AB07 AB08 AB09 AB10 AB11":           {Verdict: payout.Failed},
+		"AC02 AC05 AC13 BE05 FF01 AM03 AM09 AM10 RC03": {Verdict: payout.Misfit, Alert: "x"},
 		"AM05 ZZ99 NARR": {Verdict: payout.Unknown, Alert: "x"},
 	} {
 		for _, code := range strings.Fields(codes) {
