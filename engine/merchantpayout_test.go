@@ -392,6 +392,25 @@ func TestPayoutThatTheBankIsSilentAbout(t *testing.T) {
 	}
 }
 
+// A refusal that may be of the second message alone, for the day is over or the funds are gone, says nothing of the first: nothing new is sent.
+func TestSecondMessageThatIsRefused(t *testing.T) {
+	for _, v := range []payout.Verdict{payout.Failed, payout.Misfit} {
+		s := newShop(t)
+		s.earn(100_000)
+		s.must(s.pays(outNow, "p", 10_000))
+		s.payer.said(verdict(payout.Unknown))
+		s.after(0)
+		s.payer.said(verdict(v))
+		s.after(30 * time.Minute)
+		p, a := s.payoutOf("p")
+		if p.State != payout.Unclear || p.Attempts != 1 || a.Sends != 2 {
+			t.Errorf("%s, attempt %d, sent %d times", p.State, p.Attempts, a.Sends)
+		}
+		s.hold(frozenToo)
+		s.wants("payout-misfit")
+	}
+}
+
 func isKind(err error, want fault.Kind) bool {
 	kind, _ := fault.Of(err)
 	return err != nil && kind == want

@@ -142,7 +142,11 @@ func (e *Engine) apply(
 	if person { // not paid, and not the payee's fault: nobody may order it anew but a person
 		does = effects[payout.Misfit]
 	}
-	if said.Verdict == payout.Misfit && a.Sends > 1 { // this call did nothing; what an earlier one did it does not know
+	// This sending did nothing; what an earlier one did it may not know: a bank that cannot be asked may judge the day or the funds of the second
+	// message before it sees that it has taken the first.
+	_, asked := bank.Rail.(PayoutBooks)
+	doubt := a.Sends > 1 && (said.Verdict == payout.Misfit || said.Verdict == payout.Failed && !asked && said.Status != byHand)
+	if doubt {
 		does = effects[payout.Unknown]
 	}
 	openNow := func(kind, detail string) error {
@@ -238,7 +242,7 @@ func (e *Engine) apply(
 		}
 	default:
 		p.DueAt = lookAgain(bank, a, c.at)
-		if person {
+		if person || doubt {
 			err = openNow("payout-misfit", "the bank refuses an order that it may have taken before")
 		}
 		if said.Verdict == payout.Absent && a.BankID == "" && c.at.After(a.FirstSent.Add(bank.Absent)) {

@@ -125,7 +125,7 @@ func FuzzStringToSign(f *testing.F) {
 		var want []Field
 		for _, name := range slices.Sorted(maps.Keys(in)) {
 			if !utf8.ValidString(name) || !utf8.ValidString(in[name]) {
-				t.Skip()
+				return
 			}
 			if in[name] != "" && name != "sign" && name != "sign_type" {
 				want = append(want, Field{name, in[name]})
