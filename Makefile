@@ -30,8 +30,8 @@ proofs: ## the property model and the kill test, saying how much they played
 	@out=$$(mktemp); $(GO) test -count=1 -v ./engine ./killtest -run 'AnyHistory|KilledAnywhere' >$$out; failed=$$?; \
 		grep -E '^(---|ok|FAIL|    [a-z_]+.go)' $$out; rm $$out; exit $$failed
 
-need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL, Chromium, PHP, Node)
-	@./.ci/need gpg:gnupg openssl:openssl chromium:chromium php:php-cli node:nodejs curl:curl perl:perl-base
+need: ## install what the tests need and this machine lacks (GnuPG, OpenSSL, Chromium, PHP, Node, PostgreSQL)
+	@./.ci/need gpg:gnupg openssl:openssl chromium:chromium php:php-cli node:nodejs curl:curl perl:perl-base initdb:postgresql
 
 screenshots: need ## pictures of the pages, in every state, language and size, into screenshots/
 	$(GO) test -count=1 ./web/pay ./web/desk -args -screenshots "$(CURDIR)/screenshots"

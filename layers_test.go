@@ -21,6 +21,7 @@ var layers = map[string][]string{
 	"vault":             {},
 	"drop":              {},
 	"names":             {},
+	"pgserver":          {"pgserver"}, // servers to test against; the money path never meets them
 	"seal":              {},
 	"engine":            {"core", "clock", "crash", "queue", "names"},
 	"store":             {"engine", "core", "crash"},
