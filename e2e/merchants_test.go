@@ -276,7 +276,7 @@ func TestTenTries(t *testing.T) {
 	id := o.Fields["payment_cl_id"]
 	tries := func() int { return len(m.news(plainShop, id)) }
 	m.until("the tenth try", func() bool {
-		due, waits, err := m.platform.Store.Notices(store.Merchants, 1).NextNotice(context.Background())
+		due, waits, err := m.platform.Store.Notices(store.Merchants, 1, 0).NextNotice(context.Background())
 		if m.check(err); waits {
 			m.clock.Advance(due.Sub(m.clock.Now())) // which does not go back while a try is under way
 		}

@@ -173,7 +173,7 @@ func TestResumingNothing(t *testing.T) {
 func TestNoticeIsSentAgain(t *testing.T) {
 	w := newWorld(t)
 	w.taken("q", "c", 12900)
-	due, err := w.db.Notices(store.Everybody, 99).DueNotices(context.Background(), w.clock.Now(), 9)
+	due, err := w.db.Notices(store.Everybody, 99, 0).DueNotices(context.Background(), w.clock.Now(), 9)
 	w.must(err)
 	id := due[0].ID
 	w.must(w.db.RecordTry(context.Background(), engine.NoticeTry{

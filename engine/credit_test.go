@@ -471,9 +471,9 @@ func TestMessageThatTheBankTellsAgain(t *testing.T) {
 func TestPageHearsOfThePayment(t *testing.T) {
 	s := newShop(t)
 	o, other := s.order(onReal, "a", 30_000), s.order(onReal, "b", 30_000)
-	changed, forget := s.WatchDeposit(o.ID)
+	changed, forget := s.WatchDeposit(o.ID, o.Version)
 	defer forget()
-	quiet, drop := s.WatchDeposit(other.ID)
+	quiet, drop := s.WatchDeposit(other.ID, other.Version)
 	defer drop()
 	s.take(s.credit(o))
 	<-changed

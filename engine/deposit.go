@@ -613,7 +613,7 @@ func (e *Engine) ExpireDeposits(ctx context.Context) error {
 		},
 		ID:    func(o deposit.Order) string { return o.ID },
 		Do:    e.endOrRest,
-		Lanes: 8, Clock: e.clock, Bell: e.deposits, Log: e.log,
+		Lanes: 8, Clock: e.clock, Bell: e.deposits, Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }
@@ -656,7 +656,23 @@ func (e *Engine) endOrRest(ctx context.Context, due deposit.Order) error {
 	return nil
 }
 
-// WatchDeposit gives a channel that is closed when an order changes on this node, and what forgets it.
-func (e *Engine) WatchDeposit(id string) (changed <-chan struct{}, forget func()) {
-	return e.changed.join(id)
+// WatchDeposit gives a channel that is closed when an order changes from a version, and what forgets it.
+func (e *Engine) WatchDeposit(id string, version int64) (changed <-chan struct{}, forget func()) {
+	here, forgetHere := e.changed.join(id)
+	if !e.shared() {
+		return here, forgetHere
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	anywhere := make(chan struct{})
+	go func() {
+		defer forgetHere()
+		e.await(ctx, here, func() (bool, error) {
+			o, ok, err := e.Deposit(ctx, id)
+			return !ok || o.Version != version, err
+		})
+		if ctx.Err() == nil {
+			close(anywhere)
+		}
+	}()
+	return anywhere, stop
 }

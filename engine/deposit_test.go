@@ -381,7 +381,7 @@ func TestTheLoopOfOrders(t *testing.T) {
 	loop.Go(func() { _ = s.ExpireDeposits(ctx) })
 	<-asleep
 	o := s.order(onReal, "b", 30_000)
-	changed, forget := s.WatchDeposit(o.ID)
+	changed, forget := s.WatchDeposit(o.ID, o.Version)
 	defer forget()
 	s.clock.Advance(11 * time.Minute)
 	<-changed

@@ -290,7 +290,7 @@ func (e *Engine) Contest(ctx context.Context) error {
 		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextDispute) },
 		ID:    func(d payment.Dispute) string { return d.Payment },
 		Do:    e.lapse,
-		Lanes: 1, Clock: e.clock, Bell: e.contest, Log: e.log,
+		Lanes: 1, Clock: e.clock, Bell: e.contest, Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }

@@ -40,6 +40,7 @@ type Config struct {
 	MaxHold   time.Duration // how long we hold at the most, whatever the network says; seven days where 0
 	Lanes     int           // how many advices are under way at once
 	Meter     Meter
+	Node      Node // where several nodes share the store
 }
 
 // Link is a rail and how patient we are with it.
@@ -87,6 +88,8 @@ type Engine struct {
 	deposits       queue.Bell // an order's end may be nearer than known
 
 	numbers map[string]*numbers
+	node    Node
+	alive   atomic.Int64 // until when others count on this node, in microseconds since 1970
 	maxHold time.Duration
 	lanes   int
 	meter   Meter
@@ -107,7 +110,7 @@ type Engine struct {
 // New makes an engine. It fails where an account names a link that there is not.
 func New(c Config) (*Engine, error) {
 	e := &Engine{
-		store: c.Store, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
+		store: fenced{c.Store}, node: c.Node, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
 		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
 		Advices: queue.NewBell(), Notices: queue.NewChime(2), holds: queue.NewBell(), contest: queue.NewBell(),
 		merchants: map[string]Merchant{}, receivers: map[string]Receiver{}, byNumber: map[string]string{},
@@ -249,7 +252,7 @@ func (e *Engine) open(tx Tx, t Turn, at time.Time, answer []byte) error {
 	if err != nil {
 		return err
 	}
-	row := Idempotency{Key: t.request.Key, Method: t.request.Method, Fingerprint: print, Done: answer != nil, CreatedAt: at}
+	row := Idempotency{Key: t.request.Key, Method: t.request.Method, Fingerprint: print, Done: answer != nil, CreatedAt: at, Node: e.node.ID}
 	if answer != nil {
 		if row.Answer, err = e.vault.Seal(answer, answerPlace(row.Key)); err != nil {
 			return err

@@ -36,7 +36,7 @@ func (e *Engine) Erase(ctx context.Context) error {
 		},
 		ID:    func(r payment.Reservation) string { return r.ID },
 		Do:    e.eraseCard,
-		Lanes: 1, Clock: e.clock, Bell: queue.NewBell(), Log: e.log,
+		Lanes: 1, Clock: e.clock, Bell: queue.NewBell(), Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }

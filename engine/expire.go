@@ -30,7 +30,7 @@ func (e *Engine) Expire(ctx context.Context) error {
 		},
 		ID:    func(r payment.Reservation) string { return r.ID },
 		Do:    e.expireOne,
-		Lanes: 4, Clock: e.clock, Bell: e.holds, Log: e.log,
+		Lanes: 4, Clock: e.clock, Bell: e.holds, Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }

@@ -19,6 +19,9 @@ func (e *Engine) ForwardDue(ctx context.Context) (int, error) {
 // ForwardOne sends one advice as it was read some time ago.
 func (e *Engine) ForwardOne(ctx context.Context, a payment.Advice) { _ = e.forward(ctx, a) }
 
+// RematchDue brings together once what passed each other.
+func (e *Engine) RematchDue(ctx context.Context) error { return e.rematch(ctx, map[string]time.Time{}) }
+
 // ExpireDue ends every hold that is due at this moment, as the loop of Expire does.
 func (e *Engine) ExpireDue(ctx context.Context) error {
 	var due []payment.Reservation

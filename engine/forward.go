@@ -20,7 +20,7 @@ func (e *Engine) Forward(ctx context.Context) error {
 		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextAdvice) },
 		ID:    func(a payment.Advice) string { return a.Reservation }, // one at a time within a payment
 		Do:    e.forward,
-		Lanes: max(1, e.lanes), Clock: e.clock, Bell: e.Advices, Log: e.log,
+		Lanes: max(1, e.lanes), Clock: e.clock, Bell: e.Advices, Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }
@@ -44,6 +44,7 @@ func (e *Engine) earliest(ctx context.Context, next func(Reader) (time.Time, boo
 // forward sends one advice once and writes down what came of it. That bytes may leave is on disk before they do: after a crash, or where the
 // answer cannot be written down, the next sending is marked as the repeat that it may be (rails §1.11 T3).
 func (e *Engine) forward(ctx context.Context, a payment.Advice) error {
+	taken := e.clock.Now()
 	a, mine, err := e.claim(ctx, a)
 	if err != nil || !mine {
 		return err
@@ -58,6 +59,9 @@ func (e *Engine) forward(ctx context.Context, a payment.Advice) error {
 		return err
 	}
 	e.crash(crash.AdviceClaimed)
+	if e.shared() && !e.clock.Now().Before(taken.Add(e.ClaimTime()/2)) { // this node stood still: it may be another's by now
+		return nil
+	}
 	var reply payment.AdviceReply
 	if a.Kind == payment.RefundOrder && a.Sends > 1 { // a request is sent once: what became of the first sending nobody wrote down
 		reply = payment.AdviceReply{Verdict: payment.AdviceUnclear, Undo: payment.UndoCrash}
@@ -85,6 +89,10 @@ func (e *Engine) hear(ctx context.Context, acquirer string, a payment.Advice, ab
 	}
 	var opened *Case
 	err = e.store.Update(ctx, func(tx Tx) error {
+		opened = nil
+		if mine, err := e.stillMine(tx, a); err != nil || !mine {
+			return err
+		}
 		opened, err = e.replied(tx, link, a, reply, spare, now)
 		return err
 	})
@@ -100,7 +108,8 @@ func (e *Engine) hear(ctx context.Context, acquirer string, a payment.Advice, ab
 	return nil
 }
 
-// claim counts a sending before it happens. An advice that was settled since it was read is left alone.
+// claim counts a sending before it happens, and keeps other nodes from the same for the time of a claim. An advice that was settled since it was
+// read is left alone.
 func (e *Engine) claim(ctx context.Context, a payment.Advice) (fresh payment.Advice, mine bool, err error) {
 	now := e.clock.Now()
 	err = e.store.Update(ctx, func(tx Tx) error {
@@ -109,12 +118,29 @@ func (e *Engine) claim(ctx context.Context, a payment.Advice) (fresh payment.Adv
 			return err
 		}
 		fresh.Sends++
-		return tx.UpdateAdvice(fresh)
+		claimed := fresh
+		if e.shared() {
+			claimed.DueAt = now.Add(e.ClaimTime())
+		}
+		return tx.UpdateAdvice(claimed)
 	})
 	if err != nil {
 		e.log.Error("an advice cannot be claimed", "advice", a.ID, "error", err)
 	}
 	return fresh, mine, err
+}
+
+// stillMine reports whether nobody else has taken an advice since this node did: the count of its sendings is the fence.
+func (e *Engine) stillMine(tx Tx, a payment.Advice) (bool, error) {
+	if !e.shared() || a.State != payment.AdviceQueued {
+		return true, nil
+	}
+	fresh, ok, err := tx.Advice(a.ID)
+	mine := ok && fresh.State == payment.AdviceQueued && fresh.Sends == a.Sends
+	if err == nil && !mine {
+		e.log.Warn("an advice was taken over by another node while this one waited for its answer", "advice", a.ID)
+	}
+	return mine, err
 }
 
 // order adds to an advice what its message must repeat of the hold.

@@ -499,7 +499,7 @@ func TestNoticeIDs(t *testing.T) {
 	w.yes(w.cancel("y", "b"))
 	w.forward()
 	seen := map[string]bool{}
-	due, err := w.db.Notices(store.Everybody, 99).DueNotices(t.Context(), w.clock.Now(), 99)
+	due, err := w.db.Notices(store.Everybody, 99, 0).DueNotices(t.Context(), w.clock.Now(), 99)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -225,6 +225,8 @@ type MerchantReader interface {
 	// OrdersNamed are the orders on a receiving account, waiting or seen, with one of these tokens, or whose payer's name begins with what has this
 	// digest; newest first.
 	OrdersNamed(receiver string, tokens []string, name []byte, limit int) ([]deposit.Order, error)
+	// OrdersPassed are orders that wait for an amount, and were made within a time of money of that amount that came since then and is nobody's.
+	OrdersPassed(since time.Time, within time.Duration, limit int) ([]deposit.Order, error)
 	OrdersOfVirtual(receiver, number string, limit int) ([]deposit.Order, error) // newest first
 	OpenOrders(receiver string) (int64, error)
 	Reserved(receiver string, from, to int64) ([]int64, error)          // the amounts in a range that are taken

@@ -58,6 +58,9 @@ func (e *Engine) CreatePayout(ctx context.Context, ask PayoutAsk) (m MerchantPay
 	}
 	now := e.clock.Now()
 	err = e.store.Update(ctx, func(tx Tx) error {
+		if err := tx.Guard("payout/" + ask.Merchant); err != nil { // two payouts must not both see money that is there for one
+			return err
+		}
 		if err := payable(tx, ask, fee); err != nil { // others have asked meanwhile
 			return err
 		}

@@ -131,10 +131,14 @@ func (e *Engine) Disburse(ctx context.Context, t Turn, ask DisburseAsk) ([]byte,
 	}
 	wait, stop := context.WithDeadline(patience, answerBy(patience))
 	defer stop()
-	select {
-	case <-ended: // somebody else has heard how it ended
-	case <-wait.Done():
-	}
+	e.await(wait, ended, func() (final bool, err error) { // somebody else hears how it ends
+		err = e.store.View(wait, func(v Reader) error {
+			p, _, err := v.PayoutByRequest(t.request.Key)
+			final = p.State.Final()
+			return err
+		})
+		return final, err
+	})
 	return e.recall(ctx, t, ask)
 }
 

@@ -318,7 +318,7 @@ func (e *Engine) KeepPaying(ctx context.Context) error {
 		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextPayout) },
 		ID:    func(p payout.Payout) string { return p.ID },
 		Do:    e.payOn,
-		Lanes: 8, Clock: e.clock, Bell: e.Payouts, Log: e.log,
+		Lanes: 8, Clock: e.clock, Bell: e.Payouts, Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }

@@ -131,7 +131,8 @@ type Reader interface {
 	NextAdvice() (time.Time, bool, error) // when the earliest queued advice is due
 	ExpiringReservations(now time.Time, limit int) ([]payment.Reservation, error)
 	NextExpiry() (time.Time, bool, error)
-	Abandoned() ([]Idempotency, error) // every first call that has no answer yet
+	// Abandoned is every first call without an answer that a node has, or one that does not live any more.
+	Abandoned(node string, now time.Time) ([]Idempotency, error)
 	Chain(after int64, limit int) ([]ChainLink, error)
 	LastCheckpoint() (Checkpoint, bool, error)
 }
@@ -181,6 +182,13 @@ type Tx interface {
 	OpenCase(Case) error
 	CloseCase(id, note string, at time.Time) (bool, error) // false: it was not open
 	TakeNumbers(series string, count int64) (first int64, err error)
+	// Guard lets no other transaction that guards the same name run beside this one. It comes before everything else in a transaction, for those
+	// that decide on what they read and change no row that the other changes too.
+	Guard(name string) error
+	// TakeLease takes a lease that is free, over, or the holder's own, until a time; false where somebody else has it. A new holder has a higher
+	// fence.
+	TakeLease(name, holder string, now, until time.Time) (fence int64, mine bool, err error)
+	HoldsLease(name, holder string, fence int64) (bool, error) // nobody else takes it before the transaction ends
 	InsertCheckpoint(Checkpoint) error
 }
 
@@ -195,6 +203,7 @@ type Idempotency struct {
 	Done        bool
 	Answer      []byte // sealed: the exact answer without its timestamp
 	CreatedAt   time.Time
+	Node        string // that works on it; empty where one process owns the store
 }
 
 // Capture is a capture that was acknowledged. Its RequestID is how the caller names it from now on.
@@ -423,6 +432,7 @@ const (
 type DueNotice struct {
 	Notice
 	Tries int
+	Fence int64 // of whoever took it to be sent; 0 where nobody must
 }
 
 // NoticeTry is one attempt to deliver a notice, and what becomes of the notice.
@@ -435,4 +445,5 @@ type NoticeTry struct {
 	Took    time.Duration
 	State   NoticeState
 	Due     time.Time // when it is tried next
+	Fence   int64     // as it was taken
 }

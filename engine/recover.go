@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,11 +11,12 @@ import (
 )
 
 // Recover gives up every first call that nobody is working on any more: what its attempt may hold is reversed, never adopted, and the next
-// repeat is judged afresh (design §3.1). Run before the first request it finds what an earlier process left.
+// repeat is judged afresh (design §3.1). Run before the first request it finds what an earlier process left; among several nodes, what those
+// left that do not say any more that they live.
 func (e *Engine) Recover(ctx context.Context) (int, error) {
 	var left []Idempotency
 	err := e.store.View(ctx, func(v Reader) (err error) {
-		left, err = v.Abandoned()
+		left, err = v.Abandoned(e.node.ID, e.clock.Now())
 		return err
 	})
 	if err != nil {
@@ -22,7 +24,7 @@ func (e *Engine) Recover(ctx context.Context) (int, error) {
 	}
 	given := 0
 	for _, row := range left {
-		if e.flights.has(row.Key) {
+		if row.Node == e.node.ID && e.flights.has(row.Key) {
 			continue
 		}
 		e.crash(crash.RecoveryPrepared)
@@ -45,7 +47,7 @@ const recoverEvery = 15 * time.Second
 // KeepRecovering looks again and again, until ctx ends.
 func (e *Engine) KeepRecovering(ctx context.Context) error {
 	for {
-		if err := e.clock.Sleep(ctx, e.clock.Now().Add(recoverEvery), nil); err != nil {
+		if err := e.clock.Sleep(ctx, e.clock.Now().Add(cmp.Or(e.LookAgain(), recoverEvery)), nil); err != nil {
 			return nil
 		}
 		if _, err := e.Recover(ctx); err != nil && ctx.Err() == nil {

@@ -26,7 +26,10 @@ func (e *Engine) Reserve(ctx context.Context, t Turn, ask ReserveAsk) ([]byte, e
 	}
 	points := crashes[order.Purpose == payment.ToSell]
 	e.crash(points.accepted)
-	out := e.links[a.Acquirer].Rail.Authorise(ctx, order) // the network, outside any transaction
+	out := payment.Outcome{Verdict: payment.NotSent} // where this node was away so long that others have given the attempt up
+	if e.lives() {
+		out = e.links[a.Acquirer].Rail.Authorise(ctx, order) // the network, outside any transaction
+	}
 	e.crash(points.sent)
 	answer, err = e.settle(ctx, t, ask, r, a, out) // transaction 2: event, state, money, answer
 	if err == nil {
@@ -242,6 +245,9 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 	switch {
 	case errors.Is(err, errRaced):
 		e.log.Warn("an answer came after its attempt was given up", "reservation", r.ID)
+		if out.Verdict == payment.Approved {
+			e.approvedLate(ctx, r, a)
+		}
 		return nil, fault.New(fault.Unavailable, "the attempt was given up")
 	case err != nil:
 		return nil, unavailable(err) // the attempt stays prepared: recovery reverses it
@@ -257,6 +263,31 @@ func (e *Engine) settle(ctx context.Context, t Turn, ask ReserveAsk, r payment.R
 		return answer, nil
 	}
 	return nil, noVerdict(out)
+}
+
+// approvedLate is that the network approved an attempt that was given up meanwhile. The reversal that is under way undoes it. Where the network
+// has answered that reversal already, because this node stood still between its intent and its sending, nothing would: a person must.
+func (e *Engine) approvedLate(ctx context.Context, r payment.Reservation, a payment.Attempt) {
+	late := Case{
+		ID: "late-approval/" + a.ID, Kind: "late-approval", Payment: r.ID, Subject: "attempt/" + a.ID, At: e.clock.Now(),
+		Detail: "stan=" + a.Trace.STAN + " rrn=" + a.Trace.RRN + " amount=" + r.Amount.String() + ": approved after its reversal was over; have it released",
+	}
+	opened := false
+	err := e.store.Update(ctx, func(tx Tx) error {
+		opened = false
+		undo, ok, err := tx.AdviceOf(a.ID, payment.Reversal)
+		if err != nil || !ok || undo.State == payment.AdviceQueued {
+			return err
+		}
+		opened = true
+		return tx.OpenCase(late)
+	})
+	if err != nil {
+		e.log.Error("an approval that came late cannot be written down", "reservation", r.ID, "error", err)
+	}
+	if opened {
+		e.reportCase(late)
+	}
 }
 
 // unspeakable is what an outcome becomes that cannot be told: a refusal is no verdict, and an approval is given back.

@@ -119,7 +119,7 @@ func (e *Engine) Totals(ctx context.Context) error {
 		},
 		ID:    func(c Reconciliation) string { return c.Acquirer + c.Day + c.Currency },
 		Do:    e.reconcile,
-		Lanes: 1, Clock: e.clock, Bell: e.totals, Log: e.log,
+		Lanes: 1, Clock: e.clock, Bell: e.totals, Most: e.LookAgain(), Log: e.log,
 	}
 	return loop.Run(ctx)
 }

@@ -568,7 +568,7 @@ func (w *world) open(id string) (list []payment.Advice) {
 func (w *world) notices() []string {
 	w.Helper()
 	for {
-		due, err := w.db.Notices(store.Everybody, 10000).DueNotices(context.Background(), w.clock.Now().Add(100_000*time.Hour), 10000)
+		due, err := w.db.Notices(store.Everybody, 10000, 0).DueNotices(context.Background(), w.clock.Now().Add(100_000*time.Hour), 10000)
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -61,6 +61,10 @@ type Worker struct {
 	Bell    queue.Bell // rung when something was queued
 	Lanes   int        // how many are sent at once
 
+	// Most is how long it sleeps at the most, and Claims that what is due is taken from other nodes by being read; see queue.Loop.
+	Most   time.Duration
+	Claims bool
+
 	// Patience is how long to wait after each try of a kind; after the try behind the last wait it is given up, and no operator is bothered:
 	// who did not listen finds it in the delivery log. A kind that has none here waits by the back-off, for ever.
 	Patience map[engine.NoticeKind][]time.Duration
@@ -77,6 +81,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	loop := queue.Loop[engine.DueNotice]{
 		Name: "outbox", Due: w.Queue.DueNotices, Next: w.Queue.NextNotice, ID: func(i engine.DueNotice) string { return i.ID },
 		Do: w.deliver, Lanes: w.Lanes, Clock: w.Clock, Bell: w.Bell, Log: w.Log,
+		Most: w.Most, Claims: w.Claims,
 	}
 	return loop.Run(ctx)
 }
@@ -92,7 +97,7 @@ func (w *Worker) deliver(ctx context.Context, item engine.DueNotice) error {
 	}
 	w.Crash(crash.NoticeAnswered)
 	now := w.Clock.Now()
-	t := engine.NoticeTry{Notice: item.ID, N: item.Tries + 1, At: now, Status: r.Status, Outcome: r.Word, Took: time.Since(started)}
+	t := engine.NoticeTry{Notice: item.ID, N: item.Tries + 1, At: now, Status: r.Status, Outcome: r.Word, Took: time.Since(started), Fence: item.Fence}
 	patience := w.Patience[item.Kind]
 	t.State, t.Due = next(r.Class, item, patience, now)
 	log := w.Log.With("notice", item.ID, "kind", item.Kind, "account", item.Account, "try", t.N, "status", r.Status, "outcome", r.Word)

@@ -77,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = db.Close() })
 	w := &world{T: t, db: db, clock: &hand{start}, google: &google{}, meter: &meter{}}
 	w.Worker = &Worker{
-		Queue: db.Notices(store.Everybody, 9), Clock: w.clock, Meter: w.meter, Lanes: 2, Bell: queue.NewBell(), Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		Queue: db.Notices(store.Everybody, 9, 0), Clock: w.clock, Meter: w.meter, Lanes: 2, Bell: queue.NewBell(), Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Senders: map[engine.NoticeKind]Sender{engine.CaptureResult: w.google},
 		Crash: func(p crash.Point) {
 			if p == w.die {
@@ -249,10 +249,10 @@ func TestWhoHangsKeepsNobodyWaiting(t *testing.T) {
 		slices.Sort(ids)
 		return ids
 	}
-	if got := due(w.db.Notices(store.Merchants, 2), 4); !slices.Equal(got, []string{"h0", "h1", "n"}) {
+	if got := due(w.db.Notices(store.Merchants, 2, 0), 4); !slices.Equal(got, []string{"h0", "h1", "n"}) {
 		t.Errorf("merchants: %v", got)
 	}
-	if got := due(w.db.Notices(store.Google, 2), 4); !slices.Equal(got, []string{"g"}) {
+	if got := due(w.db.Notices(store.Google, 2, 0), 4); !slices.Equal(got, []string{"g"}) {
 		t.Errorf("Google: %v", got)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"naru/protocol/gsp/disburse"
 	"naru/protocol/gsp/koreacards"
 	"naru/rail/iso8583"
+	"naru/store"
 )
 
 // Config is the one configuration file (naru.example.toml shows every key with its meaning). Paths are relative to the file; secrets stand
@@ -33,6 +34,7 @@ type Config struct {
 	Environment string     `toml:"environment"` // sandbox or production
 	Log         Log        `toml:"log"`
 	Store       Store      `toml:"store"`
+	Node        Node       `toml:"node"`
 	GSP         GSP        `toml:"gsp"`
 	Admin       Admin      `toml:"admin"`
 	Webhooks    Webhooks   `toml:"webhooks"`
@@ -58,8 +60,17 @@ type Log struct {
 
 // Store is where everything is kept.
 type Store struct {
-	Path string `toml:"path"` // the database file
-	KEK  string `toml:"kek"`  // file with the key-encryption key, mode 0600; naru keys kek makes one
+	Path        string `toml:"path"`        // the database file, for one process
+	URL         string `toml:"url"`         // or a PostgreSQL database, for one node or many: postgres://user@host:port,host2:port2/name
+	Password    string `toml:"password"`    // file with the password for it, if it asks for one
+	Connections int    `toml:"connections"` // to it, at the most; 16
+	KEK         string `toml:"kek"`         // file with the key-encryption key, mode 0600; naru keys kek makes one
+}
+
+// Node is this node among those that share a database.
+type Node struct {
+	Name  string           `toml:"name"`  // for operators to tell nodes apart; the name of the machine where empty
+	Lease iso8583.Duration `toml:"lease"` // after how long a silence the others take over what a node worked on; 10s
 }
 
 // GSP is the listener that Google calls, the keys, and Google's own side.
@@ -221,7 +232,10 @@ func (f Fees) terms() settlement.Terms {
 }
 
 // Load reads a configuration file and reports every problem in it at once.
-func Load(path string) (Config, error) {
+func Load(path string) (Config, error) { return LoadAt(path, "") }
+
+// LoadAt is Load with another place for the database than the file's, where one is named: a path, or a postgres:// address.
+func LoadAt(path, place string) (Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration: %w", err)
@@ -234,6 +248,12 @@ func Load(path string) (Config, error) {
 		err = fmt.Errorf("%s: unknown keys:\n%s", path, unknown.String())
 	case err != nil:
 		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	switch {
+	case store.IsPostgres(place):
+		c.Store.URL, c.Store.Path = place, ""
+	case place != "":
+		c.Store.Path, c.Store.URL, c.Store.Password, c.Store.Connections = place, "", "", 0
 	}
 	if err := errors.Join(err, c.check()); err != nil {
 		return Config{}, err
@@ -249,8 +269,8 @@ func (c Config) file(path string) string {
 	return filepath.Join(c.dir, path)
 }
 
-// Database is the path of the database.
-func (c Config) Database() string { return c.file(c.Store.Path) }
+// Database is where everything is kept: a path, or a postgres:// address.
+func (c Config) Database() string { return cmp.Or(c.Store.URL, c.file(c.Store.Path)) }
 
 // KEK is the path of the key-encryption key's file.
 func (c Config) KEK() string { return c.file(c.Store.KEK) }
@@ -296,7 +316,24 @@ func (c Config) check() error {
 	oneOf("environment", c.Environment, "sandbox", "production")
 	oneOf("log.level", c.Log.Level, "", "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "", "text", "json")
-	needed("store.path", c.Store.Path)
+	switch s := c.Store; {
+	case s.Path == "" && s.URL == "":
+		refuse("store.path is missing, or store.url for many nodes")
+	case s.Path != "" && s.URL != "":
+		refuse("store.path and store.url: write one of them")
+	case s.URL != "" && !store.IsPostgres(s.URL):
+		refuse("store.url is no postgres:// address")
+	case s.URL == "" && (s.Password != "" || s.Connections != 0):
+		refuse("store.password and store.connections belong to store.url")
+	case s.Connections < 0:
+		refuse("store.connections is less than nothing")
+	}
+	if d := c.Node.Lease.Duration; d != 0 && d < shortestLease {
+		refuse("node.lease = %q is less than %s", d, shortestLease)
+	}
+	if c.Node.Name != "" && !fileID.MatchString(c.Node.Name) {
+		refuse("node.name is 1 to 32 letters, digits and hyphens")
+	}
 	needed("store.kek", c.Store.KEK)
 	address("gsp.listen", c.GSP.Listen)
 	address("admin.listen", c.Admin.Listen)

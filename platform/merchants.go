@@ -232,8 +232,8 @@ const (
 // outbox delivers what merchants are to hear. Google has its own: neither waits for the other.
 func (x *counter) outbox(p *Platform, w World) *outbox.Worker {
 	owed := &outbox.Worker{
-		Queue: p.Store.Notices(store.Merchants, merchantShare), Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices[1],
-		Lanes: merchantLanes, Senders: map[engine.NoticeKind]outbox.Sender{}, Patience: map[engine.NoticeKind][]time.Duration{},
+		Queue: p.Store.Notices(store.Merchants, merchantShare, p.Engine.ClaimTime()), Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices[1],
+		Lanes: merchantLanes, Most: p.Engine.LookAgain(), Claims: p.Store.Shared(), Senders: map[engine.NoticeKind]outbox.Sender{}, Patience: map[engine.NoticeKind][]time.Duration{},
 	}
 	for _, kind := range []engine.NoticeKind{engine.DepositResult, engine.TransferResult} {
 		owed.Senders[kind], owed.Patience[kind] = x.notifier, outbox.Merchants

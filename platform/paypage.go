@@ -123,7 +123,7 @@ func (p pages) Changed(ctx context.Context, link string, seen int64) <-chan stru
 	if err != nil || !ok {
 		return now
 	}
-	changed, forget := p.engine.WatchDeposit(o.ID)
+	changed, forget := p.engine.WatchDeposit(o.ID, seen)
 	if o, ok, err = p.engine.DepositByLink(ctx, link); err != nil || !ok || o.Version != seen { // it changed before we listened
 		forget()
 		return now

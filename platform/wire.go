@@ -94,8 +94,22 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if p.Store, err = store.Open(ctx, c.Database(), store.Options{Crash: w.Crash, Gather: gather}); err != nil {
+	node, err := c.node()
+	if err != nil {
 		return fail(err)
+	}
+	password, err := c.password()
+	if err != nil {
+		return fail(err)
+	}
+	p.Store, err = store.Open(ctx, c.Database(), store.Options{
+		Crash: w.Crash, Gather: gather, Node: node.ID, Connections: c.Store.Connections, Password: password, Careless: c.Sandbox(),
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if !p.Store.Shared() {
+		node = engine.Node{}
 	}
 	keys, err := vault.Open(kek, p.Store)
 	if err != nil {
@@ -187,12 +201,15 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	merchants, receivers := c.merchants()
 	p.Engine, err = engine.New(engine.Config{
 		Store: p.Store, Vault: keys, Clock: w.Clock, Crash: w.Crash, Log: w.Log, Accounts: accounts, Links: links, Banks: banks, Lanes: 32, Meter: p.metrics,
-		Merchants: merchants, Receivers: receivers,
+		Merchants: merchants, Receivers: receivers, Node: node,
 	})
 	if err != nil {
 		return fail(err)
 	}
 	p.metrics.registry.MustRegister(held{p.Engine})
+	if err := p.Engine.Join(ctx); err != nil {
+		return fail(err)
+	}
 	if _, err := p.Engine.Recover(ctx); err != nil { // before the first request
 		return fail(err)
 	}
@@ -250,7 +267,8 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	}
 	p.payouts = disburse.NewNotifier(disburse.NotifierConfig{Client: p.client})
 	owed := &outbox.Worker{
-		Queue: p.Store.Notices(store.Google, googleLanes), Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices[0], Lanes: googleLanes,
+		Queue: p.Store.Notices(store.Google, googleLanes, p.Engine.ClaimTime()), Clock: w.Clock, Crash: w.Crash, Log: w.Log, Meter: p.metrics, Bell: p.Engine.Notices[0], Lanes: googleLanes,
+		Most: p.Engine.LookAgain(), Claims: p.Store.Shared(),
 		Senders: map[engine.NoticeKind]outbox.Sender{},
 	}
 	for _, kind := range engine.NoticeKinds {
@@ -303,19 +321,24 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if p.counter.api != nil {
 		p.APIAddr, p.PayAddr = p.counter.api.Addr().String(), p.counter.pay.Addr().String()
 	}
+	alone := func(name string, work func(context.Context) error) func(context.Context) error { // of many nodes one does it
+		return func(ctx context.Context) error { return p.Engine.Duty(ctx, name, work) }
+	}
 	workers := []func(context.Context) error{
-		p.Engine.Forward, p.Engine.Expire, p.Engine.KeepRecovering, p.Engine.Checkpoint, owed.Run, p.reloadKeys,
-		p.Engine.Contest, p.Engine.Erase, p.Engine.Settle, p.Engine.Totals, p.Engine.Batch,
-		p.Engine.KeepPaying, p.Engine.WatchFloats, p.Engine.Statements, p.Engine.ExpireDeposits,
+		p.Engine.Live, p.Engine.Forward, p.Engine.KeepRecovering, owed.Run, p.reloadKeys, p.Engine.KeepPaying, p.Engine.WatchFloats,
+		alone("holds", p.Engine.Expire), alone("deposits", p.Engine.ExpireDeposits), alone("rematch", p.Engine.Rematch),
+		alone("disputes", p.Engine.Contest), alone("cards", p.Engine.Erase), alone("settlements", p.Engine.Settle),
+		alone("totals", p.Engine.Totals), alone("captures", p.Engine.Batch), alone("statements", p.Engine.Statements),
+		alone("journal", p.Engine.Checkpoint),
 	}
 	if p.counter.notifier != nil {
 		workers = append(workers, p.counter.outbox(p, w).Run)
 	}
 	for _, i := range p.counter.inboxes {
-		workers = append(workers, i.Run)
+		workers = append(workers, alone("inbox/"+i.Feed.ID, i.Run))
 	}
 	for _, x := range exchanges {
-		workers = append(workers, x.Run)
+		workers = append(workers, alone("files/"+x.acquirer, x.Run))
 	}
 	for _, l := range p.links {
 		workers = append(workers, l.Run)

@@ -55,7 +55,11 @@ type Loop[T any] struct {
 	Lanes int                            // how many items are under work at once
 	Clock clock.Clock
 	Bell  Bell
+	Most  time.Duration // how long it sleeps at the most: what others do rings no bell here; for ever where 0
 	Log   *slog.Logger
+
+	// Claims says that Due takes what it gives, so that no other node has it too: no more is asked for than can be worked on at once.
+	Claims bool
 
 	mu   sync.Mutex
 	busy map[string]bool
@@ -73,7 +77,11 @@ func (l *Loop[T]) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		now := l.Clock.Now()
 		under := l.underWork() // what these leave behind is not in what is read now
-		due, err := l.Due(ctx, now, 4*cap(lanes)+len(under))
+		limit := 4*cap(lanes) + len(under)
+		if l.Claims {
+			limit = max(1, cap(lanes)-len(under))
+		}
+		due, err := l.Due(ctx, now, limit)
 		if err != nil && ctx.Err() == nil {
 			l.Log.Error("reading what is due", "queue", l.Name, "error", err)
 		}
@@ -104,6 +112,9 @@ func (l *Loop[T]) Run(ctx context.Context) error {
 			until = now.Add(pause)
 		case !some:
 			until = time.Time{}
+		}
+		if l.Most > 0 && (until.IsZero() || until.Sub(now) > l.Most) {
+			until = now.Add(l.Most)
 		}
 		_ = l.Clock.Sleep(ctx, until, l.Bell)
 	}

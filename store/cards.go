@@ -34,11 +34,11 @@ func blob(b []byte) any {
 type scanner = func(...any) error
 
 const selectIdempotency = `
-SELECT account, request_id, method, fingerprint, done, answer, created_us FROM idempotency WHERE account = $1 AND request_id = $2`
+SELECT account, request_id, method, fingerprint, done, answer, created_us, node FROM idempotency WHERE account = $1 AND request_id = $2`
 
 func scanIdempotency(scan scanner) (i engine.Idempotency, err error) {
 	var created int64
-	err = scan(&i.Account, &i.RequestID, &i.Method, &i.Fingerprint, &i.Done, &i.Answer, &created)
+	err = scan(&i.Account, &i.RequestID, &i.Method, &i.Fingerprint, &i.Done, &i.Answer, &created, &i.Node)
 	i.CreatedAt = when(&created)
 	return i, err
 }
@@ -56,22 +56,24 @@ func first[T any](rows []T, err error) (T, bool, error) {
 }
 
 const selectAbandoned = `
-SELECT account, request_id, method, fingerprint, done, answer, created_us FROM idempotency WHERE NOT done ORDER BY created_us`
+SELECT account, request_id, method, fingerprint, done, answer, created_us, node FROM idempotency AS i
+ WHERE NOT done AND (node = $1 OR NOT EXISTS (SELECT 1 FROM lease WHERE name = 'node/' || i.node AND until_us > $2))
+ ORDER BY created_us`
 
-func (c *session) Abandoned() ([]engine.Idempotency, error) {
-	return all(c, selectAbandoned, nil, scanIdempotency)
+func (c *session) Abandoned(node string, now time.Time) ([]engine.Idempotency, error) {
+	return all(c, selectAbandoned, []any{node, us(now)}, scanIdempotency)
 }
 
 const insertIdempotency = `
-INSERT INTO idempotency (account, request_id, method, fingerprint, done, answer, created_us, done_us)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (account, request_id) DO NOTHING`
+INSERT INTO idempotency (account, request_id, method, fingerprint, done, answer, created_us, done_us, node)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account, request_id) DO NOTHING`
 
 func (c *session) InsertIdempotency(i engine.Idempotency) (bool, error) {
 	var done any
 	if i.Done {
 		done = us(i.CreatedAt)
 	}
-	n, err := c.change(insertIdempotency, i.Account, i.RequestID, i.Method, i.Fingerprint, i.Done, blob(i.Answer), us(i.CreatedAt), done)
+	n, err := c.change(insertIdempotency, i.Account, i.RequestID, i.Method, i.Fingerprint, i.Done, blob(i.Answer), us(i.CreatedAt), done, i.Node)
 	return n == 1, err
 }
 
@@ -402,10 +404,15 @@ func (c *session) AppendEvent(e engine.JournalEvent) error {
 	return c.run(insertEvent, e.Payment, e.N, us(e.At), e.Object, e.Event, e.State, e.Actor, e.Detail, e.Digest)
 }
 
-const selectChain = `SELECT id, digest FROM event WHERE id > $1 ORDER BY id LIMIT $2`
+const selectChain = `SELECT id, digest FROM event WHERE id > $1 AND id <= $3 ORDER BY id LIMIT $2`
 
+// Chain gives no event that another could still be written in front of.
 func (c *session) Chain(after int64, limit int) ([]engine.ChainLink, error) {
-	return all(c, selectChain, []any{after, limit}, func(scan scanner) (l engine.ChainLink, err error) {
+	upTo, err := c.settled(c)
+	if err != nil {
+		return nil, err
+	}
+	return all(c, selectChain, []any{after, limit, upTo}, func(scan scanner) (l engine.ChainLink, err error) {
 		return l, scan(&l.ID, &l.Digest)
 	})
 }
@@ -433,8 +440,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 // addToBalances changes both sides of a posting at once.
 const addToBalances = `
-INSERT INTO balance (account, owner, currency, amount) VALUES ($1, $2, $5, $6), ($3, $4, $5, $7)
-ON CONFLICT (account, owner, currency) DO UPDATE SET amount = balance.amount + excluded.amount`
+INSERT INTO balance (account, owner, currency, amount, slot) VALUES ($1, $2, $5, $6, $8), ($3, $4, $5, $7, $8)
+ON CONFLICT (account, owner, currency, slot) DO UPDATE SET amount = balance.amount + excluded.amount`
 
 func (c *session) Post(e engine.JournalEvent, postings []ledger.Posting) error {
 	for k, p := range postings {
@@ -444,7 +451,8 @@ func (c *session) Post(e engine.JournalEvent, postings []ledger.Posting) error {
 		if err != nil {
 			return err
 		}
-		err = c.run(addToBalances, string(p.Debit.Kind), p.Debit.Owner, string(p.Credit.Kind), p.Credit.Owner, currency, amount, -amount)
+		err = c.run(addToBalances, string(p.Debit.Kind), p.Debit.Owner, string(p.Credit.Kind), p.Credit.Owner, currency, amount,
+			-amount, c.slot)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"naru/core/deposit"
@@ -57,28 +59,32 @@ func (c *session) OrderByLink(link string) (deposit.Order, bool, error) {
 	return first(all(c, selectOrderByLink, []any{link}, scanOrder))
 }
 
-// A listing is how a merchant's list is asked for: what of it is wanted, newest first, and how many there are of that.
+// A listing is how a merchant's list is asked for: what of it is wanted, newest first, and how many there are of that. The conditions of
+// states, number and clientID are asked only where they are wanted; %s is where what they compare with stands.
 type listing struct{ columns, count, wanted, states, number, clientID, newest string }
 
 // pageOf reads a part of a list, and counts the whole of it. What nobody asks for is not looked at: a name that only one row can
 // have is found by its index, and counting all reads no row.
 func pageOf[T any](c *session, l listing, p engine.Page, scan func(scanner) (T, error)) (list []T, total int64, err error) {
-	wanted := l.wanted
+	from, until := span(p.From, p.Until)
+	wanted, args := l.wanted, []any{p.Merchant, from, until}
+	next := func(arg any) string {
+		args = append(args, arg)
+		return "$" + strconv.Itoa(len(args))
+	}
 	if len(p.States) > 0 {
-		wanted += l.states
+		wanted += fmt.Sprintf(l.states, "SELECT value FROM "+c.words(next(setOf(p.States))))
 	}
 	if p.Number != "" {
-		wanted += l.number
+		wanted += fmt.Sprintf(l.number, next(p.Number))
 	}
 	if p.ClientID != "" {
-		wanted += l.clientID
+		wanted += fmt.Sprintf(l.clientID, next(p.ClientID))
 	}
-	from, until := span(p.From, p.Until)
-	args := []any{p.Merchant, from, until, setOf(p.States), p.Number, p.ClientID, p.Limit, p.Offset}
 	if _, err := c.one(l.count+wanted, args, &total); err != nil {
 		return nil, 0, err
 	}
-	list, err = all(c, l.columns+wanted+l.newest, args, scan)
+	list, err = all(c, l.columns+wanted+l.newest+" LIMIT "+next(p.Limit)+" OFFSET "+next(p.Offset), args, scan)
 	return list, total, err
 }
 
@@ -103,10 +109,10 @@ var orders = listing{
 	columns:  orderColumns,
 	count:    `SELECT COUNT(*) FROM deposit_order`,
 	wanted:   ` WHERE merchant = $1 AND created_us >= $2 AND created_us < $3`,
-	states:   ` AND state IN (SELECT value FROM json_each($4))`,
-	number:   ` AND number = $5`,
-	clientID: ` AND client_id = $6`,
-	newest:   ` ORDER BY created_us DESC, id DESC LIMIT $7 OFFSET $8`,
+	states:   ` AND state IN (%s)`,
+	number:   ` AND number = %s`,
+	clientID: ` AND client_id = %s`,
+	newest:   ` ORDER BY created_us DESC, id DESC`,
 }
 
 func (c *session) Orders(p engine.Page) ([]deposit.Order, int64, error) {
@@ -124,14 +130,26 @@ func (c *session) OrdersShowing(receiver string, a money.Amount, madeBefore, end
 
 // selectOrdersNamed asks each of two indexes alone.
 const selectOrdersNamed = orderColumns + `
- WHERE id IN (SELECT o.id FROM json_each($2) AS word CROSS JOIN deposit_order AS o
+ WHERE id IN (SELECT o.id FROM %s CROSS JOIN deposit_order AS o
                WHERE o.token = word.value AND o.token <> '' AND o.receiver = $1 AND o.state IN ('WAITING', 'SEEN')
                UNION ALL
               SELECT id FROM deposit_order WHERE receiver = $1 AND name_print = $3 AND state IN ('WAITING', 'SEEN'))
  ORDER BY created_us DESC, id DESC LIMIT $4`
 
 func (c *session) OrdersNamed(receiver string, tokens []string, name []byte, limit int) ([]deposit.Order, error) {
-	return all(c, selectOrdersNamed, []any{receiver, setOf(tokens), blob(name), limit}, scanOrder)
+	return all(c, fmt.Sprintf(selectOrdersNamed, c.words("$2")), []any{receiver, setOf(tokens), blob(name), limit}, scanOrder)
+}
+
+// selectOrdersPassed begins with the money that is nobody's, because there is little of it.
+const selectOrdersPassed = orderColumns + `
+ WHERE id IN (SELECT o.id FROM bank_credit AS c JOIN deposit_order AS o ON o.receiver = c.receiver AND o.display = c.amount
+               WHERE c.state = 'UNMATCHED' AND c.received_us >= $1 AND c.retry_us IS NOT NULL AND o.currency = c.currency
+                 AND o.state IN ('WAITING', 'SEEN', 'EXPIRED', 'CANCELLED') AND o.state = 'WAITING'
+                 AND o.created_us BETWEEN c.received_us - CAST($2 AS BIGINT) AND c.received_us + CAST($2 AS BIGINT))
+ ORDER BY created_us, id LIMIT $3`
+
+func (c *session) OrdersPassed(since time.Time, within time.Duration, limit int) ([]deposit.Order, error) {
+	return all(c, selectOrdersPassed, []any{us(since), within.Microseconds(), limit}, scanOrder)
 }
 
 const selectOrdersOfVirtual = orderColumns + `

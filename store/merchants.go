@@ -8,7 +8,7 @@ import (
 	"naru/engine"
 )
 
-const selectBalance = `SELECT amount FROM balance WHERE account = $1 AND owner = $2 AND currency = $3`
+const selectBalance = `SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM balance WHERE account = $1 AND owner = $2 AND currency = $3`
 
 // Balance is debits less credits; an account that was never posted to holds nothing.
 func (c *session) Balance(a ledger.Account, in money.Currency) (minor int64, err error) {
@@ -43,10 +43,10 @@ var merchantPayouts = listing{
 	columns:  merchantPayoutColumns,
 	count:    `SELECT COUNT(*) FROM payout AS p`,
 	wanted:   ` WHERE p.account = $1 AND p.purpose = 'MERCHANT' AND p.created_us >= $2 AND p.created_us < $3`,
-	states:   ` AND p.state IN (SELECT value FROM json_each($4))`,
-	number:   ` AND p.id = (SELECT payout_id FROM merchant_payout WHERE number = $5)`,
-	clientID: ` AND p.request_id = $6`,
-	newest:   ` ORDER BY p.created_us DESC, p.id DESC LIMIT $7 OFFSET $8`,
+	states:   ` AND p.state IN (%s)`,
+	number:   ` AND p.id = (SELECT payout_id FROM merchant_payout WHERE number = %s)`,
+	clientID: ` AND p.request_id = %s`,
+	newest:   ` ORDER BY p.created_us DESC, p.id DESC`,
 }
 
 func (c *session) MerchantPayouts(p engine.Page) ([]engine.MerchantPayout, int64, error) {

@@ -371,7 +371,7 @@ func TestADatabaseWithoutMerchantsIsBroughtUpToDate(t *testing.T) {
 			t.Errorf("%s: for %q with a fee of %v, changed at %v; %v", id, p.Purpose, p.Fee, p.ChangedAt, err)
 		}
 	}
-	due, err := s.Notices(Everybody, 9).DueNotices(t.Context(), at(1000), 9)
+	due, err := s.Notices(Everybody, 9, 0).DueNotices(t.Context(), at(1000), 9)
 	if err != nil || len(due) != 2 || due[0].Tries != 0 || due[1].Tries != 0 {
 		t.Errorf("%+v %v", due, err)
 	}
@@ -386,7 +386,7 @@ func TestADatabaseWithoutMerchantsIsBroughtUpToDate(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	due, err = s.Notices(Everybody, 9).DueNotices(t.Context(), at(1000), 9) // the old one goes on counting
+	due, err = s.Notices(Everybody, 9, 0).DueNotices(t.Context(), at(1000), 9) // the old one goes on counting
 	if err != nil || len(due) != 4 || due[2].ID != "n5" || due[2].Tries != 2 || due[3].ID != "n6" {
 		t.Errorf("%+v %v", due, err)
 	}

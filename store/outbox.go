@@ -29,7 +29,7 @@ func (c *session) InsertNotice(n engine.Notice) error {
 }
 
 const noticeColumns = `
-SELECT id, kind, account, subject, result, code, after_id, facts, created_us, tries - base_tries, state, due_us FROM notice AS n`
+SELECT id, kind, account, subject, result, code, after_id, facts, created_us, tries - base_tries, state, due_us, fence FROM notice AS n`
 
 // A standing is a notice and where it stands.
 type standing struct {
@@ -41,7 +41,7 @@ type standing struct {
 func scanNotice(scan scanner) (n standing, err error) {
 	var facts string
 	var created, due int64
-	err = scan(&n.ID, &n.Kind, &n.Account, &n.Subject, &n.Result, &n.Code, &n.After, &facts, &created, &n.Tries, &n.state, &due)
+	err = scan(&n.ID, &n.Kind, &n.Account, &n.Subject, &n.Result, &n.Code, &n.After, &facts, &created, &n.Tries, &n.state, &due, &n.Fence)
 	if err == nil && facts != "" {
 		err = json.Unmarshal([]byte(facts), &n.Facts)
 	}
@@ -107,16 +107,23 @@ func scanNoticeTry(scan scanner) (t engine.NoticeTry, err error) {
 	return t, err
 }
 
-// selectDueNotices leaves out what must wait for a predecessor, and of each account all but its oldest: one that does not answer keeps nobody
+// dueNotices leaves out what must wait for a predecessor, and of each account all but its oldest: one that does not answer keeps nobody
 // waiting but itself.
-const selectDueNotices = noticeColumns + `
- WHERE id IN (SELECT id
-                FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY account ORDER BY due_us, id) AS turn
-                        FROM notice AS d
-                       WHERE state = 'QUEUED' AND due_us <= $1 AND ($4 = 'everybody' OR (kind IN ('deposit-result', 'transfer-result')) = ($4 = 'merchants'))
-                         AND (after_id = '' OR EXISTS (SELECT 1 FROM notice AS first WHERE first.id = d.after_id AND first.state = 'SENT'))) AS own
-               WHERE turn <= $3)
- ORDER BY due_us, id LIMIT $2`
+const dueNotices = `
+SELECT id
+  FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY account ORDER BY due_us, id) AS turn
+          FROM notice AS d
+         WHERE state = 'QUEUED' AND due_us <= $1 AND ($3 = 'everybody' OR (kind IN ('deposit-result', 'transfer-result')) = ($3 = 'merchants'))
+           AND (after_id = '' OR EXISTS (SELECT 1 FROM notice AS first WHERE first.id = d.after_id AND first.state = 'SENT'))) AS own
+ WHERE turn <= $2`
+
+const selectDueNotices = noticeColumns + ` WHERE id IN (` + dueNotices + `) ORDER BY due_us, id LIMIT $4`
+
+// claimNotices takes what is due: nobody else finds it due for the time of a claim, and who took it before can write no more.
+const claimNotices = `
+UPDATE notice SET due_us = $5, fence = fence + 1
+ WHERE id IN (SELECT id FROM notice WHERE id IN (` + dueNotices + `) ORDER BY due_us, id LIMIT $4)
+RETURNING id, kind, account, subject, result, code, after_id, facts, created_us, tries - base_tries, state, due_us, fence`
 
 const selectNextNotice = `
 SELECT MIN(due_us) FROM notice AS n
@@ -138,21 +145,42 @@ type Notices struct {
 	*Store
 	to    Side
 	share int
+	claim time.Duration
 }
 
-// Notices gives what is owed to a side; of each account no more than share is due at once.
-func (s *Store) Notices(to Side, share int) Notices { return Notices{s, to, share} }
+// Notices gives what is owed to a side; of each account no more than share is due at once. Where a claim takes time, what is due is taken from
+// other nodes for so long.
+func (s *Store) Notices(to Side, share int, claim time.Duration) Notices {
+	return Notices{s, to, share, claim}
+}
 
 // DueNotices lists what is due, oldest first; of an account no more than its share.
 func (n Notices) DueNotices(ctx context.Context, now time.Time, limit int) (due []engine.DueNotice, err error) {
-	err = n.look(ctx, func(c *session) error {
-		due, err = all(c, selectDueNotices, []any{us(now), limit, n.share, string(n.to)}, func(scan scanner) (engine.DueNotice, error) {
-			n, err := scanNotice(scan)
-			return n.DueNotice, err
+	one := func(scan scanner) (engine.DueNotice, error) {
+		n, err := scanNotice(scan)
+		return n.DueNotice, err
+	}
+	if n.claim == 0 {
+		err = n.look(ctx, func(c *session) error {
+			due, err = all(c, selectDueNotices, []any{us(now), n.share, string(n.to), limit}, one)
+			return err
 		})
+		return due, err
+	}
+	if _, some, err := n.dueBy(ctx, now); err != nil || !some { // nearly always there is none, and looking writes nothing
+		return nil, err
+	}
+	err = n.Update(ctx, func(tx engine.Tx) error {
+		due, err = all(tx.(*session), claimNotices, []any{us(now), n.share, string(n.to), limit, us(now.Add(n.claim))}, one)
 		return err
 	})
 	return due, err
+}
+
+// dueBy reports whether anything is due.
+func (n Notices) dueBy(ctx context.Context, now time.Time) (time.Time, bool, error) {
+	at, some, err := n.NextNotice(ctx)
+	return at, some && !at.After(now), err
 }
 
 // NextNotice is when the earliest of it is due.
@@ -167,10 +195,12 @@ func (n Notices) NextNotice(ctx context.Context) (at time.Time, ok bool, err err
 // insertNoticeTry numbers a try behind those that there were before the notice was last sent again.
 const insertNoticeTry = `
 INSERT INTO notice_try (notice_id, n, at_us, status, outcome, took_us)
-SELECT id, base_tries + $2, $3, $4, $5, $6 FROM notice WHERE id = $1`
+SELECT id, base_tries + CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS TEXT), CAST($6 AS BIGINT) FROM notice
+ WHERE id = $1`
 
 const updateNotice = `
-UPDATE notice SET state = $2, tries = base_tries + $3, due_us = $4, done_us = $5 WHERE id = $1 AND state <> 'SENT' RETURNING kind`
+UPDATE notice SET state = $2, tries = base_tries + $3, due_us = $4, done_us = $5
+ WHERE id = $1 AND state <> 'SENT' AND fence = $6 RETURNING kind`
 
 // RecordTry implements outbox.Queue. What is parked waits for a person: it is a case from that moment, but where a merchant did not listen.
 func (s *Store) RecordTry(ctx context.Context, t engine.NoticeTry) error {
@@ -184,8 +214,8 @@ func (s *Store) RecordTry(ctx context.Context, t engine.NoticeTry) error {
 			return err
 		}
 		var kind engine.NoticeKind
-		if ok, err := c.one(updateNotice, []any{t.Notice, string(t.State), t.N, us(t.Due), done}, &kind); err != nil || !ok {
-			return cmp.Or(err, describe(updateNotice, errors.New("there is none that is owed")))
+		if ok, err := c.one(updateNotice, []any{t.Notice, string(t.State), t.N, us(t.Due), done, t.Fence}, &kind); err != nil || !ok {
+			return cmp.Or(err, describe(updateNotice, errors.New("it is not owed, or another node has taken it over")))
 		}
 		if t.State != engine.NoticeParked || slices.Contains(forMerchants, kind) {
 			return nil

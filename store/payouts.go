@@ -198,7 +198,7 @@ func (c *session) InsertStatementEntry(s engine.StatementEntry) (bool, error) {
 
 // selectFloatBalance is quiet where no order is at the bank, or may be: what is not sent yet moves nothing.
 const selectFloatBalance = `
-SELECT COALESCE((SELECT amount FROM balance WHERE account = 'payout:float' AND owner = $1 AND currency = $2), 0),
+SELECT (SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM balance WHERE account = 'payout:float' AND owner = $1 AND currency = $2),
        NOT EXISTS (SELECT 1 FROM payout WHERE bank = $1 AND done_us IS NULL AND state IN ('SUBMITTED', 'UNKNOWN', 'DEEMED', 'REVERSING'))`
 
 func (c *session) FloatBalance(bank, currency string) (minor int64, quiet bool, err error) {

@@ -15,7 +15,8 @@ type Balance struct {
 	Amount   int64
 }
 
-const selectBalances = `SELECT account, owner, currency, amount FROM balance ORDER BY owner, account, currency`
+const selectBalances = `
+SELECT account, owner, currency, CAST(SUM(amount) AS BIGINT) FROM balance GROUP BY account, owner, currency ORDER BY owner, account, currency`
 
 // Balances lists every account that was ever posted to.
 func (s *Store) Balances(ctx context.Context) ([]Balance, error) {

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -76,7 +75,7 @@ func TestPragmas(t *testing.T) {
 	check := func(c *session) error {
 		for pragma, w := range want {
 			var got string
-			if err := c.conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != w {
+			if _, err := c.one("PRAGMA "+pragma, nil, &got); err != nil || got != w {
 				t.Errorf("%s is %q, not %q: %v", pragma, got, w, err)
 			}
 		}
@@ -86,7 +85,7 @@ func TestPragmas(t *testing.T) {
 		t.Fatal(err)
 	}
 	want["query_only"] = "1"
-	for range cap(s.read) {
+	for range cap(s.backend.(*embedded).read) {
 		if err := s.look(t.Context(), check); err != nil {
 			t.Fatal(err)
 		}
@@ -94,33 +93,31 @@ func TestPragmas(t *testing.T) {
 }
 
 func TestAWeakDatabaseIsRefused(t *testing.T) {
-	db, err := sql.Open("sqlite", file(t))
+	conn, err := openFile("file:" + file(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	c := &session{conn: conn, dialect: &portable, settled: everything}
+	defer func() { _ = c.close() }()
+	pragma := func(list ...string) {
+		t.Helper()
+		for _, one := range list {
+			if _, err := all(c, "PRAGMA "+one, nil, func(scanner) (any, error) { return nil, nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	defer conn.Close()
 	for _, step := range []string{
 		"journal_mode = WAL", "synchronous = NORMAL", "synchronous = FULL", "foreign_keys = ON",
 		"journal_mode = DELETE",
 	} {
-		if _, err := conn.ExecContext(t.Context(), "PRAGMA "+step); err != nil {
-			t.Fatal(err)
-		}
-		if err := (&session{conn: conn}).assertDurable(t.Context()); err == nil || !strings.Contains(err.Error(), "must be") {
+		pragma(step)
+		if err := c.assertDurable(); err == nil || !strings.Contains(err.Error(), "must be") {
 			t.Errorf("after %s: %v", step, err)
 		}
 	}
-	for _, pragma := range []string{"journal_mode = WAL", "secure_delete = ON"} {
-		if _, err := conn.ExecContext(t.Context(), "PRAGMA "+pragma); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := (&session{conn: conn}).assertDurable(t.Context()); err != nil {
+	pragma("journal_mode = WAL", "secure_delete = ON")
+	if err := c.assertDurable(); err != nil {
 		t.Error(err)
 	}
 }
@@ -635,15 +632,15 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectLastStatement, "statement_entry_newest"},
 		{countUnknownEntries, "statement_entry_unknown"},
 		{orders.columns + orders.wanted + orders.newest, "deposit_order_merchant"},
-		{orders.columns + orders.wanted + orders.states + orders.newest, "deposit_order_merchant"},
-		{orders.columns + orders.wanted + orders.number + orders.newest, "sqlite_autoindex_deposit_order_2"},
-		{orders.columns + orders.wanted + orders.clientID + orders.newest, "sqlite_autoindex_deposit_order_4"},
+		{orders.columns + orders.wanted + fmt.Sprintf(orders.states, "SELECT value FROM "+portable.words("$4")) + orders.newest, "deposit_order_merchant"},
+		{orders.columns + orders.wanted + fmt.Sprintf(orders.number, "$4") + orders.newest, "sqlite_autoindex_deposit_order_2"},
+		{orders.columns + orders.wanted + fmt.Sprintf(orders.clientID, "$4") + orders.newest, "sqlite_autoindex_deposit_order_4"},
 		{selectOrderByNumber, "sqlite_autoindex_deposit_order_2"},
 		{selectOrderByLink, "sqlite_autoindex_deposit_order_3"},
 		{selectOrderByClient, "sqlite_autoindex_deposit_order_4"},
 		{selectOrdersShowing, "deposit_order_showing"},
-		{selectOrdersNamed, "deposit_order_token"},
-		{selectOrdersNamed, "deposit_order_name"},
+		{fmt.Sprintf(selectOrdersNamed, portable.words("$2")), "deposit_order_token"},
+		{fmt.Sprintf(selectOrdersNamed, portable.words("$2")), "deposit_order_name"},
 		{selectOrdersOfVirtual, "deposit_order_given"},
 		{selectReserved, "deposit_order_amount"},
 		{countVirtualInUse, "deposit_order_number"},
@@ -659,8 +656,8 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		{selectReversalOf, "bank_entry_reversal"},
 		{selectUntoldEntries, "bank_entry_unstated"},
 		{merchantPayouts.columns + merchantPayouts.wanted + merchantPayouts.newest, "payout_merchant"},
-		{merchantPayouts.count + merchantPayouts.wanted + merchantPayouts.number, "sqlite_autoindex_merchant_payout_2"},
-		{merchantPayouts.columns + merchantPayouts.wanted + merchantPayouts.clientID + merchantPayouts.newest, "sqlite_autoindex_payout_2"},
+		{merchantPayouts.count + merchantPayouts.wanted + fmt.Sprintf(merchantPayouts.number, "$4"), "sqlite_autoindex_merchant_payout_2"},
+		{merchantPayouts.columns + merchantPayouts.wanted + fmt.Sprintf(merchantPayouts.clientID, "$4") + merchantPayouts.newest, "sqlite_autoindex_payout_2"},
 		{selectMerchantPayoutByClient, "sqlite_autoindex_payout_2"},
 		{selectNoticesOf, "notice_merchant"},
 		{selectDueReconciliations, "reconciliation_due"},
@@ -702,21 +699,12 @@ func TestCountingReadsNoRow(t *testing.T) {
 func planOf(t *testing.T, s *Store, query string) string {
 	t.Helper()
 	var plan []string
-	err := s.look(t.Context(), func(k *session) error {
-		rows, err := k.conn.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 16)...) // more than any has
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id, parent, zero int
-			var step string
-			if err := rows.Scan(&id, &parent, &zero, &step); err != nil {
-				return err
-			}
-			plan = append(plan, step)
-		}
-		return rows.Err()
+	err := s.look(t.Context(), func(k *session) (err error) {
+		plan, err = all(k, "EXPLAIN QUERY PLAN "+query, make([]any, 16), func(scan scanner) (step string, err error) { // more than any has
+			var id, parent, zero int64
+			return step, scan(&id, &parent, &zero, &step)
+		})
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -738,7 +726,7 @@ func gather(t *testing.T, s *Store, work []func(engine.Tx) error) []error {
 	<-busy
 	for i, w := range work { // queued as Update does it, in this order
 		j := &job{w, make(chan error, 1)}
-		s.jobs <- j
+		s.backend.(*embedded).jobs <- j
 		all.Go(func() { errs[i] = <-j.done })
 	}
 	close(gate)
@@ -836,12 +824,16 @@ func TestFullDiskFailsTheBatchAndLosesNothing(t *testing.T) {
 	var pages, room int
 	limit := func(n int) {
 		if err := inside(s, func(c *session) error {
-			return c.conn.QueryRowContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", n)).Scan(&room)
+			_, err := c.one(fmt.Sprintf("PRAGMA max_page_count = %d", n), nil, &room)
+			return err
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := inside(s, func(c *session) error { return c.conn.QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages) }); err != nil {
+	if err := inside(s, func(c *session) error {
+		_, err := c.one("PRAGMA page_count", nil, &pages)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	limit(pages + 4)

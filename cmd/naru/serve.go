@@ -15,12 +15,13 @@ import (
 
 type serveCmd struct {
 	Config  string `required:"" type:"existingfile" placeholder:"FILE" help:"Configuration file; docs/operate/naru.example.toml shows every key."`
+	Store   string `placeholder:"PLACE" help:"Database to use instead of the one in the file: a path, or postgres://user@host/name."`
 	Check   bool   `help:"Read the configuration, report every problem, and end."`
 	CrashAt string `placeholder:"NAME:N" help:"Die the Nth time a kill point is passed (sandbox only; for tests)."`
 }
 
 func (c serveCmd) Run(ctx context.Context) error {
-	cfg, err := platform.Load(c.Config)
+	cfg, err := platform.LoadAt(c.Config, c.Store)
 	if err != nil {
 		return err
 	}

@@ -118,12 +118,13 @@ CREATE UNIQUE INDEX attempt_live_refund ON attempt (refund_id)
 
 CREATE INDEX attempt_undone ON attempt (undone_day, state) WHERE undone_day <> '';
 
-CREATE TABLE balance (
+CREATE TABLE "balance" (
     account  TEXT   NOT NULL,
     owner    TEXT   NOT NULL,
     currency TEXT   NOT NULL,
+    slot     BIGINT NOT NULL,
     amount   BIGINT NOT NULL,
-    PRIMARY KEY (account, owner, currency)
+    PRIMARY KEY (account, owner, currency, slot)
 ) WITHOUT ROWID;
 
 CREATE TABLE bank_credit (
@@ -235,6 +236,18 @@ CREATE TRIGGER bank_message_no_update BEFORE UPDATE ON bank_message BEGIN SELECT
 CREATE TABLE bank_sequence (
     account TEXT   NOT NULL PRIMARY KEY, -- the bank's code, a slash, the number
     seq     BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE call_tally (
+    method    TEXT   NOT NULL,
+    hour_us   BIGINT NOT NULL,
+    node      TEXT   NOT NULL,
+    calls     BIGINT NOT NULL CHECK (calls > 0),
+    answered  BIGINT NOT NULL,
+    within_5s BIGINT NOT NULL,
+    within_3s BIGINT NOT NULL,
+    PRIMARY KEY (method, hour_us, node),
+    CHECK (within_3s >= 0 AND within_3s <= within_5s AND within_5s <= answered AND answered <= calls)
 ) WITHOUT ROWID;
 
 CREATE TABLE cancel (
@@ -452,6 +465,11 @@ CREATE TRIGGER evidence_no_delete BEFORE DELETE ON evidence BEGIN SELECT RAISE(A
 
 CREATE TRIGGER evidence_no_update BEFORE UPDATE ON evidence BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;
 
+CREATE TABLE guard (
+    name TEXT   NOT NULL PRIMARY KEY,
+    n    BIGINT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE idempotency (
     account     TEXT    NOT NULL,
     request_id  TEXT    NOT NULL,
@@ -460,7 +478,7 @@ CREATE TABLE idempotency (
     done        BOOLEAN NOT NULL,
     answer      BYTEA,             -- sealed
     created_us  BIGINT  NOT NULL,
-    done_us     BIGINT,
+    done_us     BIGINT, node TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (account, request_id),
     CHECK (done = (answer IS NOT NULL) AND done = (done_us IS NOT NULL))
 ) WITHOUT ROWID;
@@ -470,6 +488,13 @@ CREATE INDEX idempotency_running ON idempotency (created_us) WHERE NOT done;
 CREATE TABLE keyset (
     name   TEXT  NOT NULL PRIMARY KEY,
     sealed BYTEA NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE lease (
+    name     TEXT   NOT NULL PRIMARY KEY,
+    holder   TEXT   NOT NULL,
+    fence    BIGINT NOT NULL CHECK (fence > 0),
+    until_us BIGINT NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE merchant_key (
@@ -512,7 +537,7 @@ CREATE TABLE "notice" (
     created_us BIGINT NOT NULL,
     due_us     BIGINT NOT NULL,
     done_us    BIGINT,
-    facts      TEXT   NOT NULL DEFAULT '', -- JSON; empty for none
+    facts      TEXT   NOT NULL DEFAULT '', fence BIGINT NOT NULL DEFAULT 0, -- JSON; empty for none
     UNIQUE (account, kind, subject),
     CHECK ((state = 'SENT') = (done_us IS NOT NULL))
 ) WITHOUT ROWID;

@@ -92,6 +92,8 @@ func Run(t *testing.T, open func(*testing.T) engine.Store) {
 		{"nothing is seen before its commit", isolation},
 		{"a call that was given up before it began has no effect", givenUp},
 		{"of many writers of one key one wins", racers},
+		{"a lease has one holder, and each new one a higher fence", leases},
+		{"who guards a name runs alone", guards},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(&world{t, open(t)}) })
 	}
@@ -208,7 +210,7 @@ func idempotency(w *world) {
 		return mine
 	}
 	abandoned := func() (list []engine.Idempotency) {
-		w.look(func(v engine.Reader) (err error) { list, err = v.Abandoned(); return err })
+		w.look(func(v engine.Reader) (err error) { list, err = v.Abandoned("", start); return err })
 		return list
 	}
 	if _, ok := find(); ok {
@@ -803,7 +805,7 @@ type outbox interface {
 }
 
 // owed is what is owed to everybody, of any account as much as there is.
-func (w *world) owed() outbox { return w.Store.(*store.Store).Notices(store.Everybody, 1000) }
+func (w *world) owed() outbox { return w.Store.(*store.Store).Notices(store.Everybody, 1000, 0) }
 
 func notice(id string) engine.Notice {
 	return engine.Notice{ID: id, Kind: engine.CaptureResult, Account: "P", Subject: "q-" + id, Result: "SUCCESS", Code: "00", CreatedAt: start}
