@@ -18,6 +18,7 @@ var layers = map[string][]string{
 	"clock":             {},
 	"crash":             {},
 	"queue":             {"clock"},
+	"room":              {},
 	"vault":             {},
 	"drop":              {},
 	"names":             {},
@@ -26,7 +27,7 @@ var layers = map[string][]string{
 	"engine":            {"core", "clock", "crash", "queue", "names"},
 	"store":             {"engine", "core", "crash"},
 	"outbox":            {"engine", "clock", "crash", "queue"},
-	"protocol":          {"protocol", "engine", "core", "seal", "outbox"},
+	"protocol":          {"protocol", "engine", "core", "seal", "outbox", "room"},
 	"rail":              {"rail", "engine", "core"},
 	"rail/iso8583":      {"engine", "core"},
 	"rail/iso8583/sim":  {"rail/iso8583"}, // the dialect and nothing else, so that client and host cannot share a mistake
@@ -34,15 +35,15 @@ var layers = map[string][]string{
 	"rail/upi/sim":      {}, // it speaks from the sheet, and shares nothing with the adapter
 	"rail/bankfeed":     {"drop", "names", "engine", "core"},
 	"rail/bankfeed/sim": {}, // likewise
-	"web":               {"web/look", "core"},
+	"web":               {"web/look", "core", "room"},
 	"web/look":          {},
 	"web/desk":          {"web/look", "engine", "core"},
-	"platform":          {"drop", "web", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
+	"platform":          {"drop", "room", "web", "protocol", "rail", "store", "outbox", "engine", "core", "seal", "vault", "clock", "crash"},
 	"fsck":              {"core", "vault"}, // an independent reader: never the code that wrote what it reads
 	"sandbox/shop":      {},                // a merchant, written from the sheet alone
 	"docs":              {},                // the samples of the guide know the wire alone
 	"sandbox":           {"sandbox", "platform", "web", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
-	"bench":             {"sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
+	"bench":             {"pgserver", "sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
 	"cmd":               {"*"},
 	"e2e":               {"*"},
 	"killtest":          {"*"},
@@ -60,7 +61,7 @@ var layers = map[string][]string{
 
 	"rail/upi/banktest": {"rail/upi/.", "core"},
 
-	"protocol/merchant":       {"engine", "core", "outbox"},
+	"protocol/merchant":       {"engine", "core", "outbox", "room"},
 	"protocol/gsp/cards":      {"protocol/gsp/.", "engine", "core"},
 	"protocol/gsp/gsptest":    {"protocol/gsp/.", "engine", "core", "seal"},
 	"protocol/gsp/koreacards": {"protocol/gsp/.", "protocol/gsp/cards/.", "engine", "core"}, // the two card APIs never see each other

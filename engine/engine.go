@@ -98,8 +98,8 @@ type Engine struct {
 	nextEnd atomic.Int64 // when the earliest known hold ends, in microseconds since 1970
 	nextDue atomic.Int64 // when the earliest known deposit order is due, likewise
 
-	Advices queue.Bell  // an advice may be due
-	Payouts queue.Bell  // a payout may be due
+	Advices queue.Bells // an advice may be due, by link
+	Payouts queue.Bells // a payout may be due, by bank
 	Notices queue.Chime // a notice may be due: the first bell is for those to Google, the second for those to merchants
 	holds   queue.Bell  // a hold's end may be nearer than known
 	contest queue.Bell  // a dispute's time may be nearer than known
@@ -112,10 +112,10 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		store: fenced{c.Store}, node: c.Node, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
 		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
-		Advices: queue.NewBell(), Notices: queue.NewChime(2), holds: queue.NewBell(), contest: queue.NewBell(),
+		Advices: queue.NewBells(c.Links), Notices: queue.NewChime(2), holds: queue.NewBell(), contest: queue.NewBell(),
 		merchants: map[string]Merchant{}, receivers: map[string]Receiver{}, byNumber: map[string]string{},
 		depositNumbers: &numbers{series: "deposit-number"}, payoutNumbers: &numbers{series: "payout-number"}, deposits: queue.NewBell(),
-		totals: queue.NewBell(), Payouts: queue.NewBell(), banks: map[string]Bank{}, floats: floats{list: map[string]float{}, sent: map[string]int64{}},
+		totals: queue.NewBell(), Payouts: queue.NewBells(c.Banks), banks: map[string]Bank{}, floats: floats{list: map[string]float{}, sent: map[string]int64{}},
 	}
 	for name, b := range c.Banks {
 		e.banks[name] = b.withDefaults()

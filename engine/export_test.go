@@ -5,15 +5,22 @@ import (
 	"time"
 
 	"naru/core/payment"
+	"naru/core/payout"
 )
 
 // ForwardDue sends every advice that is due at this moment once, as the loop of Forward does, and says how many those were.
 func (e *Engine) ForwardDue(ctx context.Context) (int, error) {
-	due, err := e.dueAdvices(ctx, e.clock.Now(), 1000)
-	for _, a := range due {
-		_ = e.forward(ctx, a) // it has told the log
+	n := 0
+	for name := range e.links {
+		due, err := e.dueAdvices(ctx, name, e.clock.Now(), 1000)
+		if n += len(due); err != nil {
+			return n, err
+		}
+		for _, a := range due {
+			_ = e.forward(ctx, a) // it has told the log
+		}
 	}
-	return len(due), err
+	return n, nil
 }
 
 // ForwardOne sends one advice as it was read some time ago.
@@ -60,7 +67,16 @@ func (e *Engine) TotalsDue(ctx context.Context) error {
 
 // PayDue works once on every payout that is due, as the loop of KeepPaying does.
 func (e *Engine) PayDue(ctx context.Context) error {
-	return due(ctx, e, Reader.DuePayouts, e.payOn)
+	for name := range e.banks {
+		list := func(v Reader, now time.Time, limit int) ([]payout.Payout, error) {
+			return v.DuePayouts(name, now, limit)
+		}
+		if err := due(ctx, e, list, e.payOn); err != nil {
+			return err
+		}
+	}
+	e.tellStranded(ctx, "payout_bank", Reader.OwedPayouts, func(name string) bool { _, known := e.banks[name]; return known })
+	return nil
 }
 
 // EndDepositsDue ends every deposit order whose time is over, and frees what has rested, as the loop of ExpireDeposits does.

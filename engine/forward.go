@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"naru/core/payment"
@@ -11,26 +12,63 @@ import (
 	"naru/queue"
 )
 
-// Forward is store and forward: it tells the network what became of holds, each message until it is answered, in order within a payment and
-// freely between payments (rails §1.11). It runs until ctx ends and finishes what is under way.
+// Forward is store and forward: it tells the networks what became of holds, each message until it is answered, in order within a payment and
+// freely between payments (rails §1.11). Each link has a loop and lanes of its own: a network that does not answer keeps no other waiting. It
+// runs until ctx ends and finishes what is under way.
 func (e *Engine) Forward(ctx context.Context) error {
-	loop := queue.Loop[payment.Advice]{
-		Name:  "advices",
-		Due:   e.dueAdvices,
-		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextAdvice) },
-		ID:    func(a payment.Advice) string { return a.Reservation }, // one at a time within a payment
-		Do:    e.forward,
-		Lanes: max(1, e.lanes), Clock: e.clock, Bell: e.Advices, Most: e.LookAgain(), Log: e.log,
+	var all sync.WaitGroup
+	defer all.Wait()
+	for name := range e.links {
+		loop := queue.Loop[payment.Advice]{
+			Name: "advices",
+			Due: func(ctx context.Context, now time.Time, limit int) ([]payment.Advice, error) {
+				return e.dueAdvices(ctx, name, now, limit)
+			},
+			Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextAdvice) },
+			ID:    func(a payment.Advice) string { return a.Reservation }, // one at a time within a payment
+			Do:    e.forward,
+			Lanes: max(1, e.lanes), Clock: e.clock, Bell: e.Advices[name], Most: e.LookAgain(), Log: e.log.With("acquirer", name),
+		}
+		all.Go(func() { _ = loop.Run(ctx) })
 	}
-	return loop.Run(ctx)
+	return e.keepTelling(ctx, "acquirer", Reader.OwedAdvices, func(name string) bool { _, known := e.links[name]; return known })
 }
 
-func (e *Engine) dueAdvices(ctx context.Context, now time.Time, limit int) (due []payment.Advice, err error) {
+func (e *Engine) dueAdvices(ctx context.Context, acquirer string, now time.Time, limit int) (due []payment.Advice, err error) {
 	err = e.store.View(ctx, func(v Reader) error {
-		due, err = v.DueAdvices(now, limit)
+		due, err = v.DueAdvices(acquirer, now, limit)
 		return err
 	})
 	return due, err
+}
+
+// strandedEvery is how often it is said that something is owed to, or by, somebody whom the configuration does not know any more.
+const strandedEvery = time.Minute
+
+// keepTelling says again and again for whom that is not configured any more something waits: nobody works on it. It runs until ctx ends.
+func (e *Engine) keepTelling(ctx context.Context, what string, owed func(Reader) (map[string]int64, error), known func(string) bool) error {
+	for {
+		e.tellStranded(ctx, what, owed, known)
+		if err := e.clock.Sleep(ctx, e.clock.Now().Add(strandedEvery), nil); err != nil {
+			return nil
+		}
+	}
+}
+
+func (e *Engine) tellStranded(ctx context.Context, what string, owed func(Reader) (map[string]int64, error), known func(string) bool) {
+	var list map[string]int64
+	err := e.store.View(ctx, func(v Reader) (err error) {
+		list, err = owed(v)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		e.log.Error("reading what is owed", "of", what, "error", err)
+	}
+	for name, n := range list {
+		if !known(name) {
+			e.log.Error("what is owed waits, because it is not configured any more: put it back", what, name, "owed", n)
+		}
+	}
 }
 
 func (e *Engine) earliest(ctx context.Context, next func(Reader) (time.Time, bool, error)) (at time.Time, ok bool, err error) {

@@ -465,3 +465,40 @@ func sumOf(links []engine.ChainLink) []byte {
 	}
 	return sum.Sum(nil)
 }
+
+// What happens to the money at one network while another says nothing: each has lanes of its own.
+func TestASilentAcquirerKeepsNoOtherWaiting(t *testing.T) {
+	gate, told := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, func(c *engine.Config) { c.Lanes = 2 })
+	for i := range 6 { // more than there are lanes
+		id := fmt.Sprint("hangs", i)
+		w.approved(w.reserve(id, 100))
+		w.yes(w.capture("c"+id, id, 100))
+		w.bank.reply = append(w.bank.reply, func(a *acquirer, o payment.AdviceOrder, repeat bool) payment.AdviceReply {
+			<-gate
+			return honest(a, o, repeat)
+		})
+	}
+	other := &acquirer{now: w.clock.Now}
+	other.reply = append(other.reply, func(a *acquirer, o payment.AdviceOrder, repeat bool) payment.AdviceReply {
+		close(told)
+		return honest(a, o, repeat)
+	})
+	w.with = append(w.with, func(c *engine.Config) {
+		c.Links["kb"] = engine.Link{Rail: other}
+		c.Accounts[0].Acquirer = "kb"
+	})
+	w.start()
+	w.approved(w.reserve("q", 12900))
+	w.yes(w.capture("c", "q", 12900))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Forward(ctx) }()
+	<-told
+	close(gate)
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	w.is("q", payment.Captured, w.books(), true)
+}

@@ -304,23 +304,33 @@ func lookAgain(bank Bank, a payout.Attempt, now time.Time) time.Time {
 	return now.Add(bank.Look[min(int(a.Asks), len(bank.Look)-1)])
 }
 
-// KeepPaying works on payouts that are open: it sends again, asks, and begins new attempts where nothing moved. It runs until ctx ends.
+// KeepPaying works on payouts that are open: it sends again, asks, and begins new attempts where nothing moved. Each bank has a loop and lanes
+// of its own. It runs until ctx ends.
 func (e *Engine) KeepPaying(ctx context.Context) error {
-	loop := queue.Loop[payout.Payout]{
-		Name: "payouts",
-		Due: func(ctx context.Context, now time.Time, limit int) (due []payout.Payout, err error) {
-			err = e.store.View(ctx, func(v Reader) error {
-				due, err = v.DuePayouts(now, limit)
-				return err
-			})
-			return due, err
-		},
-		Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextPayout) },
-		ID:    func(p payout.Payout) string { return p.ID },
-		Do:    e.payOn,
-		Lanes: 8, Clock: e.clock, Bell: e.Payouts, Most: e.LookAgain(), Log: e.log,
+	var all sync.WaitGroup
+	for name := range e.banks {
+		loop := queue.Loop[payout.Payout]{
+			Name: "payouts",
+			Due: func(ctx context.Context, now time.Time, limit int) ([]payout.Payout, error) {
+				return e.duePayouts(ctx, name, now, limit)
+			},
+			Next:  func(ctx context.Context) (time.Time, bool, error) { return e.earliest(ctx, Reader.NextPayout) },
+			ID:    func(p payout.Payout) string { return p.ID },
+			Do:    e.payOn,
+			Lanes: 8, Clock: e.clock, Bell: e.Payouts[name], Most: e.LookAgain(), Log: e.log.With("bank", name),
+		}
+		all.Go(func() { _ = loop.Run(ctx) })
 	}
-	return loop.Run(ctx)
+	defer all.Wait()
+	return e.keepTelling(ctx, "payout_bank", Reader.OwedPayouts, func(name string) bool { _, known := e.banks[name]; return known })
+}
+
+func (e *Engine) duePayouts(ctx context.Context, bank string, now time.Time, limit int) (due []payout.Payout, err error) {
+	err = e.store.View(ctx, func(v Reader) error {
+		due, err = v.DuePayouts(bank, now, limit)
+		return err
+	})
+	return due, err
 }
 
 // payOn does what a payout is due for.

@@ -110,8 +110,9 @@ type Reader interface {
 	PayoutAttempt(id string) (payout.Attempt, bool, error)
 	PayoutAttemptByReference(bank, reference string) (payout.Attempt, bool, error)
 	PayoutAttemptByBankID(bank, id string) (payout.Attempt, bool, error)
-	DuePayouts(now time.Time, limit int) ([]payout.Payout, error) // open ones whose DueAt has come
+	DuePayouts(bank string, now time.Time, limit int) ([]payout.Payout, error) // open ones whose DueAt has come
 	NextPayout() (time.Time, bool, error)
+	OwedPayouts() (map[string]int64, error) // how many are open, by bank
 	// UnacknowledgedPayouts are those whose order the bank has never named, first sent before a time.
 	UnacknowledgedPayouts(bank string, before time.Time, limit int) ([]payout.Payout, error)
 	HasStatementEntry(bank, id string) (bool, error)
@@ -126,9 +127,10 @@ type Reader interface {
 	Advice(id string) (payment.Advice, bool, error)
 	OpenAdvices(reservation string) ([]payment.Advice, error)
 	AdviceOf(attempt string, k payment.AdviceKind) (payment.Advice, bool, error)
-	// DueAdvices lists queued advices that are due, oldest first, leaving out those behind an older open one of the same reservation.
-	DueAdvices(now time.Time, limit int) ([]payment.Advice, error)
-	NextAdvice() (time.Time, bool, error) // when the earliest queued advice is due
+	// DueAdvices lists queued advices to an acquirer that are due, oldest first, leaving out those behind an older open one of the same reservation.
+	DueAdvices(acquirer string, now time.Time, limit int) ([]payment.Advice, error)
+	OwedAdvices() (map[string]int64, error) // how many are queued, by acquirer
+	NextAdvice() (time.Time, bool, error)   // when the earliest queued advice is due
 	ExpiringReservations(now time.Time, limit int) ([]payment.Reservation, error)
 	NextExpiry() (time.Time, bool, error)
 	// Abandoned is every first call without an answer that a node has, or one that does not live any more.

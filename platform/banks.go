@@ -17,10 +17,11 @@ import (
 	"naru/core/payout"
 	"naru/engine"
 	"naru/rail/upi"
+	"naru/room"
 )
 
 // bank makes the adapter of a payout bank.
-func (c Config) bank(b Bank, now func() time.Time) (*upi.RazorpayX, error) {
+func (c Config) bank(b Bank, now func() time.Time, refused func(string)) (*upi.RazorpayX, error) {
 	secret, err := c.secret(b.Secret)
 	if err != nil {
 		return nil, err
@@ -32,6 +33,7 @@ func (c Config) bank(b Bank, now func() time.Time) (*upi.RazorpayX, error) {
 	cfg := upi.Config{
 		Base: b.Base, KeyID: b.KeyID, Secret: secret, Account: b.Account, DebitAccount: b.Debit, Purpose: b.Purpose,
 		ContactName: cmp.Or(b.Payee, "Google user"), QueueIfLowBalance: b.QueueLow, Now: now, Roots: roots, Timeout: b.Timeout.Duration,
+		Refused: func() { refused("full") },
 	}
 	if b.Cap > 0 {
 		cfg.Cap = money.New(b.Cap, money.Of("INR"))
@@ -58,12 +60,19 @@ func (c Config) secret(file string) (card.Secret, error) {
 // maxEvent is more than any event of a payout bank is long.
 const maxEvent = 1 << 20
 
+// mostEvents is how many events of one bank are heard at once: three quarters of that, because nobody may have all of a room.
+const mostEvents = 64
+
 // news hears what payout banks tell: POST /payouts/NAME. It answers 2xx only when what was told is on disk, and when nothing follows from it;
 // who cannot prove to be the bank hears 401 and no reason. What bank feeds push comes the same way.
 func (p *Platform) news(pushed http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	if pushed != nil {
 		mux.Handle("/v1/", pushed)
+	}
+	talking := map[string]*room.Room{}
+	for name := range p.banks {
+		talking[name] = room.New(mostEvents)
 	}
 	mux.HandleFunc("POST /payouts/{bank}", func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("bank")
@@ -72,6 +81,12 @@ func (p *Platform) news(pushed http.Handler) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
+		if !talking[name].Enter(room.Guest{Party: name}) { // it tells again
+			p.metrics.refusing("webhooks")("full")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer talking[name].Leave(room.Guest{Party: name})
 		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxEvent))
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
@@ -145,12 +160,13 @@ func (b Bank) behind(rail *upi.RazorpayX) engine.Bank {
 	return out
 }
 
-// open listens where banks call; nil where none does.
-func (w Webhooks) open(c Config) (net.Listener, error) {
+// openHooks listens where banks call; nil where none does.
+func (p *Platform) openHooks(c Config) (net.Listener, error) {
+	w := c.Webhooks
 	if w.Listen == "" {
 		return nil, nil
 	}
-	l, err := listen(c, w.Listen, w.Cert, w.Key)
+	l, err := p.listen(c, w.Listen, w.Cert, w.Key)
 	if err != nil {
 		return nil, fmt.Errorf("webhooks: %w", err)
 	}

@@ -112,7 +112,7 @@ type Drop struct {
 	Timeout iso8583.Duration `toml:"timeout"`  // for one file; 1m
 }
 
-// Admin is the operators' listener: /livez, /readyz, /metrics, and for programs of the same machine alone what naru cases does.
+// Admin is the operators' listener: /livez, /readyz, /metrics, /slo, and for programs of the same machine alone what naru cases does.
 type Admin struct {
 	Listen string `toml:"listen"` // host:port; loopback unless remote is true
 	Remote bool   `toml:"remote"`

@@ -156,10 +156,10 @@ func (p *Platform) openCounter(ctx context.Context, c Config, w World, table ban
 		}
 	}
 	var err error
-	if x.api, err = listen(c, c.MerchantAPI.Listen, c.MerchantAPI.Cert, c.MerchantAPI.Key); err != nil {
+	if x.api, err = p.listen(c, c.MerchantAPI.Listen, c.MerchantAPI.Cert, c.MerchantAPI.Key); err != nil {
 		return nil, fmt.Errorf("merchant_api: %w", err)
 	}
-	if x.pay, err = listen(c, c.Pay.Listen, c.Pay.Cert, c.Pay.Key); err != nil {
+	if x.pay, err = p.listen(c, c.Pay.Listen, c.Pay.Cert, c.Pay.Key); err != nil {
 		return nil, errors.Join(fmt.Errorf("pay: %w", err), x.api.Close())
 	}
 	fail := func(err error) (*counter, error) { return nil, errors.Join(err, x.api.Close(), x.pay.Close()) }
@@ -169,7 +169,8 @@ func (p *Platform) openCounter(ctx context.Context, c Config, w World, table ban
 	}
 	x.server, err = merchant.NewServer(merchant.Config{
 		Environment: c.Environment, Engine: p.Engine, Merchants: profiles, Banks: table, PayBase: payOrigin, Proxies: c.MerchantAPI.Proxies,
-		Private: c.Sandbox(), Sources: c.MerchantAPI.Sources, Now: time.Now, Business: w.Clock.Now, Log: w.Log, Meter: p.metrics,
+		Private: c.Sandbox(), Sources: c.MerchantAPI.Sources, Now: time.Now, Business: w.Clock.Now, Log: w.Log, Meter: forMerchants{p.metrics},
+		Refused: p.metrics.refusing("merchant"),
 	})
 	if err != nil {
 		return fail(err)
@@ -249,11 +250,15 @@ func (c Config) inbox(key string, i Inbox) (drop.Inbox, error) {
 	return place.(drop.Inbox), nil
 }
 
-// listen listens where merchants or payers call.
-func listen(c Config, address, cert, key string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil || cert == "" {
-		return l, err
+// listen listens where merchants, payers or banks call.
+func (p *Platform) listen(c Config, address, cert, key string) (net.Listener, error) {
+	plain, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	l := p.bound(plain)
+	if cert == "" {
+		return l, nil
 	}
 	pair, err := tls.LoadX509KeyPair(c.file(cert), c.file(key))
 	if err != nil {

@@ -29,6 +29,9 @@ type metrics struct {
 	notices  *prometheus.CounterVec
 	refusals *prometheus.CounterVec
 	told     *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+
+	performance *performance
 }
 
 func newMetrics() *metrics {
@@ -39,22 +42,28 @@ func newMetrics() *metrics {
 		return c
 	}
 	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "naru_call_seconds", Help: "Calls of counterparties by method and HTTP status, from first byte to last.",
+		Name: "naru_call_seconds", Help: "Calls of counterparties by API, method and HTTP status, from first byte to last.",
 		Buckets: []float64{.002, .005, .01, .02, .05, .1, .25, .5, 1, 2, 3, 4, 5, 7}, // 3, 5 and 7 s are what the counterparty measures
-	}, []string{"method", "status"})
+	}, []string{"api", "method", "status"})
 	m.registry.MustRegister(m.calls, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.replays = counter("naru_replays_total", "Requests answered from memory.", "account")
 	m.reversed = counter("naru_reversals_total", "Holds given back, by reason.", "reason")
 	m.unmapped = counter("naru_network_surprises_total", "Answers of networks and payout banks that need a look.", "acquirer", "code")
 	m.told = counter("naru_bank_events_total", "What payout banks told by themselves.", "bank", "what")
+	m.refused = counter("naru_refused_total", "What was refused early because too much was under way, by where and why.", "where", "reason")
 	m.cases = counter("naru_cases_total", "Cases opened for an operator.", "kind")
 	m.notices = counter("naru_notices_total", "Attempts to deliver a notification.", "kind", "outcome")
 	m.refusals = counter("naru_sealing_refusals_total", "Messages that could not be opened, by reason.", "reason")
 	return m
 }
 
-func (m *metrics) Called(method string, status int, seconds float64) {
-	m.calls.WithLabelValues(method, strconv.Itoa(status)).Observe(seconds)
+func (m *metrics) Called(api, method string, status int, seconds float64) {
+	m.called(api, method, status, ofGoogle(status), seconds)
+}
+
+func (m *metrics) called(api, method string, status int, v verdict, seconds float64) {
+	m.calls.WithLabelValues(api, method, strconv.Itoa(status)).Observe(seconds)
+	m.performance.called(api, method, v, seconds)
 }
 func (m *metrics) Replayed(account string) { m.replays.WithLabelValues(account).Inc() }
 func (m *metrics) Reversed(reason payment.UndoReason) {
@@ -63,7 +72,13 @@ func (m *metrics) Reversed(reason payment.UndoReason) {
 func (m *metrics) Unmapped(link, code string) { m.unmapped.WithLabelValues(link, code).Inc() }
 func (m *metrics) CaseOpened(kind string)     { m.cases.WithLabelValues(kind).Inc() }
 func (m *metrics) Told(bank, what string)     { m.told.WithLabelValues(bank, what).Inc() }
-func (m *metrics) Refused(reason string)      { m.refusals.WithLabelValues(reason).Inc() }
+
+// refusing counts what is refused early somewhere.
+func (m *metrics) refusing(where string) func(string) {
+	return func(reason string) { m.refused.WithLabelValues(where, reason).Inc() }
+}
+
+func (m *metrics) Refused(reason string) { m.refusals.WithLabelValues(reason).Inc() }
 func (m *metrics) NoticeTried(k engine.NoticeKind, outcome string) {
 	m.notices.WithLabelValues(string(k), outcome).Inc()
 }
@@ -144,7 +159,7 @@ var (
 func (r rail) collect(ch chan<- prometheus.Metric) {
 	for event, n := range map[string]*atomic.Int64{
 		"sent": &r.counters.Sent, "answered": &r.counters.Answered, "unanswered": &r.counters.Unanswered, "late": &r.counters.Late,
-		"garbled": &r.counters.Garbled, "reconnect": &r.counters.Reconnects, "host-request": &r.counters.HostRequests,
+		"garbled": &r.counters.Garbled, "reconnect": &r.counters.Reconnects, "host-request": &r.counters.HostRequests, "refused": &r.counters.Refused,
 	} {
 		ch <- prometheus.MustNewConstMetric(railEvents, prometheus.CounterValue, float64(n.Load()), r.name, event)
 	}
@@ -180,6 +195,7 @@ func (p *Platform) admin() http.Handler {
 		mux.Handle("GET /debug/pprof/heap", pprof.Handler("heap"))
 	}
 	p.cases(mux)
+	mux.Handle("GET /slo", p.metrics.performance)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics.registry, promhttp.HandlerOpts{}))
 	return mux
 }

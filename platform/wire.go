@@ -116,6 +116,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		return fail(err)
 	}
 	p.metrics.registry.MustRegister(backlog{p.Store, w.Clock.Now})
+	measured := p.measure(node.ID)
 
 	// The rails.
 	links, watched, exchanges := map[string]engine.Link{}, rails(nil), []*exchange(nil)
@@ -170,7 +171,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	p.metrics.registry.MustRegister(watched)
 	banks := map[string]engine.Bank{}
 	for _, b := range c.Banks {
-		rail, err := c.bank(b, w.Clock.Now)
+		rail, err := c.bank(b, w.Clock.Now, p.metrics.refusing("payout-bank"))
 		if err != nil {
 			return fail(fmt.Errorf("payout_bank %s: %w", b.Name, err))
 		}
@@ -226,7 +227,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if err != nil {
 		return fail(err)
 	}
-	boxed := seal.Config{Own: own, Peer: peer, Refused: p.metrics.Refused, Armor: c.GSP.Armor, AllowNoIntegrity: c.GSP.NoIntegrity}
+	boxed := seal.Config{Own: own, Peer: peer, Refused: p.metrics.Refused, Armor: c.GSP.Armor, AllowNoIntegrity: c.GSP.NoIntegrity, Pause: gsp.Pause}
 	if p.box, err = seal.NewBox(boxed); err != nil {
 		return fail(err)
 	}
@@ -245,7 +246,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	p.gsp = gsp.NewServer(gsp.Config{
 		Environment: c.Environment, ServerMessage: c.GSP.ServerMessage, BasePath: c.GSP.BasePath, Box: p.box, LargeBox: p.documents, Idempotency: p.Engine,
 		Accounts: p.Engine, Now: time.Now, Business: w.Clock.Now, Log: w.Log, Meter: p.metrics, Deadline: c.GSP.Deadline.Duration,
-		BodyLimit: c.GSP.BodyLimit, MaxCalls: c.GSP.MaxCalls, Failures: c.GSP.Failures,
+		BodyLimit: c.GSP.BodyLimit, MaxCalls: c.GSP.MaxCalls, Failures: c.GSP.Failures, Refused: p.metrics.refusing("gsp"),
 	})
 	p.gsp.Serve(forKorea.API())
 	p.gsp.Serve(forFOP.API())
@@ -305,13 +306,13 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		return fail(errors.Join(err, front.Close()))
 	}
 	p.GSPAddr, p.AdminAddr = front.Addr().String(), back.Addr().String()
-	hooks, err := c.Webhooks.open(c)
+	hooks, err := p.openHooks(c)
 	if err != nil {
 		return fail(errors.Join(err, front.Close(), back.Close()))
 	}
 	servers := map[*http.Server]net.Listener{
-		gsp.HTTPServer(p.gsp, w.Log):     gsp.Listen(front, tlsConfig),
-		gsp.HTTPServer(p.admin(), w.Log): back,
+		gsp.HTTPServer(p.gsp, w.Log):     gsp.Listen(p.bound(front), tlsConfig),
+		gsp.HTTPServer(p.admin(), w.Log): p.bound(back),
 	}
 	if hooks != nil {
 		p.HookAddr = hooks.Addr().String()
@@ -325,7 +326,8 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		return func(ctx context.Context) error { return p.Engine.Duty(ctx, name, work) }
 	}
 	workers := []func(context.Context) error{
-		p.Engine.Live, p.Engine.Forward, p.Engine.KeepRecovering, owed.Run, p.reloadKeys, p.Engine.KeepPaying, p.Engine.WatchFloats,
+		p.Engine.Live, p.Engine.Forward, p.Engine.KeepRecovering, owed.Run, p.reloadKeys, measured.Run, p.Engine.KeepPaying,
+		p.Engine.WatchFloats,
 		alone("holds", p.Engine.Expire), alone("deposits", p.Engine.ExpireDeposits), alone("rematch", p.Engine.Rematch),
 		alone("disputes", p.Engine.Contest), alone("cards", p.Engine.Erase), alone("settlements", p.Engine.Settle),
 		alone("totals", p.Engine.Totals), alone("captures", p.Engine.Batch), alone("statements", p.Engine.Statements),
@@ -392,6 +394,13 @@ func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listene
 		b.Close()
 	}
 	p.done <- errors.Join(err, p.Store.Close())
+}
+
+// mostConnections is how many connections a listener has open at once; what is beyond is closed at once.
+const mostConnections = 8192
+
+func (p *Platform) bound(l net.Listener) net.Listener {
+	return gsp.Bound(l, mostConnections, func() { p.metrics.refusing("connections")("full") })
 }
 
 // googleLanes is how many notifications to Google are on their way at once.

@@ -38,6 +38,25 @@ func NewChime(bells int) Chime {
 	return c
 }
 
+// Bells are the bells of loops that share one queue, by the part of it that each works off.
+type Bells map[string]Bell
+
+// NewBells makes a bell for each part.
+func NewBells[T any](parts map[string]T) Bells {
+	b := Bells{}
+	for part := range parts {
+		b[part] = NewBell()
+	}
+	return b
+}
+
+// Ring wakes every loop.
+func (b Bells) Ring() {
+	for _, one := range b {
+		one.Ring()
+	}
+}
+
 // Ring wakes every loop.
 func (c Chime) Ring() {
 	for _, b := range c {

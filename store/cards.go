@@ -360,13 +360,30 @@ func (c *session) OpenAdvices(reservation string) ([]payment.Advice, error) {
 
 // selectDueAdvices keeps the order of each payment: what stands behind an older open advice waits for it (rails 1.11 T6).
 const selectDueAdvices = adviceColumns + ` AS a
- WHERE state = 'QUEUED' AND due_us <= $1
+ WHERE state = 'QUEUED' AND due_us <= $1 AND (SELECT acquirer FROM attempt AS t WHERE t.id = a.attempt_id) = $3
    AND NOT EXISTS (SELECT 1 FROM advice AS older WHERE older.reservation_id = a.reservation_id AND older.state <> 'DONE'
                       AND (older.created_us < a.created_us OR older.created_us = a.created_us AND older.id < a.id))
  ORDER BY due_us, id LIMIT $2`
 
-func (c *session) DueAdvices(now time.Time, limit int) ([]payment.Advice, error) {
-	return all(c, selectDueAdvices, []any{us(now), limit}, scanAdvice)
+func (c *session) DueAdvices(acquirer string, now time.Time, limit int) ([]payment.Advice, error) {
+	return all(c, selectDueAdvices, []any{us(now), limit, acquirer}, scanAdvice)
+}
+
+const countOwedAdvices = `
+SELECT t.acquirer, COUNT(*) FROM advice AS a JOIN attempt AS t ON t.id = a.attempt_id WHERE a.state = 'QUEUED' GROUP BY t.acquirer`
+
+func (c *session) OwedAdvices() (map[string]int64, error) { return c.counts(countOwedAdvices) }
+
+// counts is a query of names and numbers.
+func (c *session) counts(query string) (map[string]int64, error) {
+	list := map[string]int64{}
+	return list, c.query(query, nil, func(scan scanner) error {
+		var name string
+		var n int64
+		err := scan(&name, &n)
+		list[name] = n
+		return err
+	})
 }
 
 const selectNextAdvice = `

@@ -43,12 +43,16 @@ func (c *session) PayoutByRequest(k engine.Key) (payout.Payout, bool, error) {
 	return first(all(c, selectPayoutByRequest, []any{k.Account, k.RequestID}, scanPayout))
 }
 
-const selectDuePayouts = payoutColumns + ` WHERE p.due_us <= $1 ORDER BY p.due_us, p.id LIMIT $2`
+const selectDuePayouts = payoutColumns + ` WHERE p.due_us <= $1 AND p.bank = $3 ORDER BY p.due_us, p.id LIMIT $2`
 
 // DuePayouts are open ones: what is final is due for nothing.
-func (c *session) DuePayouts(now time.Time, limit int) ([]payout.Payout, error) {
-	return all(c, selectDuePayouts, []any{us(now), limit}, scanPayout)
+func (c *session) DuePayouts(bank string, now time.Time, limit int) ([]payout.Payout, error) {
+	return all(c, selectDuePayouts, []any{us(now), limit, bank}, scanPayout)
 }
+
+const countOwedPayouts = `SELECT bank, COUNT(*) FROM payout WHERE done_us IS NULL GROUP BY bank`
+
+func (c *session) OwedPayouts() (map[string]int64, error) { return c.counts(countOwedPayouts) }
 
 const selectNextPayout = `SELECT MIN(due_us) FROM payout WHERE due_us IS NOT NULL`
 

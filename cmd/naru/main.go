@@ -22,6 +22,7 @@ type commands struct {
 	Deposits  depositsCmd  `cmd:"" help:"End deposit orders by hand."`
 	Receivers receiversCmd `cmd:"" help:"Accounts that payers transfer to: list, pause, resume."`
 	Payouts   payoutsCmd   `cmd:"" help:"Payouts that wait for a person: approve, cancel, settle."`
+	SLO       sloCmd       `cmd:"" name:"slo" help:"How calls went, as counterparties measure it: availability and latency of each method."`
 	Fsck      fsckCmd      `cmd:"" help:"Check a database independently: books, journal, states, what is owed, card secrets."`
 	Keys      keysCmd      `cmd:"" help:"Make, list, import, export OpenPGP keys and change their state."`
 	Bench     benchCmd     `cmd:"" help:"Measure this build against what cannot be saved: its cryptography, its commits."`

@@ -146,13 +146,10 @@ func TestSource(t *testing.T) {
 
 // However many sources fail, what we remember of them is bounded.
 func TestStrangersAreForgotten(t *testing.T) {
-	s := strangers{perSecond: 1, failures: map[netip.Prefix]int{}, refusals: map[refusal]sealed{}}
+	s := strangers{perSecond: 1, failures: map[netip.Prefix]int{}}
 	now := time.Unix(1, 0)
 	for i := range maxSources + 10 {
-		from := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
-		if _, err := s.refuse(from, refusal{A, fault.BadSignature}, now, func() ([]byte, error) { return nil, nil }); err != nil {
-			t.Fatal(err)
-		}
+		s.failed(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32), now)
 	}
 	if len(s.failures) != maxSources {
 		t.Errorf("%d sources remembered", len(s.failures))

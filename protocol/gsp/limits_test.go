@@ -76,8 +76,8 @@ func TestOneLargeBodyAtATime(t *testing.T) {
 	if w := call(9000); w.Code != 200 {
 		t.Errorf("large body afterwards: %d", w.Code)
 	}
-	if len(s.large) != 0 || len(s.working) != 0 {
-		t.Errorf("places still taken: %d large, %d working", len(s.large), len(s.working))
+	if len(s.large) != 0 || s.working.Taken() != 0 {
+		t.Errorf("places still taken: %d large, %d working", len(s.large), s.working.Taken())
 	}
 }
 
@@ -115,8 +115,8 @@ func TestCallerBreaksOff(t *testing.T) {
 	s := newTestServer(time.Minute, nil)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/document", io.MultiReader(strings.NewReader("AAAA"), broken{})))
-	if w.Code != 400 || w.Body.Len() != 0 || len(s.working) != 0 {
-		t.Errorf("%d %q, %d places taken", w.Code, w.Body, len(s.working))
+	if w.Code != 400 || w.Body.Len() != 0 || s.working.Taken() != 0 {
+		t.Errorf("%d %q, %d places taken", w.Code, w.Body, s.working.Taken())
 	}
 }
 
@@ -146,13 +146,13 @@ func TestLateWorkKeepsItsPlace(t *testing.T) {
 	})
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/work", strings.NewReader(upload+`"}`)))
-	if w.Code != 503 || len(s.working) != 1 {
-		t.Errorf("%d, %d places taken", w.Code, len(s.working))
+	if w.Code != 503 || s.working.Taken() != 1 {
+		t.Errorf("%d, %d places taken", w.Code, s.working.Taken())
 	}
 	close(end)
 	s.Drain()
-	if len(s.working) != 0 {
-		t.Errorf("%d places taken after the end", len(s.working))
+	if s.working.Taken() != 0 {
+		t.Errorf("%d places taken after the end", s.working.Taken())
 	}
 }
 

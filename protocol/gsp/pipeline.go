@@ -10,11 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"naru/core/fault"
 	"naru/engine"
+	"naru/room"
 	"naru/seal"
 )
 
@@ -32,6 +34,7 @@ type call struct {
 	from      netip.Prefix
 	opened    seal.Opened
 	account   engine.Account
+	seated    bool   // it has a place among the calls in work
 	requestID string // set when it has passed its check
 	bytes     int
 	outcome   outcome
@@ -80,13 +83,25 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) (int, []
 		w.Header().Set("Connection", "close")
 		return http.StatusRequestEntityTooLarge, nil
 	}
-	if c.route.limit > s.cfg.BodyLimit { // whatever its length: a small body may hide a large message
+	// What has not begun by then is not begun: half a deadline is too little for a rail. An upload goes to none.
+	soon, half := context.WithTimeout(ctx, s.cfg.Deadline/2)
+	defer half()
+	begin, arriving, guest := soon, s.arriving, room.Guest{Party: c.from.String()}
+	large := c.route.limit > s.cfg.BodyLimit // whatever its length: a small body may hide a large message
+	if large {
+		begin, arriving = ctx, s.uploads
+	}
+	if !arriving.Enter(guest) {
+		return s.early(c, crowded)
+	}
+	leave := sync.OnceFunc(func() { arriving.Leave(guest) })
+	defer leave()
+	if large {
 		select {
 		case s.large <- struct{}{}:
 			defer func() { <-s.large }()
-		case <-ctx.Done():
-			c.outcome = overload
-			return http.StatusServiceUnavailable, nil
+		case <-soon.Done():
+			return s.early(c, slow)
 		}
 	}
 	body := s.body(r.ContentLength)
@@ -98,25 +113,22 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, c *call) (int, []
 		return http.StatusBadRequest, nil // the caller broke off
 	}
 	c.bytes = body.Len()
-	if s.strangers.turnedAway(c.from, c.start) {
+	switch {
+	case s.strangers.turnedAway(c.from, c.start):
 		c.outcome = turnedAway
 		return http.StatusTooManyRequests, nil
-	}
-	select {
-	case s.working <- struct{}{}:
-	default:
-		c.outcome = overload
-		return http.StatusServiceUnavailable, nil
+	case s.working.Full():
+		return s.early(c, full)
 	}
 	defer func() {
-		if c.outcome != late {
-			<-s.working
+		if c.seated && c.outcome != late {
+			s.working.Leave(c.guest())
 		}
 	}()
-	if wire, status := s.open(ctx, c, body.Bytes()); status != 0 {
+	if status, wire := s.open(begin, c, body.Bytes()); status != 0 {
 		return status, wire
 	}
-	return s.seal(c, s.decide(ctx, c))
+	return s.seal(c, s.decide(ctx, begin, c, leave))
 }
 
 func (s *Server) body(expected int64) *bytes.Buffer {
@@ -130,7 +142,12 @@ func (s *Server) body(expected int64) *bytes.Buffer {
 }
 
 // open does steps 3 to 5. Status 0: the sender is proven.
-func (s *Server) open(ctx context.Context, c *call, body []byte) (wire []byte, status int) {
+func (s *Server) open(ctx context.Context, c *call, body []byte) (status int, wire []byte) {
+	leave, ok := s.line.enter(ctx)
+	if !ok {
+		return s.early(c, slow)
+	}
+	defer leave()
 	var err error
 	var kind fault.Kind
 	c.outcome = stranger
@@ -138,35 +155,44 @@ func (s *Server) open(ctx context.Context, c *call, body []byte) (wire []byte, s
 	if c.route.limit > s.cfg.BodyLimit {
 		box = s.cfg.LargeBox
 	}
-	switch c.opened, err = box.Open(ctx, body); {
+	c.opened, err = box.Open(context.WithValue(ctx, wayOut{}, leave), body)
+	leave()
+	switch {
 	case err == nil:
-		return nil, 0
+		return 0, nil
 	case errors.Is(err, seal.ErrBusy):
 		c.outcome = turnedAway
-		return nil, http.StatusTooManyRequests
+		return http.StatusTooManyRequests, nil
 	case errors.Is(err, seal.ErrSignature):
 		kind = fault.BadSignature
 	case errors.Is(err, seal.ErrEncryption):
 		kind = fault.BadEncryption
 	default:
 		c.outcome, c.err = faulty, err
-		return nil, http.StatusInternalServerError
+		return http.StatusInternalServerError, nil
 	}
-	// One text for every cause, and no id of the call: several callers get the same bytes.
-	c.err = fault.New(kind, "")
+	s.strangers.failed(c.from, s.cfg.Now())
+	c.err = fault.New(kind, "") // one text for every cause
+	return s.refuse(c)
+}
+
+// refuse answers a fault that says nothing of the call, and bears no id of it: several callers get the same bytes.
+func (s *Server) refuse(c *call) (status int, wire []byte) {
+	kind, _ := fault.Of(c.err)
 	now, g := s.cfg.Now(), c.route.api.Generation
-	wire, err = s.strangers.refuse(c.from, refusal{g, kind}, now, func() ([]byte, error) {
+	wire, err := s.shared.answer(refusal{g, kind}, now, func() ([]byte, error) {
 		return s.cfg.Box.Seal(g.appendError(nil, now, c.err, ""))
 	})
 	if err != nil {
 		c.outcome, c.err = unsealed, err
-		return nil, http.StatusInternalServerError
+		return http.StatusInternalServerError, nil
 	}
-	return wire, answerTo(kind).status
+	return answerTo(kind).status, wire
 }
 
-// decide does steps 6 to 13: the members of a response, or a fault in c.
-func (s *Server) decide(ctx context.Context, c *call) (members []byte) {
+// decide does steps 6 to 13: the members of a response, or a fault in c. Before 12, where money begins to move, it takes a place among the
+// calls in work; then the call has left those on their way in.
+func (s *Server) decide(ctx, begin context.Context, c *call, arrived func()) (members []byte) {
 	c.outcome = faulty
 	d, err := s.documents.read(c.opened.Plain, c.route.api.Generation, c.route.foreign)
 	if err != nil {
@@ -177,6 +203,10 @@ func (s *Server) decide(ctx context.Context, c *call) (members []byte) {
 	if c.err = s.check(c, d); c.err != nil {
 		return nil
 	}
+	if !s.admit(begin, c) {
+		return nil
+	}
+	arrived()
 	done := make(chan result, 1)
 	w := work{
 		route: c.route, plain: c.opened.Plain, foreign: d.foreign,
@@ -187,7 +217,7 @@ func (s *Server) decide(ctx context.Context, c *call) (members []byte) {
 		},
 	}
 	go func() { done <- s.do(ctx, w) }()
-	r := s.await(ctx, done)
+	r := s.await(ctx, c, done)
 	c.outcome, c.err = r.outcome, r.err
 	return r.members
 }
@@ -274,7 +304,7 @@ type result struct {
 
 // await waits until the deadline and a little longer, so that the work itself can say what it is waiting for. Then the caller hears 503
 // and the work goes on: its place stays taken, and a repeat of the request joins it.
-func (s *Server) await(ctx context.Context, done <-chan result) result {
+func (s *Server) await(ctx context.Context, c *call, done <-chan result) result {
 	select {
 	case r := <-done:
 		return r
@@ -287,12 +317,11 @@ func (s *Server) await(ctx context.Context, done <-chan result) result {
 		return r
 	case <-patience.C:
 	}
-	s.running.Add(1)
-	go func() {
+	guest := c.guest()
+	s.running.Go(func() {
 		<-done
-		<-s.working
-		s.running.Done()
-	}()
+		s.working.Leave(guest)
+	})
 	return result{outcome: late, err: fault.New(fault.Unavailable, undecided)}
 }
 
@@ -336,6 +365,9 @@ func (s *Server) do(ctx context.Context, w work) (r result) {
 
 // seal does step 14.
 func (s *Server) seal(c *call, members []byte) (int, []byte) {
+	if c.outcome == overload {
+		return s.refuse(c)
+	}
 	g, now, status := c.route.api.Generation, s.cfg.Now(), http.StatusOK
 	var plain []byte
 	if c.err == nil && !bytes.HasPrefix(members, []byte("{")) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -55,11 +56,14 @@ func recovered(err *error) {
 
 // report writes the one line a call leaves, from the fields that gsp-core §10 allows.
 func (s *Server) report(ctx context.Context, c *call, status int) {
-	method, took := "none", s.cfg.Now().Sub(c.start)
+	api, method, took := "none", "none", s.cfg.Now().Sub(c.start)
 	if c.route != nil {
-		method = c.route.method.name
+		api, method = c.route.api.Name, c.route.method.name
+		if api == "" { // echo belongs to every API of its path
+			api = "v" + strconv.Itoa(c.route.api.Major)
+		}
 	}
-	s.cfg.Meter.Called(method, status, took.Seconds())
+	s.cfg.Meter.Called(api, method, status, took.Seconds())
 	level, code, cause := slog.LevelInfo, "", ""
 	if c.err != nil {
 		kind, _ := fault.Of(c.err)

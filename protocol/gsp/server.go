@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"naru/engine"
+	"naru/room"
 	"naru/seal"
 )
 
@@ -33,9 +35,9 @@ type Box interface {
 	Seal([]byte) ([]byte, error)
 }
 
-// A Meter counts calls. Method is one of ours or "none", so its values are few.
+// A Meter counts calls. API and method are ours or "none", so their values are few.
 type Meter interface {
-	Called(method string, status int, seconds float64)
+	Called(api, method string, status int, seconds float64)
 }
 
 // Config is what a Server needs. Zero limits take the defaults named here.
@@ -51,11 +53,13 @@ type Config struct {
 	Business      func() time.Time // business time, handed to methods
 	NewID         func() string    // ids of our calls; default: random
 	Log           *slog.Logger
-	Meter         Meter // optional
+	Meter         Meter               // optional
+	Refused       func(reason string) // hears why a call was refused early, one word from a fixed list; optional
 
 	Deadline  time.Duration // for a whole call, 5 s (gsp-core §6)
 	BodyLimit int64         // bytes, 1 MiB
-	MaxCalls  int           // calls in work at a time, 1024
+	MaxCalls  int           // calls in work at a time, and beside them calls on their way in, 1024
+	Openings  int           // messages being opened at a time, twice the processors
 	Failures  int           // undecryptable or unsigned messages a second from one source, 40
 }
 
@@ -63,12 +67,16 @@ type Config struct {
 type Server struct {
 	cfg       Config
 	routes    map[string]*route
-	working   chan struct{}  // one place for each call in work
+	arriving  *room.Room     // calls on their way in, by where they come from: nobody has proven yet who he is
+	uploads   *room.Room     // the same of methods that take more than the default limit
+	working   *room.Room     // calls in work, by account and by the rail behind it
 	large     chan struct{}  // one place for a call to a method that takes more than the default limit
+	line      line           // in front of the cryptography
 	running   sync.WaitGroup // late work
 	bodies    sync.Pool
 	documents documents
 	strangers strangers
+	shared    shared
 }
 
 // route is where a method is served.
@@ -86,6 +94,7 @@ func NewServer(cfg Config) *Server {
 	cfg.Deadline = cmp.Or(cfg.Deadline, 5*time.Second)
 	cfg.BodyLimit = cmp.Or(cfg.BodyLimit, 1<<20)
 	cfg.MaxCalls = cmp.Or(cfg.MaxCalls, 1024)
+	cfg.Openings = cmp.Or(cfg.Openings, 2*runtime.GOMAXPROCS(0))
 	if cfg.LargeBox == nil {
 		cfg.LargeBox = cfg.Box
 	}
@@ -95,12 +104,15 @@ func NewServer(cfg Config) *Server {
 	if cfg.Meter == nil {
 		cfg.Meter = noMeter{}
 	}
+	if cfg.Refused == nil {
+		cfg.Refused = func(string) {}
+	}
 	s := &Server{
 		cfg: cfg, routes: map[string]*route{},
-		working: make(chan struct{}, cfg.MaxCalls), large: make(chan struct{}, 1),
-		strangers: strangers{
-			perSecond: cmp.Or(cfg.Failures, 40), failures: map[netip.Prefix]int{}, refusals: map[refusal]sealed{},
-		},
+		arriving: room.New(cfg.MaxCalls), uploads: room.New(maxUploads), working: room.New(cfg.MaxCalls), large: make(chan struct{}, 1),
+		line:      line{slots: make(chan struct{}, cfg.Openings)},
+		strangers: strangers{perSecond: cmp.Or(cfg.Failures, 40), failures: map[netip.Prefix]int{}},
+		shared:    shared{answers: map[refusal]sealed{}},
 	}
 	echo := []Method{Echo(cfg.ServerMessage)}
 	s.Serve(API{Generation: A, Major: 1, Prefix: "/v1/", Methods: echo})
@@ -110,7 +122,7 @@ func NewServer(cfg Config) *Server {
 
 type noMeter struct{}
 
-func (noMeter) Called(string, int, float64) {}
+func (noMeter) Called(string, string, int, float64) {}
 
 // Serve adds an API. All of them are added before the first request. Two APIs may have the same method at one path, as the card APIs have
 // defendChargeback (Card FOP v1 §10); any other path that is taken is a mistake in the program.

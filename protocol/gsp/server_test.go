@@ -516,13 +516,13 @@ func TestX4TwentyAtOnce(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	t.Run("the method hears of it", func(t *testing.T) {
-		w := newWorld(t, options{config: func(c *gsp.Config) { c.Deadline = 20 * time.Millisecond }})
+		w := newWorld(t, options{config: func(c *gsp.Config) { c.Deadline = 400 * time.Millisecond }})
 		w.failing(errSlow)
 		status, body := w.send(hold, w.ask("x", `"amount":"5",`+card))
 		w.want("slow", status, body, 503, w.uncoded("not decided in time, ask again"))
 	})
 	t.Run("the method is deaf; a repeat that waits gets 409", func(t *testing.T) {
-		w := newWorld(t, options{config: func(c *gsp.Config) { c.Deadline = 100 * time.Millisecond }})
+		w := newWorld(t, options{config: func(c *gsp.Config) { c.Deadline = time.Second }})
 		w.failing(errStuck)
 		ask := w.ask("x", `"amount":"5",`+card)
 		status, body := w.send(hold, ask)
@@ -696,15 +696,15 @@ func TestMeter(t *testing.T) {
 	w := newWorld(t, options{config: func(c *gsp.Config) { c.Meter = m }})
 	w.send("/v1/echo", echoA(w, "a", "x"))
 	w.post("/nowhere", nil)
-	if got := fmt.Sprint(m.seen); got != "[echo 200 none 404]" {
+	if got := fmt.Sprint(m.seen); got != "[v1 echo 200 none none 404]" {
 		t.Errorf("got %s", got)
 	}
 }
 
 type meter struct{ seen []string }
 
-func (m *meter) Called(method string, status int, _ float64) {
-	m.seen = append(m.seen, method, strconv.Itoa(status))
+func (m *meter) Called(api, method string, status int, _ float64) {
+	m.seen = append(m.seen, api, method, strconv.Itoa(status))
 }
 
 func TestE1WeakSuitesE2Versions(t *testing.T) {

@@ -8,25 +8,14 @@ import (
 	"naru/core/fault"
 )
 
-// strangers bounds what those who have not proven who they are can cost us (design §3.9). A refusal is signed once a second and then
-// repeated; who failed too often within a second is turned away before any cryptography.
+// strangers bounds what those who have not proven who they are can cost us (design §3.9): who failed too often within a second is turned
+// away before any cryptography.
 type strangers struct {
 	perSecond int // failures of one source
 
 	mu       sync.Mutex
 	second   int64
 	failures map[netip.Prefix]int
-	refusals map[refusal]sealed
-}
-
-type refusal struct {
-	generation Generation
-	kind       fault.Kind
-}
-
-type sealed struct {
-	wire []byte
-	at   time.Time
 }
 
 const maxSources = 4096 // beyond it, failures of new sources within that second are not counted
@@ -56,8 +45,8 @@ func (s *strangers) turnedAway(from netip.Prefix, now time.Time) bool {
 	return s.second == now.Unix() && s.failures[from] >= s.perSecond
 }
 
-// refuse counts a failure and gives the sealed answer to it, made by seal at most once a second.
-func (s *strangers) refuse(from netip.Prefix, r refusal, now time.Time, seal func() ([]byte, error)) ([]byte, error) {
+// failed counts a failure.
+func (s *strangers) failed(from netip.Prefix, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.second != now.Unix() {
@@ -67,12 +56,33 @@ func (s *strangers) refuse(from netip.Prefix, r refusal, now time.Time, seal fun
 	if _, known := s.failures[from]; known || len(s.failures) < maxSources {
 		s.failures[from]++
 	}
-	if old, ok := s.refusals[r]; ok && now.Sub(old.at).Abs() < time.Second {
+}
+
+// shared are sealed refusals in which nothing stands of the call: each is signed at most once a second, and everybody gets the same bytes.
+type shared struct {
+	mu      sync.Mutex
+	answers map[refusal]sealed
+}
+
+type refusal struct {
+	generation Generation
+	kind       fault.Kind
+}
+
+type sealed struct {
+	wire []byte
+	at   time.Time
+}
+
+func (s *shared) answer(r refusal, now time.Time, seal func() ([]byte, error)) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, ok := s.answers[r]; ok && now.Sub(old.at).Abs() < time.Second {
 		return old.wire, nil
 	}
 	wire, err := seal()
 	if err == nil {
-		s.refusals[r] = sealed{wire, now}
+		s.answers[r] = sealed{wire, now}
 	}
 	return wire, err
 }

@@ -12,6 +12,7 @@ import (
 	"naru/core/deposit"
 	"naru/core/fault"
 	"naru/engine"
+	"naru/room"
 )
 
 // operation is one row of the API (§2). A signed one has parameters in its body; any other is proven by its Authorization header.
@@ -170,12 +171,11 @@ func (s *Server) precheck(c *call, ask engine.PayoutAsk) func(context.Context) e
 		return nil
 	}
 	return func(ctx context.Context) error {
-		select {
-		case s.checking <- struct{}{}:
-			defer func() { <-s.checking }()
-		default:
-			return refuse(NetworkDelay, "Too many payouts wait for their merchants: nothing was done, ask again later")
+		own := room.Guest{Party: c.merchant}
+		if !s.checking.Enter(own) {
+			return s.early(precheck)
 		}
+		defer s.checking.Leave(own)
 		key, err := s.signingKey(ctx, c.merchant)
 		if err != nil {
 			return err

@@ -19,16 +19,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
 	"naru/core/bank"
+	"naru/room"
 )
 
 // A Meter counts calls. Method is one of ours or "none", so its values are few.
 type Meter interface {
-	Called(method string, status int, seconds float64)
+	Called(method string, status int, code Code, seconds float64)
 }
 
 // Config is what a Server needs. Zero limits take the defaults named here.
@@ -45,10 +47,11 @@ type Config struct {
 	Business    func() time.Time   // business time, as orders have it
 	NewID       func() string      // ids of calls in our log; default: random
 	Log         *slog.Logger
-	Meter       Meter // optional
+	Meter       Meter               // optional
+	Refused     func(reason string) // hears why a call was refused early, one word from a fixed list; optional
 
 	BodyLimit int64         // bytes, 1 MiB
-	MaxCalls  int           // calls in work at a time, 1024
+	MaxCalls  int           // calls in work at a time, and beside them calls on their way in, 1024
 	Deadline  time.Duration // for a whole call, 20 s
 	Precheck  time.Duration // for a merchant's own check of a payout, 10 s (§11)
 }
@@ -62,8 +65,9 @@ type Server struct {
 	signers     signers
 	rates       rates
 	out         outgoing
-	working     chan struct{} // one place for each call in work
-	checking    chan struct{} // one place for each of them that waits for its merchant: a part, so that others get through
+	arriving    *room.Room // calls on their way in, by where they come from: nobody has proven yet who he is
+	working     *room.Room // calls in work, by merchant
+	checking    *room.Room // those of them that wait for their merchant: a part, so that others get through
 	description []byte
 }
 
@@ -85,6 +89,9 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.Meter == nil {
 		cfg.Meter = noMeter{}
 	}
+	if cfg.Refused == nil {
+		cfg.Refused = func(string) {}
+	}
 	base, err := url.Parse(cfg.PayBase)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || strings.Trim(base.Path, "/") != "" ||
 		base.RawQuery != "" || base.User != nil {
@@ -93,7 +100,7 @@ func NewServer(cfg Config) (*Server, error) {
 	cfg.PayBase = strings.TrimRight(cfg.PayBase, "/")
 	s := &Server{
 		cfg: cfg, out: newOutgoing(cfg.Private),
-		working: make(chan struct{}, cfg.MaxCalls), checking: make(chan struct{}, max(1, cfg.MaxCalls/4)),
+		arriving: room.New(cfg.MaxCalls), working: room.New(cfg.MaxCalls), checking: room.New(max(1, cfg.MaxCalls/4)),
 	}
 	if s.merchants, err = profiles(cfg.Merchants, cfg.Private); err != nil {
 		return nil, err
@@ -119,7 +126,7 @@ func (s *Server) Close() { s.out.http.CloseIdleConnections() }
 
 type noMeter struct{}
 
-func (noMeter) Called(string, int, float64) {}
+func (noMeter) Called(string, int, Code, float64) {}
 
 const contentType = "application/json;charset=utf-8"
 
@@ -202,17 +209,17 @@ func (s *Server) decide(r *http.Request, c *call) (data any, err error) {
 		return nil, err
 	}
 	c.operation, c.clientID, c.query = op.name, id, r.URL.Query()
+	source := room.From(s.from(r))
+	if !s.arriving.Enter(source) {
+		return nil, s.early(crowded)
+	}
+	leave := sync.OnceFunc(func() { s.arriving.Leave(source) })
+	defer leave()
 	var body []byte
 	if op.fields != nil {
 		if body, err = s.body(r, c); err != nil {
 			return nil, err
 		}
-	}
-	select {
-	case s.working <- struct{}{}:
-		defer func() { <-s.working }()
-	default:
-		return nil, refuse(NetworkDelay, "Too many calls: nothing was done, ask again later")
 	}
 	// The caller hanging up cancels nothing: money may be on its way (design §3.1).
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.cfg.Deadline)
@@ -226,9 +233,36 @@ func (s *Server) decide(r *http.Request, c *call) (data any, err error) {
 		return nil, err
 	}
 	if !s.rates.take(c.merchant, c.profile, c.start) {
-		return nil, refuse(NetworkDelay, "Too many calls of this merchant: nothing was done, ask again later")
+		return nil, s.early(rate)
 	}
+	own := room.Guest{Party: c.merchant}
+	if !s.working.Enter(own) {
+		return nil, s.early(share)
+	}
+	defer s.working.Leave(own)
+	leave()
 	return op.run(s, ctx, c)
+}
+
+// Why a call is refused early. Nothing of it was done: the merchant may ask again.
+const (
+	crowded  = "crowded"  // too many calls are on their way in, or too many from there
+	rate     = "rate"     // the merchant calls too often
+	share    = "share"    // the merchant has all the places that it may have
+	precheck = "precheck" // likewise of those who wait for their merchants
+)
+
+var early = map[string]error{
+	crowded:  refuse(NetworkDelay, "Too many calls: nothing was done, ask again later"),
+	rate:     refuse(NetworkDelay, "Too many calls of this merchant: nothing was done, ask again later"),
+	share:    refuse(NetworkDelay, "Too many calls of this merchant at once: nothing was done, ask again later"),
+	precheck: refuse(NetworkDelay, "Too many payouts wait for their merchants: nothing was done, ask again later"),
+}
+
+// early is the answer to a call that is refused before anything is done (§15: no code is nearer than 0001).
+func (s *Server) early(why string) error {
+	s.cfg.Refused(why)
+	return early[why]
 }
 
 var versions = regexp.MustCompile(`^v[0-9]+$`)
@@ -278,7 +312,7 @@ func matches(pattern, path string) (id string, ok bool) {
 	return id, err == nil
 }
 
-// body reads the body of a signed request. It takes nobody's place meanwhile: a merchant may be slow.
+// body reads the body of a signed request. It takes no place among the calls in work meanwhile: a merchant may be slow.
 func (s *Server) body(r *http.Request, c *call) ([]byte, error) {
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(parameters["charset"])
@@ -385,7 +419,7 @@ func recovered(err *error) {
 // report writes the one line a call leaves: never what a body holds beside the order number.
 func (s *Server) report(ctx context.Context, c *call, status int, code Code) {
 	took := s.cfg.Now().Sub(c.start)
-	s.cfg.Meter.Called(c.operation, status, took.Seconds())
+	s.cfg.Meter.Called(c.operation, status, code, took.Seconds())
 	level, order, cause := slog.LevelInfo, "", ""
 	if c.merchant != "" { // what a stranger writes is not kept
 		order = cmp.Or(c.clientID, c.in["payment_cl_id"], c.in["payout_cl_id"])

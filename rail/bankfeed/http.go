@@ -46,7 +46,13 @@ type Config struct {
 	Taker Taker
 	Now   func() time.Time
 	Log   *slog.Logger
+
+	calls map[string]chan struct{} // by key: one place for each call in work
 }
+
+// callsOfKey is how many calls of one key are in work at a time. Documents are long, and one feed that sends again and again leaves the
+// others alone; what is beyond is to be sent again (rails §3.4).
+const callsOfKey = 4
 
 // largestPush bounds the body of a push: 500 events with everything in them.
 const largestPush = 1 << 20
@@ -54,6 +60,10 @@ const largestPush = 1 << 20
 // Handler takes messages by HTTP. Whatever it answers with 200 is on disk; 5xx says that nothing is known to be, and that the same body
 // should come again (rails §3.4, §3.5).
 func Handler(c Config) http.Handler {
+	c.calls = map[string]chan struct{}{}
+	for key := range c.Keys {
+		c.calls[key] = make(chan struct{}, callsOfKey)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/bank-feeds/{feed}/camt054", func(w http.ResponseWriter, r *http.Request) {
 		c.serve(w, r, largestDocument, "application/xml", c.document)
@@ -81,9 +91,14 @@ func (c Config) serve(
 	w http.ResponseWriter, r *http.Request, most int64, kind string, take func(*http.Request, Key, []byte) (any, error),
 ) {
 	status, answer := http.StatusOK, any(nil)
-	k, body, err := c.admit(w, r, most, kind)
+	leave, err := c.enter(r)
 	if err == nil {
-		answer, err = take(r, k, body)
+		defer leave()
+		var k Key
+		var body []byte
+		if k, body, err = c.admit(w, r, most, kind); err == nil {
+			answer, err = take(r, k, body)
+		}
 	}
 	if err != nil {
 		status = http.StatusServiceUnavailable
@@ -100,6 +115,24 @@ func (c Config) serve(
 	_ = json.MarshalWrite(w, answer, json.Deterministic(true)) // who hung up asks again
 }
 
+var errCrowded = errors.New("too many calls of this key are in work")
+
+// enter takes a place for a call before anything of it is read. Who names no key of ours gets none.
+func (c Config) enter(r *http.Request) (leave func(), err error) {
+	places, known := c.calls[r.Header.Get(headerKey)]
+	if !known {
+		return nil, errUnsigned
+	}
+	select {
+	case places <- struct{}{}:
+		return func() { <-places }, nil
+	default:
+		return nil, errCrowded
+	}
+}
+
+var errUnsigned = refuse(http.StatusUnauthorized, "the key, the time or the signature is not right")
+
 func (c Config) admit(w http.ResponseWriter, r *http.Request, most int64, kind string) (Key, []byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
@@ -109,7 +142,7 @@ func (c Config) admit(w http.ResponseWriter, r *http.Request, most int64, kind s
 	}
 	k := c.Keys[r.Header.Get(headerKey)]
 	if !signed(r.Header, k.Secrets, body, c.Now()) {
-		return k, nil, refuse(http.StatusUnauthorized, "the key, the time or the signature is not right")
+		return k, nil, errUnsigned
 	}
 	got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if got == "text/xml" {

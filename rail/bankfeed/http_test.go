@@ -99,7 +99,9 @@ func (c caller) call(to http.Handler) (int, string) {
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-func routes(t *taker) http.Handler {
+func routes(t *taker) http.Handler { return routesTo(t) }
+
+func routesTo(t bankfeed.Taker) http.Handler {
 	other := bankfeed.Feed{ID: "other", Bank: "088"}
 	return bankfeed.Handler(bankfeed.Config{
 		Feeds: []bankfeed.Feed{feed, other}, Taker: t, Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -367,8 +369,8 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// A long notification is taken in parts, so that nobody waits for all of it; a part that cannot be taken leaves the bank to send it all again,
-// and one that must not be taken refuses all of it before any is (rails §3.4).
+// A long notification is taken in parts, so that nobody waits for all of it; a part that cannot be taken leaves the bank to send it all
+// again, and one that must not be taken refuses all of it before any is (rails §3.4).
 func TestLongNotification(t *testing.T) {
 	var pairs []string
 	for i := range 120 {
@@ -405,5 +407,54 @@ func TestLongNotification(t *testing.T) {
 	foreign := taker{say: map[string]error{id: fmt.Errorf("entry 70: %w", engine.UnknownAccount)}}
 	if status, _ := c.call(routes(&foreign)); status != 422 || len(foreign.messages) != 0 {
 		t.Errorf("%d after %d parts", status, len(foreign.messages))
+	}
+}
+
+// slowTaker takes what comes when its gate opens, but for the feed that it is told to let through.
+type slowTaker struct {
+	*taker
+	inside, gate chan struct{}
+	pass         string
+}
+
+func (t slowTaker) TakeMessage(_ context.Context, m deposit.Message) (engine.FeedReceipt, error) {
+	if m.Feed != t.pass {
+		t.inside <- struct{}{}
+		<-t.gate
+	}
+	return engine.FeedReceipt{Entries: 1, Accepted: 1}, nil
+}
+
+// A feed that has too much in work is to send again, and holds up no other.
+func TestOneFeedDoesNotStarveTheOthers(t *testing.T) {
+	slow := slowTaker{&taker{}, make(chan struct{}), make(chan struct{}), "other"}
+	to := routesTo(slow)
+	call := caller{path: push, body: events(event())}
+	done := make(chan int, 9)
+	for range 4 {
+		go func() {
+			status, _ := call.call(to)
+			done <- status
+		}()
+		<-slow.inside
+	}
+	if status, body := call.call(to); status != 503 || body != `{"reason":"not taken now: send it again"}` {
+		t.Errorf("one call too much: %d %s", status, body)
+	}
+	other := caller{path: push, key: "other", body: strings.Replace(call.body, `"kb-main"`, `"other"`, 1)}
+	for range 9 {
+		if status, body := other.call(to); status != 200 {
+			t.Fatalf("another feed: %d %s", status, body)
+		}
+	}
+	close(slow.gate)
+	for range 4 {
+		if status := <-done; status != 200 {
+			t.Errorf("what was in work: %d", status)
+		}
+	}
+	go func() { <-slow.inside }()
+	if status, body := call.call(to); status != 200 {
+		t.Errorf("afterwards: %d %s", status, body)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"naru/core/bank"
@@ -30,7 +31,12 @@ type Transfers struct {
 	Key    string
 	Secret card.Secret
 	Client *http.Client // it follows no redirects: an order goes to the bank or nowhere
+
+	calls atomic.Int64 // under way
 }
+
+// mostCalls is how many orders are handed over at a time: a bank that takes its time is not asked more.
+const mostCalls = 16
 
 // Check says whether a transfer can carry an order.
 func (t *Transfers) Check(o payout.Order) error { return check(o, t.Banks) }
@@ -45,6 +51,10 @@ func (t *Transfers) Compose(o payout.Order) ([]byte, error) {
 
 // Pay hands an order over. Safe to do again: the bank pays one MsgId once.
 func (t *Transfers) Pay(ctx context.Context, o payout.Order) payout.Answer {
+	defer t.calls.Add(-1)
+	if t.calls.Add(1) > mostCalls {
+		return payout.Answer{Verdict: payout.NotSent}
+	}
 	if t.Place == nil {
 		return t.post(ctx, o.Body)
 	}

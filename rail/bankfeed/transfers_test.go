@@ -119,3 +119,36 @@ func TestPayByHTTP(t *testing.T) {
 		t.Errorf("nowhere: %+v", said)
 	}
 }
+
+// stuckPlace keeps whoever puts a file until its gate opens.
+type stuckPlace struct{ inside, gate chan struct{} }
+
+func (p stuckPlace) Put(context.Context, string, []byte) error {
+	p.inside <- struct{}{}
+	<-p.gate
+	return nil
+}
+
+// A bank that takes its time is not asked more: what is beyond has not left, and is said to have not.
+func TestTooManyOrders(t *testing.T) {
+	r, p, done := transfers(), stuckPlace{make(chan struct{}), make(chan struct{})}, make(chan payout.Answer, 16)
+	r.Place = p
+	o := composed(t, r)
+	for range 16 {
+		go func() { done <- r.Pay(t.Context(), o) }()
+		<-p.inside
+	}
+	if got := r.Pay(t.Context(), o); !reflect.DeepEqual(got, payout.Answer{Verdict: payout.NotSent}) {
+		t.Errorf("one order too much: %+v", got)
+	}
+	close(p.gate)
+	for range 16 {
+		if got := <-done; got.Verdict != payout.Unknown {
+			t.Errorf("%+v", got)
+		}
+	}
+	go func() { <-p.inside }()
+	if got := r.Pay(t.Context(), o); got.Verdict != payout.Unknown {
+		t.Errorf("afterwards: %+v", got)
+	}
+}

@@ -75,13 +75,13 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 		"TV": o.ThreeDS.Version,
 		"TS": o.ThreeDS.ServerID,
 		"CG": o.Token.Cryptogram.Reveal(),
-		"TT": map[payment.TokenKind]string{payment.DeviceToken: "D", payment.MerchantToken: "M"}[o.Token.Kind],
-		"CI": map[payment.Initiator]string{payment.ByCustomer: "C", payment.ByMerchant: "M"}[o.Stored.Initiator],
-		"IR": map[payment.Intent]string{payment.Instalment: "I", payment.Recurring: "R", payment.Unscheduled: "U"}[o.Stored.Intent],
+		"TT": tokens[o.Token.Kind],
+		"CI": initiators[o.Stored.Initiator],
+		"IR": intents[o.Stored.Intent],
 		"SI": storage(o.Stored),
 		"NT": o.Stored.EarlierNetwork,
-		"SX": map[payment.Exemption]string{payment.LowValue: "L", payment.RiskAnalysis: "T"}[o.Exemption],
-		"PR": map[payment.NetworkWish]string{payment.WishCredit: "C", payment.WishDebit: "D"}[o.Network],
+		"SX": exemptions[o.Exemption],
+		"PR": wishes[o.Network],
 		"AA": strings.TrimSpace(cut(latin(strings.Join(o.Address.Lines, " ")), 40)),
 		"AP": strings.TrimSpace(cut(latin(o.Address.PostalCode), 10)),
 		"AC": latin(o.Address.Country),
@@ -103,6 +103,15 @@ func (c codec) authorisation(o payment.AuthOrder) (*Message, error) {
 	}
 	return m, complete(m)
 }
+
+// The letters of DE48 (rails §1.5).
+var (
+	tokens     = map[payment.TokenKind]string{payment.DeviceToken: "D", payment.MerchantToken: "M"}
+	initiators = map[payment.Initiator]string{payment.ByCustomer: "C", payment.ByMerchant: "M"}
+	intents    = map[payment.Intent]string{payment.Instalment: "I", payment.Recurring: "R", payment.Unscheduled: "U"}
+	exemptions = map[payment.Exemption]string{payment.LowValue: "L", payment.RiskAnalysis: "T"}
+	wishes     = map[payment.NetworkWish]string{payment.WishCredit: "C", payment.WishDebit: "D"}
+)
 
 // holdsNothing reports whether an order only asks what the card is worth.
 func holdsNothing(o payment.AuthOrder) bool { return !o.Purpose.Pays() && o.Amount.IsZero() }

@@ -23,6 +23,10 @@ func latin(text string) string {
 			b.WriteByte(' ')
 		case s >= 0 && s < 11172:
 			b.WriteString(leads[s/588] + vowels[s%588/28] + tails[s%28])
+		case r < 0x7F:
+			if r > 0x20 {
+				b.WriteRune(unicode.ToUpper(r))
+			}
 		default:
 			for _, part := range norm.NFD.String(string(unicode.ToUpper(r))) {
 				if part >= 0x20 && part <= 0x7E {

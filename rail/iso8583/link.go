@@ -31,6 +31,7 @@ var (
 // Counters is what a link counts; the caller publishes it.
 type Counters struct {
 	Sent         atomic.Int64 // handed to a connection
+	Refused      atomic.Int64 // not sent, because too many are without an answer
 	Answered     atomic.Int64 // answered in time
 	Unanswered   atomic.Int64 // sent, then time-out or broken connection
 	Late         atomic.Int64 // answers that nobody waits for: late, twice, or to nothing
@@ -168,16 +169,24 @@ func (l *Link) Ready() int {
 	return n
 }
 
-// Send sends a message once and waits for its answer. A connection that breaks before it took the message is passed over.
+// Send sends a message once and waits for its answer. A connection that breaks before it took the message is passed over, as is one with
+// too many messages out; where all of them are full, that is said at once: a host that does not answer is asked no more than it can bear.
 func (l *Link) Send(ctx context.Context, m *Message, timeout time.Duration) (*Message, error) {
+	return l.send(ctx, m, timeout, asked)
+}
+
+func (l *Link) send(ctx context.Context, m *Message, timeout time.Duration, why purpose) (*Message, error) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	failure := fmt.Errorf("%w: no connection is signed on", ErrNotSent)
 	for _, s := range l.candidates() {
-		answer, err := s.exchange(ctx, m, timer.C, false)
+		answer, err := s.exchange(ctx, m, timer.C, why)
 		if failure = err; !errors.Is(err, errNotTaken) {
 			return answer, err
 		}
+	}
+	if errors.Is(failure, errFull) {
+		l.cfg.Counters.Refused.Add(1)
 	}
 	return nil, failure
 }

@@ -509,6 +509,68 @@ func TestNotSent(t *testing.T) {
 	}
 }
 
+// A host that does not answer is asked no more than in_flight allows: what is beyond is not sent, and said so at once. What undoes has
+// room of its own, and the line is kept alive.
+func TestTooManyOutstanding(t *testing.T) {
+	p := quick(t, DefaultProfile)
+	p.Pool.Connections, p.Pool.InFlight = 2, 8
+	held := make(chan func(), 99)
+	r, _ := start(t, p, func(c *peer, m *Message) {
+		if m.mti == "0800" {
+			c.answer(m, "00")
+			return
+		}
+		held <- func() { c.answer(m, "00") }
+	})
+	<-r.up // the second connection
+	done, n := make(chan error, 99), 0
+	send := func(why purpose) {
+		n++
+		m := ask(n)
+		go func() { _, err := r.send(t.Context(), m, long, why); done <- err }()
+	}
+	refused := func(why purpose) {
+		t.Helper()
+		n++
+		if _, err := r.send(t.Context(), ask(n), long, why); !errors.Is(err, ErrNotSent) || !errors.Is(err, errFull) {
+			t.Errorf("one too much: %v", err)
+		}
+	}
+	var answers []func()
+	for range 14 {
+		send(asked)
+		answers = append(answers, <-held)
+	}
+	refused(asked)
+	if _, err := r.Send(t.Context(), ask(99), long); !errors.Is(err, errFull) {
+		t.Errorf("Send has more room: %v", err)
+	}
+	for range 2 {
+		send(owed)
+		answers = append(answers, <-held)
+	}
+	refused(owed)
+	for _, s := range r.candidates() {
+		if a, err := s.tell(t.Context(), p.NetworkCodes.Echo); err != nil || a.Get(39) != "00" {
+			t.Errorf("echo: %v", err)
+		}
+	}
+	if got := r.count.Refused.Load(); got != 3 {
+		t.Errorf("%d were counted as refused", got)
+	}
+	for _, answer := range answers {
+		answer()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	send(asked)
+	(<-held)()
+	if err := <-done; err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 // With a match_key and an echo_set of its own: an answer with another RRN is no answer, and DE2 is compared in any case.
 func TestMatchingOfAnotherDialect(t *testing.T) {
 	r, _ := start(t, quick(t, "pi87-alt"), func(c *peer, m *Message) {
@@ -689,7 +751,7 @@ func TestHostThatDoesNotRead(t *testing.T) {
 	defer s.end(errLeaving)
 	first, second := make(chan error), make(chan error)
 	go func() {
-		_, err := s.exchange(t.Context(), ask(1), time.After(long), false)
+		_, err := s.exchange(t.Context(), ask(1), time.After(long), asked)
 		first <- err
 	}()
 	one := make([]byte, 1)
@@ -697,7 +759,7 @@ func TestHostThatDoesNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		_, err := s.exchange(t.Context(), ask(2), time.After(10*time.Millisecond), false)
+		_, err := s.exchange(t.Context(), ask(2), time.After(10*time.Millisecond), asked)
 		second <- err
 	}()
 	if err := <-second; !errors.Is(err, ErrNotSent) {

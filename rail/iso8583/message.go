@@ -21,7 +21,10 @@ type Message struct {
 }
 
 // NewMessage makes an empty message of one type, such as 0100.
-func NewMessage(mti string) *Message { return &Message{mti, map[int]string{}} }
+func NewMessage(mti string) *Message { return &Message{mti, make(map[int]string, usual)} }
+
+// usual is about how many elements a message has.
+const usual = 24
 
 // MTI is the message type.
 func (m *Message) MTI() string { return m.mti }
@@ -58,13 +61,18 @@ func (m *Message) check() error {
 	if len(m.mti) != 4 || !all(m.mti, isDigit) {
 		return &FieldError{0, "a message type has four digits"}
 	}
-	for _, de := range slices.Sorted(maps.Keys(m.de)) {
-		if de < 2 || de > 128 || de == 65 {
-			return &FieldError{de, "no such element"}
+	var first *FieldError // the lowest, whatever the order of the map
+	for de, value := range m.de {
+		reason := "no such element"
+		if de >= 2 && de <= 128 && de != 65 {
+			reason = elementOf(de).refuses(value)
 		}
-		if reason := elementOf(de).refuses(m.de[de]); reason != "" {
-			return &FieldError{de, reason}
+		if reason != "" && (first == nil || de < first.DE) {
+			first = &FieldError{de, reason}
 		}
+	}
+	if first != nil {
+		return first
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package iso8583
 
 import (
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 )
@@ -51,10 +50,12 @@ func (p Profile) privateDigits() int {
 // packPrivate writes DE48; empty values are left out. An error names the tag, never the value.
 func (p Profile) packPrivate(values map[string]string) (string, error) {
 	var b strings.Builder
-	left := maps.Clone(values)
+	known := 0
 	for _, t := range privateTags {
-		v := values[t.tag]
-		delete(left, t.tag)
+		v, given := values[t.tag]
+		if given {
+			known++
+		}
 		switch {
 		case v == "":
 			continue
@@ -63,9 +64,12 @@ func (p Profile) packPrivate(values map[string]string) (string, error) {
 		case !all(v, isPrintable):
 			return "", &FieldError{48, t.tag + " must be printable ASCII"}
 		}
-		fmt.Fprintf(&b, "%s%0*d%s", t.tag, p.privateDigits(), len(v), v)
+		length := strconv.Itoa(len(v))
+		for _, text := range [...]string{t.tag, "000"[:p.privateDigits()-len(length)], length, v} {
+			b.WriteString(text)
+		}
 	}
-	if len(left) > 0 {
+	if known != len(values) {
 		panic("iso8583: DE48 is given a tag that the table does not know")
 	}
 	return b.String(), nil

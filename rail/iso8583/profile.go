@@ -88,6 +88,7 @@ type SAF struct {
 // Pool is the set of connections to one host.
 type Pool struct {
 	Connections  int      `toml:"connections"`
+	InFlight     int      `toml:"in_flight"`
 	Addresses    []string `toml:"addresses"`
 	ReconnectMin Duration `toml:"reconnect_min"`
 	ReconnectMax Duration `toml:"reconnect_max"`
@@ -242,6 +243,9 @@ func (p Profile) Validate() error {
 	}
 	if p.Pool.Connections < 1 || p.Pool.Connections > 64 {
 		refuse("pool.connections = %d: 1 to 64", p.Pool.Connections)
+	}
+	if p.Pool.InFlight < 2 || p.Pool.InFlight > 100_000 {
+		refuse("pool.in_flight = %d: 2 to 100000", p.Pool.InFlight)
 	}
 	if (p.TLS.Cert == "") != (p.TLS.Key == "") {
 		refuse("tls: cert and key come together")

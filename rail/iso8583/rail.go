@@ -111,7 +111,7 @@ func (a *Acquirer) Advise(ctx context.Context, o payment.AdviceOrder, repeat boo
 		return payment.AdviceReply{Verdict: payment.AdviceRefused, Alert: "an advice cannot be encoded: " + err.Error()}
 	}
 	var r payment.AdviceReply
-	answer, err := a.Send(ctx, m, a.codec.profile.Timeouts.Advice.Duration)
+	answer, err := a.send(ctx, m, a.codec.profile.Timeouts.Advice.Duration, owed)
 	switch {
 	case errors.Is(err, ErrNotSent):
 		return payment.AdviceReply{Verdict: payment.AdviceNotSent}

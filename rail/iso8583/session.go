@@ -45,6 +45,7 @@ type reply struct {
 
 var (
 	errNotTaken = errors.New("no connection took it")
+	errFull     = fmt.Errorf("%w: too many messages are without an answer", errNotTaken)
 	errSignOff  = errors.New("the host signed off")
 	errSilent   = errors.New("two echoes unanswered")
 	errLeaving  = errors.New("signed off")
@@ -77,15 +78,32 @@ func (s *session) end(cause error) {
 	s.work.Wait()
 }
 
+// purpose is what a message is for: it says how much room there is for it.
+type purpose uint8
+
+const (
+	asked  purpose = iota // something new, and somebody waits
+	owed                  // it undoes or ends what was begun: an eighth of the room is kept for it
+	upkeep                // sign-on, echo and sign-off: one at a time, and they pass while the session takes no other work
+)
+
+// room is how many messages may be without an answer for one more to be taken.
+func (p Pool) room(why purpose) int {
+	if why == asked {
+		return p.InFlight - max(1, p.InFlight/8)
+	}
+	return p.InFlight
+}
+
 // exchange sends a message and waits for its answer. Before a frame is taken by write every failure is ErrNotSent; from then on
-// none is. Only sign-on, echo and sign-off are urgent: they pass while the session takes no other work.
-func (s *session) exchange(ctx context.Context, m *Message, timeout <-chan time.Time, urgent bool) (*Message, error) {
+// none is.
+func (s *session) exchange(ctx context.Context, m *Message, timeout <-chan time.Time, why purpose) (*Message, error) {
 	frame, err := s.link.frame(m)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotSent, err)
 	}
 	key, wait := s.link.cfg.Profile.key(m), make(chan result, 1)
-	if err := s.expect(key, wait, urgent); err != nil {
+	if err := s.expect(key, wait, why); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotSent, err)
 	}
 	select {
@@ -125,11 +143,15 @@ func (s *session) exchange(ctx context.Context, m *Message, timeout <-chan time.
 }
 
 // expect registers for an answer. Two messages with one key must never be out together: their answers could be swapped.
-func (s *session) expect(key string, wait chan result, urgent bool) error {
+func (s *session) expect(key string, wait chan result, why purpose) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leaving && !urgent {
+	switch {
+	case why == upkeep:
+	case s.leaving:
 		return errNotTaken
+	case len(s.pending) >= s.link.cfg.Profile.Pool.room(why):
+		return errFull
 	}
 	if _, taken := s.pending[key]; taken {
 		return errors.New("a message with the same identity is outstanding")
@@ -286,7 +308,7 @@ func (s *session) tell(ctx context.Context, code string) (*Message, error) {
 	timer := time.NewTimer(s.link.cfg.Profile.Timeouts.Network.Duration)
 	defer timer.Stop()
 	stan, at := s.link.networkTrace()
-	return s.exchange(ctx, networkMessage(code, stan, at), timer.C, true)
+	return s.exchange(ctx, networkMessage(code, stan, at), timer.C, upkeep)
 }
 
 // serve watches over a signed-on connection until it is over or the context ends.

@@ -36,16 +36,23 @@ type element struct {
 	variable bool
 }
 
-func elementOf(de int) element {
-	row := elements[de]
-	at := strings.IndexAny(row, ".0123456789")
-	digits := strings.TrimPrefix(row[at:], "..")
-	length, err := strconv.Atoi(digits)
-	if err != nil {
-		panic("iso8583: the element table is broken at DE" + strconv.Itoa(de))
+func elementOf(de int) element { return takenApart[de] }
+
+var takenApart = func() (all [len(elements)]element) {
+	for de, row := range elements {
+		if row == "" {
+			continue
+		}
+		at := strings.IndexAny(row, ".0123456789")
+		digits := strings.TrimPrefix(row[at:], "..")
+		length, err := strconv.Atoi(digits)
+		if err != nil {
+			panic("iso8583: the element table is broken at DE" + strconv.Itoa(de))
+		}
+		all[de] = element{kind: row[:at], length: length, variable: digits != row[at:]}
 	}
-	return element{kind: row[:at], length: length, variable: digits != row[at:]}
-}
+	return all
+}()
 
 // Spec is the message format of this profile: all text without padding, so that nothing is stripped when read and the full
 // width comes from our code (rails §1.17 L1); all of 2..128 defined, so that no host can fail us with an unknown element (L2).

@@ -24,7 +24,7 @@ func (a *Acquirer) Reconcile(ctx context.Context, t payment.DayTotals, trace pay
 		a.cfg.Log.ErrorContext(ctx, "day totals cannot be encoded", "profile", a.cfg.Profile.Name, "day", t.Day, "err", err)
 		return payment.TotalsReply{}
 	}
-	answer, err := a.Send(ctx, m, a.codec.profile.Timeouts.Advice.Duration)
+	answer, err := a.send(ctx, m, a.codec.profile.Timeouts.Advice.Duration, owed)
 	if err != nil {
 		return payment.TotalsReply{}
 	}

@@ -38,7 +38,17 @@ func newClient(cfg Config) *http.Client {
 }
 
 // call makes one call. The transport repeats one by itself only where it has written none of it, and then with the same key and bytes.
+// A bank that does not answer is called no more often than cfg.Calls allows: nothing leaves for what is beyond.
 func (r *RazorpayX) call(ctx context.Context, method, path string, query url.Values, key string, body []byte) (s said) {
+	most := r.cfg.Calls
+	if method == http.MethodPost { // what is new leaves room for asking what became of the rest
+		most -= max(1, most/8)
+	}
+	if !r.enter(most) {
+		r.cfg.Refused()
+		return s
+	}
+	defer r.calls.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { s.left = true }})
@@ -75,4 +85,16 @@ func (r *RazorpayX) call(ctx context.Context, method, path string, query url.Val
 		s.status = resp.StatusCode
 	}
 	return s
+}
+
+func (r *RazorpayX) enter(most int64) bool {
+	for {
+		under := r.calls.Load()
+		if under >= most {
+			return false
+		}
+		if r.calls.CompareAndSwap(under, under+1) {
+			return true
+		}
+	}
 }

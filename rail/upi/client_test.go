@@ -401,3 +401,45 @@ func TestConfig(t *testing.T) {
 		t.Errorf("not every problem at once: %v", err)
 	}
 }
+
+// A bank that does not answer is called no more often than allowed: what is beyond has not been sent, and nobody waits to be told so. What
+// became of the rest can still be asked.
+func TestTooManyCalls(t *testing.T) {
+	inside, gate, refused := make(chan string, 9), make(chan struct{}), 0
+	s := served(t, func(w http.ResponseWriter, r *http.Request) {
+		inside <- r.Method
+		<-gate
+		_, _ = w.Write(entity(nil))
+	})
+	r, o := at(t, s.URL, func(c *Config) { c.Calls, c.Refused = 4, func() { refused++ } }), composed(t)
+	done := make(chan payout.Answer, 9)
+	for range 3 {
+		go func() { done <- r.Pay(t.Context(), o) }()
+		<-inside
+	}
+	if a := r.Pay(t.Context(), o); a != (payout.Answer{Verdict: payout.NotSent}) {
+		t.Errorf("a payout too much: %+v", a)
+	}
+	if v := r.Validate(t.Context(), o.Target.VPA, ""); v.Standing != Unsaid || v.Alert != "" {
+		t.Errorf("a question too much: %+v", v)
+	}
+	sent := o
+	sent.BankID = "pout_1"
+	go func() { done <- r.Enquire(t.Context(), sent) }()
+	if method := <-inside; method != http.MethodGet {
+		t.Errorf("%s instead of an enquiry", method)
+	}
+	if a := r.Enquire(t.Context(), sent); a != (payout.Answer{}) {
+		t.Errorf("an enquiry too much: %+v", a)
+	}
+	if refused != 3 || len(inside) != 0 {
+		t.Errorf("%d refused, %d more at the bank", refused, len(inside))
+	}
+	close(gate)
+	for range 4 {
+		<-done
+	}
+	if a := r.Pay(t.Context(), o); a.Verdict == payout.NotSent || r.calls.Load() != 0 {
+		t.Errorf("afterwards: %+v, %d calls under way", a, r.calls.Load())
+	}
+}

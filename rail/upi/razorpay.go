@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -48,12 +49,15 @@ type Config struct {
 	Timeout        time.Duration    // of a call, 4 s (design §3.11)
 	Idle           time.Duration    // until an unused connection is closed; 30 s
 	MaxResponse    int64            // bytes, 1 MiB
+	Calls          int64            // at a time, 64; an eighth of them only ask
+	Refused        func()           // hears of a call that was not made, because too many are under way; optional
 }
 
 // RazorpayX is a payout bank (Bank): one account of RazorpayX Payouts v1. Safe for concurrent use.
 type RazorpayX struct {
-	cfg  Config
-	http *http.Client
+	cfg   Config
+	http  *http.Client
+	calls atomic.Int64 // under way
 }
 
 // NewRazorpayX checks the configuration. It connects when it is first asked.
@@ -70,6 +74,10 @@ func NewRazorpayX(cfg Config) (*RazorpayX, error) {
 	cfg.Timeout = cmp.Or(cfg.Timeout, 4*time.Second)
 	cfg.Idle = cmp.Or(cfg.Idle, 30*time.Second)
 	cfg.MaxResponse = cmp.Or(cfg.MaxResponse, 1<<20)
+	cfg.Calls = cmp.Or(cfg.Calls, 64)
+	if cfg.Refused == nil {
+		cfg.Refused = func() {}
+	}
 	var problems []error
 	for _, rule := range []struct {
 		broken bool
@@ -87,6 +95,7 @@ func NewRazorpayX(cfg Config) (*RazorpayX, error) {
 		{cfg.KeyLife < 0 || cfg.KeyLife > 7*24*time.Hour, "key_life: a key is forgotten after seven days"},
 		{cfg.DeemedDays < 0, "deemed_days: none is less than nothing"},
 		{cfg.ConnectTimeout < 0 || cfg.Timeout < 0 || cfg.Idle < 0 || cfg.MaxResponse < 0, "times and sizes: none is less than nothing"},
+		{cfg.Calls < 2, "calls: two at least"},
 		{cfg.Now == nil, "an adapter needs Now"},
 	} {
 		if rule.broken {
@@ -98,7 +107,7 @@ func NewRazorpayX(cfg Config) (*RazorpayX, error) {
 			problems = append(problems, errors.New("webhooks: an empty secret proves nothing"))
 		}
 	}
-	return &RazorpayX{cfg, newClient(cfg)}, errors.Join(problems...)
+	return &RazorpayX{cfg: cfg, http: newClient(cfg)}, errors.Join(problems...)
 }
 
 func isLoopback(host string) bool {

@@ -320,8 +320,11 @@ func duePayouts(w *world) {
 		{9 * time.Hour, 2, []string{"first", "second"}},
 	} {
 		w.look(func(v engine.Reader) error {
-			due, err := v.DuePayouts(start.Add(c.now), c.limit)
+			due, err := v.DuePayouts("rzp", start.Add(c.now), c.limit)
 			same(w, fmt.Sprint("due after ", c.now), ids(due, payoutID), c.want)
+			if other, err := v.DuePayouts("other", start.Add(c.now), c.limit); err != nil || len(other) > 0 {
+				w.Errorf("due to another bank: %d, %v", len(other), err)
+			}
 			next, ok, err2 := v.NextPayout()
 			if !ok || !next.Equal(start.Add(time.Hour)) {
 				w.Error("the next is due at", next, ok)

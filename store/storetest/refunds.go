@@ -294,7 +294,7 @@ func batched(w *world) {
 	due := func(want ...string) {
 		w.Helper()
 		w.look(func(v engine.Reader) error {
-			list, err := v.DueAdvices(start.Add(time.Hour), 9)
+			list, err := v.DueAdvices("bc", start.Add(time.Hour), 9)
 			_, some, err2 := v.NextAdvice()
 			if some != (len(want) > 0) {
 				w.Error("next", some)

@@ -94,6 +94,7 @@ func Run(t *testing.T, open func(*testing.T) engine.Store) {
 		{"of many writers of one key one wins", racers},
 		{"a lease has one holder, and each new one a higher fence", leases},
 		{"who guards a name runs alone", guards},
+		{"how calls went is the sum of what every node counted", callTallies},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(&world{t, open(t)}) })
 	}
@@ -604,8 +605,11 @@ func advices(w *world) {
 	due := func(now time.Time, limit int, want ...string) {
 		w.Helper()
 		w.look(func(v engine.Reader) error {
-			list, err := v.DueAdvices(now, limit)
+			list, err := v.DueAdvices("bc", now, limit)
 			same(w, "due", fmt.Sprint(ids(list, adviceID)), fmt.Sprint(want))
+			if other, err := v.DueAdvices("kb", now, limit); err != nil || len(other) > 0 {
+				w.Errorf("due to another acquirer: %d, %v", len(other), err)
+			}
 			return err
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"naru/room"
 )
 
 // change is what an open page hears: the state, and the parts of the page as the server writes them.
@@ -73,12 +75,14 @@ func (p *Pages) events(c *call) {
 		c.w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	if !p.streams.enter(c.link) {
+	guest := room.Guest{Party: o.Merchant.Name, Name: c.link}
+	if !p.streams.enter(guest) {
 		c.w.Header().Set("Retry-After", "5")
 		c.w.WriteHeader(http.StatusServiceUnavailable) // the page asks every few seconds instead
 		return
 	}
-	defer p.streams.leave(c.link)
+	defer p.streams.leave(guest)
+	c.leave() // it may stay for minutes, and does next to nothing
 
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -154,30 +158,30 @@ func (s *stream) wait(ctx context.Context, changed <-chan struct{}) bool {
 	return false
 }
 
-// streams counts the open pages, so that one link cannot take every place.
+// streams counts the open pages, so that neither one link nor the links of one merchant take every place.
 type streams struct {
-	mu          sync.Mutex
-	all         int
-	each        map[string]int
-	most, ofOne int
+	all *room.Room
+
+	mu    sync.Mutex
+	each  map[string]int
+	ofOne int
 }
 
-func (s *streams) enter(link string) bool {
+func (s *streams) enter(g room.Guest) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.all >= s.most || s.each[link] >= s.ofOne {
+	if s.each[g.Name] >= s.ofOne || !s.all.Enter(g) {
 		return false
 	}
-	s.all++
-	s.each[link]++
+	s.each[g.Name]++
 	return true
 }
 
-func (s *streams) leave(link string) {
+func (s *streams) leave(g room.Guest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all--
-	if s.each[link]--; s.each[link] == 0 {
-		delete(s.each, link)
+	s.all.Leave(g)
+	if s.each[g.Name]--; s.each[g.Name] == 0 {
+		delete(s.each, g.Name)
 	}
 }

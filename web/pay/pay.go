@@ -9,10 +9,12 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
+	"naru/room"
 	"naru/web/look"
 )
 
@@ -27,6 +29,7 @@ type Config struct {
 	StreamLife     time.Duration // after which a page connects again, 10 min
 	Streams        int           // open at a time, 4096
 	StreamsPerLink int           // 8
+	Calls          int           // in work at a time beside them, 256
 }
 
 // Pages serves the payment page and the registration page.
@@ -35,6 +38,7 @@ type Pages struct {
 	handler http.Handler
 	files   *look.Files
 	streams streams
+	working *room.Room // calls in work, by where they come from
 	close   sync.Once
 	closed  chan struct{}
 }
@@ -60,7 +64,8 @@ func New(cfg Config) *Pages {
 	cfg.StreamLife = cmp.Or(cfg.StreamLife, 10*time.Minute)
 	p := &Pages{
 		cfg: cfg, files: look.NewFiles(assets, files()), closed: make(chan struct{}),
-		streams: streams{each: map[string]int{}, most: cmp.Or(cfg.Streams, 4096), ofOne: cmp.Or(cfg.StreamsPerLink, 8)},
+		streams: streams{all: room.New(cmp.Or(cfg.Streams, 4096)), each: map[string]int{}, ofOne: cmp.Or(cfg.StreamsPerLink, 8)},
+		working: room.New(cmp.Or(cfg.Calls, 256)),
 	}
 	m := http.NewServeMux()
 	for _, r := range []struct {
@@ -121,7 +126,8 @@ type call struct {
 	r     *http.Request
 	t     *words
 	link  string
-	cause error // for the log
+	leave func() // gives up its place among the calls in work, before it ends
+	cause error  // for the log
 }
 
 type paths struct{ page, register string }
@@ -135,7 +141,13 @@ func (p *Pages) serve(next func(*call)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start, rec := p.cfg.Now(), &recorder{ResponseWriter: w, status: http.StatusOK}
 		c := &call{w: rec, r: r, t: speak(r), link: r.PathValue("id")}
-		next(c)
+		if from := sender(r); p.working.Enter(from) {
+			c.leave = sync.OnceFunc(func() { p.working.Leave(from) })
+			defer c.leave()
+			next(c)
+		} else {
+			p.broken(c, errCrowded)
+		}
 		level, cause := slog.LevelInfo, ""
 		if c.cause != nil {
 			level, cause = slog.LevelError, c.cause.Error()
@@ -144,6 +156,14 @@ func (p *Pages) serve(next func(*call)) http.HandlerFunc {
 			slog.String("route", r.Pattern), slog.String("method", r.Method), slog.Int("status", rec.status), slog.String("language", c.t.Tag),
 			slog.Float64("seconds", p.cfg.Now().Sub(start).Seconds()), slog.String("cause", cause))
 	}
+}
+
+var errCrowded = errors.New("too many calls are in work")
+
+// sender is whose call it is: a payer has no name.
+func sender(r *http.Request) room.Guest {
+	at, _ := netip.ParseAddrPort(r.RemoteAddr) // where there is no address all are one
+	return room.From(at.Addr())
 }
 
 // recorder remembers the status for the log.

@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"naru/core/card"
+	"naru/room"
 )
 
 // Every state in every language: the page says it, names it in its title, and shows the account to those who may still pay and to nobody
@@ -570,5 +572,41 @@ func TestOneLinkDoesNotTakeEveryStream(t *testing.T) {
 		if _, err := io.Copy(io.Discard, got.Body); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The open pages of one merchant leave places for those of others, and pages that cannot be shown now say so at once.
+func TestOneMerchantDoesNotTakeEveryPlace(t *testing.T) {
+	s := open(t, sample(Waiting))
+	s.pages.streams.all, s.pages.working = room.New(4), room.New(4)
+	ours := room.Guest{Party: sample(Waiting).Merchant.Name, Name: "another link"}
+	for range 3 {
+		if !s.pages.streams.all.Enter(ours) {
+			t.Fatal("one merchant has too few places")
+		}
+	}
+	if got, _ := s.stream("?seen=6"); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one stream too much of a merchant is answered %d", got.StatusCode)
+	}
+	if other := (room.Guest{Party: "another merchant", Name: "x"}); !s.pages.streams.enter(other) {
+		t.Error("another merchant finds no place")
+	} else {
+		s.pages.streams.leave(other)
+	}
+	s.pages.streams.all.Leave(ours)
+	got, _ := s.stream("?seen=6")
+	if got.StatusCode != http.StatusOK || s.pages.working.Taken() != 0 {
+		t.Errorf("afterwards: %d, and an open page takes %d places among the calls", got.StatusCode, s.pages.working.Taken())
+	}
+
+	from := room.From(netip.MustParseAddr("192.0.2.1")) // as httptest calls
+	for s.pages.working.Enter(from) {
+	}
+	if w := s.call("GET", portal+link, nil); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one call too much is answered %d", w.Code)
+	}
+	elsewhere := func(r *http.Request) { r.RemoteAddr = "192.0.2.2:1" }
+	if w := s.call("GET", portal+link, nil, elsewhere); w.Code != http.StatusOK {
+		t.Errorf("somebody else is answered %d", w.Code)
 	}
 }
