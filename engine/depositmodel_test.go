@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -869,12 +868,16 @@ func (m *tillModel) resumes() {
 
 func TestAnyHistoryFindsItsOrder(t *testing.T) {
 	const tillScripts, tillParts = 240, 4
-	inParts(t, tillParts, tillScripts, tillHistories)
+	inParts(t, tillParts, tillScripts, tillHistories, onFiles)
+}
+
+func TestAnyHistoryOnPostgresFindsItsOrder(t *testing.T) {
+	inParts(t, 2, 24, tillHistories, onPostgres)
 }
 
 // tillHistories plays one script after the other.
-func tillHistories(t *testing.T) (scripts int, total map[string]int) {
-	dir, total := t.TempDir(), map[string]int{}
+func tillHistories(t *testing.T, where func(*testing.T) places) (scripts int, total map[string]int) {
+	place, total := where(t), map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		scripts++
 		var cleanup []func()
@@ -883,7 +886,7 @@ func tillHistories(t *testing.T) (scripts int, total map[string]int) {
 				c()
 			}
 		}()
-		path := filepath.Join(dir, fmt.Sprint(scripts))
+		path := place(scripts)
 		m := &tillModel{told: map[string]*inflow{}, moved: map[string]int64{}, owed: map[string]int{}, heard: map[string]int{}, steps: total}
 		near := func(d *engine.DepositService) { d.Range = 2 }
 		m.shop = shopAt(rt, path, func(c func()) { cleanup = append(cleanup, c, func() { _ = os.Remove(path) }) }, service(onReal, near),

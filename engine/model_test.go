@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -1283,7 +1282,7 @@ func (m *model) repeat(t *rapid.T) {
 
 // inParts plays a number of scripts in parts at a time, and says what they did; NARU_QUICK=N plays an Nth of them. There are more parts than
 // processors: they wait for the disk.
-func inParts(t *testing.T, parts, scripts int, play func(*testing.T) (played int, steps map[string]int)) {
+func inParts(t *testing.T, parts, scripts int, play func(*testing.T, func(*testing.T) places) (int, map[string]int), where func(*testing.T) places) {
 	t.Helper()
 	if quick := os.Getenv("NARU_QUICK"); quick != "" {
 		part, err := strconv.Atoi(quick)
@@ -1301,7 +1300,7 @@ func inParts(t *testing.T, parts, scripts int, play func(*testing.T) (played int
 	for part := range parts {
 		all.Go(func() {
 			t.Run(fmt.Sprint(part), func(t *testing.T) {
-				played, steps := play(t)
+				played, steps := play(t, where)
 				mu.Lock()
 				defer mu.Unlock()
 				done += played
@@ -1317,12 +1316,15 @@ func inParts(t *testing.T, parts, scripts int, play func(*testing.T) (played int
 
 func TestAnyHistoryEndsInAgreement(t *testing.T) {
 	const modelSequences, modelParts = 510, 6
-	inParts(t, modelParts, modelSequences, histories)
+	inParts(t, modelParts, modelSequences, histories, onFiles)
 }
 
+// The same on PostgreSQL: fewer, because making a database takes longer than most histories.
+func TestAnyHistoryOnPostgresEndsInAgreement(t *testing.T) { inParts(t, 2, 40, histories, onPostgres) }
+
 // histories plays one sequence after the other.
-func histories(t *testing.T) (sequences int, total map[string]int) {
-	dir, total := t.TempDir(), map[string]int{}
+func histories(t *testing.T, where func(*testing.T) places) (sequences int, total map[string]int) {
+	place, total := where(t), map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		sequences++
 		var cleanup []func()
@@ -1331,7 +1333,7 @@ func histories(t *testing.T) (sequences int, total map[string]int) {
 				c()
 			}
 		}()
-		path := filepath.Join(dir, fmt.Sprint(sequences))
+		path := place(sequences)
 		m := &model{
 			reserves: map[string]*asked{}, captures: map[string]*asked{}, cancels: map[string]*asked{}, refunds: map[string]*asked{},
 			defences: map[string]*asked{}, bills: map[string]*bill{}, said: map[string]int{}, verdicts: map[string]string{}, kinds: map[string]int{},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -443,12 +442,14 @@ func (m *payoutModel) checkBooks(t *rapid.T, want map[string]int64) {
 
 func TestAnyHistoryPaysOnce(t *testing.T) {
 	const payoutScripts, payoutParts = 240, 4
-	inParts(t, payoutParts, payoutScripts, payoutHistories)
+	inParts(t, payoutParts, payoutScripts, payoutHistories, onFiles)
 }
 
+func TestAnyHistoryOnPostgresPaysOnce(t *testing.T) { inParts(t, 2, 24, payoutHistories, onPostgres) }
+
 // payoutHistories plays one script after the other.
-func payoutHistories(t *testing.T) (scripts int, total map[string]int) {
-	dir, total := t.TempDir(), map[string]int{}
+func payoutHistories(t *testing.T, where func(*testing.T) places) (scripts int, total map[string]int) {
+	place, total := where(t), map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		scripts++
 		var cleanup []func()
@@ -457,7 +458,7 @@ func payoutHistories(t *testing.T) (scripts int, total map[string]int) {
 				c()
 			}
 		}()
-		path := filepath.Join(dir, fmt.Sprint(scripts))
+		path := place(scripts)
 		m := &payoutModel{
 			asked: map[string]int64{}, heard: map[string]string{}, answer: map[string]string{}, notice: map[string]int{}, steps: total,
 		}

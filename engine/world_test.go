@@ -25,11 +25,38 @@ import (
 	"naru/core/payment"
 	"naru/crash"
 	"naru/engine"
+	"naru/pgserver/pgtest"
 	"naru/store"
 	"naru/vault"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(servers{m}) }
+
+// servers runs the tests, and stops the server that some of them use.
+type servers struct{ *testing.M }
+
+func (m servers) Run() int { return pgtest.Run(m.M) }
+
+// places says where the worlds of a test are: the nth of them.
+type places func(n int) string
+
+func onFiles(t *testing.T) places {
+	dir := t.TempDir()
+	return func(n int) string { return filepath.Join(dir, fmt.Sprint(n)) }
+}
+
+func onPostgres(t *testing.T) places {
+	return func(int) string {
+		return pgtest.Copy(t, "naru", func(url string) error {
+			db, err := store.Open(t.Context(), url, store.Options{Careless: true})
+			if err != nil {
+				return err
+			}
+			_, err = vault.Open(masterKey(), db)
+			return errors.Join(err, db.Close())
+		})
+	}
+}
 
 // hand is business time that only the test moves.
 type hand struct {
@@ -168,14 +195,17 @@ func worldAt(t tb, path string, cleanup func(func()), with ...func(*engine.Confi
 	w := &world{tb: t, clock: newHand(), meter: &meter{}, log: &bytes.Buffer{}, with: with}
 	w.bank = &acquirer{now: w.clock.Now}
 	w.tray = &tray{bank: w.bank, files: map[string][]engine.CaptureLine{}}
-	empty, err := blank()
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	if !store.IsPostgres(path) {
+		empty, err := blank()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, empty, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := os.WriteFile(path, empty, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if w.db, err = store.Open(context.Background(), path, store.Options{Readers: 1}); err != nil {
+	if w.db, err = store.Open(context.Background(), path, store.Options{Readers: 1, Connections: 4, Careless: true, Settled: -1}); err != nil {
 		t.Fatal(err)
 	}
 	cleanup(func() { _ = w.db.Close() })
