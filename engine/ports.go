@@ -49,7 +49,8 @@ type Vault interface {
 }
 
 // A Store keeps everything. Update runs a closure as one transaction: all of it or nothing, durable when Update returns nil.
-// The closure may run more than once and must have no effect outside the transaction. View runs reads on one consistent state.
+// The closure may run more than once and must have no effect outside the transaction. View runs reads on one consistent state, likewise perhaps
+// more than once.
 type Store interface {
 	Update(context.Context, func(Tx) error) error
 	View(context.Context, func(Reader) error) error

@@ -196,7 +196,8 @@ func (s *cluster) take(ctx context.Context) (*session, error) {
 	slot := s.slots[0]
 	s.slots = s.slots[1:]
 	s.mu.Unlock()
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.ConnectTimeout)
+	hosts := time.Duration(1 + len(s.config.Fallbacks)) // each has its time, so that one that swallows packets hides no other
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), hosts*s.config.ConnectTimeout)
 	defer cancel()
 	raw, err := pgx.ConnectConfig(limit, s.config)
 	if err != nil {
@@ -378,6 +379,7 @@ func (w *wire) rollback() {
 	began := len(w.pending) == 0 || w.pending[0].query != "BEGIN"
 	w.pending, w.inside = nil, false
 	if began && !w.broken {
+		_ = w.raw.PgConn().Conn().SetDeadline(time.Now().Add(transactionTime))
 		if _, err := w.raw.Exec(context.Background(), "ROLLBACK"); err != nil {
 			w.broken = true
 		}
