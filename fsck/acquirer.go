@@ -105,8 +105,8 @@ SELECT f.acquirer, f.name, f.state, f.reason, f.records, f.exceptions, f.gross, 
                   AND c.id < 'acquirer-file/' || f.acquirer || '/' || f.name || '0'
                   AND INSTR(LOWER(HEX(f.sha256)), SUBSTR(c.id, LENGTH('acquirer-file/' || f.acquirer || '/' || f.name || '/') + 1)) = 1)
   FROM acquirer_file AS f
-  LEFT JOIN (SELECT acquirer, file, COUNT(*) AS n, COUNT(DISTINCT line) AS lines, SUM(outcome = 'EXCEPTION') AS exceptions,
-                    SUM(gross) AS gross, SUM(fees) AS fees, SUM(tax) AS tax, MIN(currency) AS currency,
+  LEFT JOIN (SELECT acquirer, file, COUNT(*) AS n, COUNT(DISTINCT line) AS lines,
+                    COUNT(*) FILTER (WHERE outcome = 'EXCEPTION') AS exceptions, SUM(gross) AS gross, SUM(fees) AS fees, SUM(tax) AS tax, MIN(currency) AS currency,
                     COUNT(DISTINCT currency) AS currencies
                FROM acquirer_event WHERE file <> '' GROUP BY acquirer, file) AS e ON e.acquirer = f.acquirer AND e.file = f.name`
 
@@ -165,9 +165,9 @@ func (x *run) acquirerFiles() error {
 }
 
 const captureFiles = `
-SELECT f.name, f.state, f.items, f.done_us IS NOT NULL, COUNT(v.id), COALESCE(MAX(v.line), 0), COALESCE(SUM(v.state = 'BATCHED'), 0),
-       COALESCE(SUM(v.kind NOT IN ('COMPLETION', 'REFUND') OR v.state = 'QUEUED' OR v.currency <> f.currency OR a.acquirer <> f.acquirer
-                    OR a.merchant <> f.merchant), 0)
+SELECT f.name, f.state, f.items, f.done_us IS NOT NULL, COUNT(v.id), COALESCE(MAX(v.line), 0), COUNT(*) FILTER (WHERE v.state = 'BATCHED'),
+       COUNT(*) FILTER (WHERE v.kind NOT IN ('COMPLETION', 'REFUND') OR v.state = 'QUEUED' OR v.currency <> f.currency
+                              OR a.acquirer <> f.acquirer OR a.merchant <> f.merchant)
   FROM capture_file AS f
   LEFT JOIN advice AS v ON v.file = f.name AND v.file <> ''
   LEFT JOIN attempt AS a ON a.id = v.attempt_id

@@ -28,7 +28,7 @@ func (w *world) paid(account, name string) {
 	w.t.Helper()
 	w.must(true, w.reserve(account, name, approved, nil))
 	w.capture(account, name, 12_900)
-	w.drain(w.engine.Forward)
+	w.forward()
 }
 
 // refund asks for money back; the network answers reply when it hears of it.
@@ -48,7 +48,7 @@ func (w *world) refunded(account, request, name string, minor int64, reply payme
 	w.t.Helper()
 	w.refund(account, request, name, minor)
 	w.rail.replies = map[payment.AdviceKind]payment.AdviceReply{payment.RefundOrder: reply}
-	w.drain(w.engine.Forward)
+	w.forward()
 	w.rail.replies = nil
 }
 
@@ -167,7 +167,7 @@ func (w *world) afterwards() {
 	w.refunded(a, "refund-declined", "refunds", 1_000, payment.AdviceReply{Verdict: payment.AdviceDeclined, Code: "05"})
 	w.refunded(a, "refund-repeated", "silent-refund", 2_000, payment.AdviceReply{Verdict: payment.AdviceSilent})
 	w.clock.advance(time.Minute)
-	w.drain(w.engine.Forward)
+	w.forward()
 	w.refunded(b, "refund-stopped", "kept", 2_000, payment.AdviceReply{Verdict: payment.AdviceRefused, Code: "30"})
 	w.refunded(a, "refund-clash", "clash", 12_900, payment.AdviceReply{Verdict: payment.AdviceRefused, Code: "30"})
 	w.refund(a, "refund-withdrawn", "withdrawn", 9_000)
@@ -296,7 +296,7 @@ func (w *world) sales() {
 	w.refunded(d, "refund-of-dollars", "sold-dollars", 999, accepted)
 	w.refunded(d, "refund-of-sale-repeated", "sold", 2_000, payment.AdviceReply{Verdict: payment.AdviceSilent})
 	w.clock.advance(time.Minute)
-	w.drain(w.engine.Forward)
+	w.forward()
 	sale := w.rrn(d, "capture-sold-disputed")
 	w.takeOf(merchant, dsp, nil, w.record("INQ", sale, 0, dispute("", "S1"), func(r *engine.ClearingRecord) { r.Txn = won(5_000) }))
 	w.defend(d, "defend-sale", "sold-disputed", "%PDF-1.7 of a sale")

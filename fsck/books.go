@@ -80,10 +80,13 @@ func (x *run) noAmount(j *journal, b *books, amount int64, currency string) {
 	x.bad("states", j.table, j.id, "%d %s is no amount", amount, currency)
 }
 
+// keptBalances are sums: a balance may stand in several rows.
+const keptBalances = `SELECT account, owner, currency, SUM(amount) FROM balance GROUP BY account, owner, currency`
+
 // balances compares the kept balances with the postings, and those that can be told without postings with that too.
 func (x *run) balances(b *books) error {
 	sums := map[string]int64{}
-	err := x.each("SELECT account, owner, currency, amount FROM balance", func(scan func(...any) error) error {
+	err := x.each(keptBalances, func(scan func(...any) error) error {
 		var at place
 		var amount int64
 		if err := scan(&at.account, &at.owner, &at.currency, &amount); err != nil {

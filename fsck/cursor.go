@@ -1,12 +1,10 @@
 package fsck
 
-import "database/sql"
-
 // merge reads several tables side by side, each in the order of the payment that its rows belong to: every table is read once, and one
 // payment is in memory at a time. After the first error its cursors give nothing more.
 type merge struct {
 	run  *run
-	rows []*sql.Rows
+	rows []rows
 	err  error
 }
 
@@ -19,7 +17,7 @@ func (m *merge) close() {
 // A cursor stands at the next row of one table.
 type cursor[T any] struct {
 	merge *merge
-	rows  *sql.Rows
+	rows  rows
 	into  func(*T) []any // where the columns after the first go; the first is the payment
 	stray func(payment string, row T)
 
@@ -32,7 +30,7 @@ type cursor[T any] struct {
 func open[T any](m *merge, query string, into func(*T) []any, stray func(string, T), args ...any) *cursor[T] {
 	c := &cursor[T]{merge: m, into: into, stray: stray}
 	if m.err == nil {
-		if c.rows, m.err = m.run.conn.QueryContext(m.run.ctx, query, args...); m.err == nil {
+		if c.rows, m.err = m.run.db.query(m.run.ctx, many, m.run.engine.words.Replace(query), args...); m.err == nil {
 			m.rows = append(m.rows, c.rows)
 			c.next()
 		}

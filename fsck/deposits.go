@@ -90,10 +90,10 @@ func (x *run) orders(b *books) error {
 // shownTwice are the orders that cannot be told apart by what their payers were shown (rails §3.7).
 const shownTwice = `
 SELECT o.id FROM deposit_order AS o
-  JOIN (SELECT receiver, virtual, CASE WHEN virtual THEN receiver_number ELSE display END AS shown
+  JOIN (SELECT receiver, virtual, CASE WHEN virtual THEN receiver_number ELSE CAST(display AS TEXT) END AS shown
           FROM deposit_order WHERE reserved GROUP BY 1, 2, 3 HAVING COUNT(*) > 1) AS twice
     ON twice.receiver = o.receiver AND twice.virtual = o.virtual
-   AND twice.shown = CASE WHEN o.virtual THEN o.receiver_number ELSE o.display END
+   AND twice.shown = CASE WHEN o.virtual THEN o.receiver_number ELSE CAST(o.display AS TEXT) END
  WHERE o.reserved`
 
 // order tells a deposit order its events from the beginning, and compares where they lead with what its row says.
@@ -303,7 +303,7 @@ const credits = `
 SELECT c.id, c.receiver, c.bank, c.account, c.bank_id, c.message, c.state, c.version, c.currency, c.amount, c.trouble,
        COALESCE(c.order_id, ''), COALESCE(c.suspect_id, ''), COALESCE(c.payout_id, ''), c.rule, c.inputs, c.booked_us, c.received_us,
        c.retry_us, c.sender, c.chain_length, c.chain_digest, COALESCE(o.credit_id, ''), COALESCE(o.state, ''), COALESCE(s.state, ''),
-       COALESCE(s.trouble, ''), p.purpose IS 'SENDER' AND SUBSTR(p.request_id, 1, LENGTH(c.id) + 1) = c.id || '/',
+       COALESCE(s.trouble, ''), COALESCE(p.purpose = 'SENDER' AND SUBSTR(p.request_id, 1, LENGTH(c.id) + 1) = c.id || '/', FALSE),
        COALESCE((SELECT e.amount FROM bank_entry AS e
                   WHERE e.bank || '/' || e.account || '/' || e.original = c.bank || '/' || c.account || '/' || c.bank_id
                     AND e.original <> '' AND e.debit ORDER BY e.at_us, e.id LIMIT 1), 0)

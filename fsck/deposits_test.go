@@ -163,7 +163,7 @@ func (w *world) transfers(client string, minor int64, said payout.Answer) string
 func (w *world) pays(said payout.Answer) {
 	w.t.Helper()
 	w.wire.says = said
-	w.drain(w.engine.KeepPaying)
+	w.keepPaying()
 }
 
 // booked is that the bank booked a payout.
@@ -309,214 +309,212 @@ func booking(id, set string) string {
 	return "UPDATE bank_entry SET " + set + " WHERE id = '" + id + "'"
 }
 
-func TestCorruptionsOfDepositsAreFound(t *testing.T) {
-	path, kek := played(t)
-	const lax = "PRAGMA ignore_check_constraints = ON"
-	corrupted(t, path, kek, []corruption{
-		// orders
-		{"state that the events of an order do not reach", "deposits states", []string{order("open", "state = 'SEEN'")}},
-		{"order paid by its events only", "journal-digests notices states", []string{
-			"UPDATE event SET event = 'pay', state = 'PAID' WHERE event = 'expire' AND payment_id = " + orderOf("expired"),
-		}},
-		{"order that begins in the middle", "journal-digests states", []string{
-			"UPDATE event SET event = 'see', state = 'SEEN' WHERE n = 1 AND payment_id = " + orderOf("open"),
-		}},
-		{"event of something else in the journal of an order", "journal-digests states", []string{
-			"UPDATE event SET object = 'voucher/1' WHERE n = 2 AND payment_id = " + orderOf("open-seen"),
-		}},
-		{"payer named twice", "journal-digests states", []string{
-			"UPDATE event SET event = 'name', state = 'WAITING' WHERE event = 'pay' AND payment_id = " + orderOf("registered"),
-		}},
-		{"order changed less often than there are events", "journal-chain", []string{order("paid-newest", "version = 1")}},
-		{"order deleted", "journal-chain", []string{"DELETE FROM deposit_order WHERE client_id = 'open'"}},
-		{"order paid at another time", "states", []string{order("paid-newest", "paid_us = paid_us + 1")}},
-		{"order made at another time", "states", []string{order("open", "created_us = created_us + 1")}},
-		{"order changed at another time", "states", []string{order("open", "changed_us = changed_us + 1")}},
-		{"order in no currency", "merchants states", []string{order("paid-newest", "currency = 'ZZZ'")}},
-		{"order of more", "states", []string{order("open", "amount = amount + 1")}},
-		{"order that shows less", "states", []string{order("open", "display = display - 1")}},
-		{"order of another merchant", "merchants notices postings", []string{order("paid-newest", "merchant = 'QUIET'")}},
-		{"order over before it began", "deposits", []string{order("open", "expires_us = created_us")}},
-		{"order in another trouble", "states", []string{order("open-seen", "trouble = 'AMBIGUOUS'")}},
-		{"credit that is probably for an order that does not know", "credits", []string{credit("T-FAILED", "suspect_id = "+orderOf("open"))}},
-		{"seen order without money", "deposits", []string{credit("T-SEEN", "suspect_id = NULL")}},
-		{"payer forgotten", "deposits", []string{order("registered", "payer = NULL, name_print = NULL, payer_bank = ''")}},
-		{"name's print spoilt", "deposits", []string{order("open", "name_print = x'00'")}},
-		{"amount kept for ever", "deposits", []string{order("expired", "reserved = TRUE")}},
-		{"number of an open order free", "deposits", []string{order("open-number", "reserved = FALSE")}},
-		{"amount shown twice", "deposits schema states", []string{
-			"DROP INDEX deposit_order_amount", order("open-seen", "display = (SELECT o.display FROM deposit_order AS o WHERE o.client_id = 'open')"),
-		}},
-		{"taken back and nobody hears of it", "deposits", []string{"DELETE FROM operator_case WHERE kind = 'deposit-taken-back'"}},
+func TestCorruptionsOfDepositsAreFound(t *testing.T) { corrupted(t, corruptionsOfDeposits) }
 
-		// what paid them
-		{"order paid by another credit", "credits deposits states", []string{
-			order("paid-newest", "credit_id = "+creditOf("T-WAITING")),
-		}},
-		{"credit that paid another order", "credits deposits", []string{credit("T-NEWEST", "order_id = "+orderOf("open"))}},
-		{"order paid with more than came", "deposits merchants postings states", []string{order("paid-newest", "real_amount = real_amount + 1")}},
-		{"another fee than was kept", "merchants postings states", []string{order("paid-newest", "fee = fee - 1")}},
-		{"paid into another account", "deposits postings", []string{order("paid-newest", "into_account = 'R2'")}},
-		{"taken back and paid again", "credits deposits merchants states", []string{order("taken-back", "state = 'PAID'")}},
-		{"fee not booked", "balances merchants postings", []string{
-			"DELETE FROM posting WHERE credit = 'income:fees' AND payment_id = " + orderOf("paid-newest"),
-			"UPDATE balance SET amount = amount - 192 WHERE account = 'merchant:payable' AND owner = 'SHOP'",
-		}},
-		{"balance of a merchant changed", "balances merchants", []string{
-			"UPDATE balance SET amount = amount - 1 WHERE account = 'merchant:payable' AND owner = 'SHOP'",
-		}},
-		{"money of another merchant", "balances postings", []string{
-			"UPDATE posting SET credit_owner = 'QUIET' WHERE credit = 'merchant:payable' AND payment_id = " + orderOf("paid-newest"),
-		}},
-		{"fee more than came", "constraints merchants postings states", []string{lax, order("paid-newest", "fee = real_amount + 1")}},
-		{"shown more than ordered", "constraints states", []string{lax, order("open", "display = amount + 1")}},
-		{"paid by nothing", "constraints credits merchants notices states", []string{
-			lax, order("paid-newest", "credit_id = NULL, real_amount = 0"),
-		}},
+var corruptionsOfDeposits = []corruption{
+	// orders
+	{"state that the events of an order do not reach", "deposits states", []string{order("open", "state = 'SEEN'")}},
+	{"order paid by its events only", "journal-digests notices states", []string{
+		"UPDATE event SET event = 'pay', state = 'PAID' WHERE event = 'expire' AND payment_id = " + orderOf("expired"),
+	}},
+	{"order that begins in the middle", "journal-digests states", []string{
+		"UPDATE event SET event = 'see', state = 'SEEN' WHERE n = 1 AND payment_id = " + orderOf("open"),
+	}},
+	{"event of something else in the journal of an order", "journal-digests states", []string{
+		"UPDATE event SET object = 'voucher/1' WHERE n = 2 AND payment_id = " + orderOf("open-seen"),
+	}},
+	{"payer named twice", "journal-digests states", []string{
+		"UPDATE event SET event = 'name', state = 'WAITING' WHERE event = 'pay' AND payment_id = " + orderOf("registered"),
+	}},
+	{"order changed less often than there are events", "journal-chain", []string{order("paid-newest", "version = 1")}},
+	{"order deleted", "journal-chain", []string{"DELETE FROM deposit_order WHERE client_id = 'open'"}},
+	{"order paid at another time", "states", []string{order("paid-newest", "paid_us = paid_us + 1")}},
+	{"order made at another time", "states", []string{order("open", "created_us = created_us + 1")}},
+	{"order changed at another time", "states", []string{order("open", "changed_us = changed_us + 1")}},
+	{"order in no currency", "merchants states", []string{order("paid-newest", "currency = 'ZZZ'")}},
+	{"order of more", "states", []string{order("open", "amount = amount + 1")}},
+	{"order that shows less", "states", []string{order("open", "display = display - 1")}},
+	{"order of another merchant", "merchants notices postings", []string{order("paid-newest", "merchant = 'QUIET'")}},
+	{"order over before it began", "deposits", []string{order("open", "expires_us = created_us")}},
+	{"order in another trouble", "states", []string{order("open-seen", "trouble = 'AMBIGUOUS'")}},
+	{"credit that is probably for an order that does not know", "credits", []string{credit("T-FAILED", "suspect_id = "+orderOf("open"))}},
+	{"seen order without money", "deposits", []string{credit("T-SEEN", "suspect_id = NULL")}},
+	{"payer forgotten", "deposits", []string{order("registered", "payer = NULL, name_print = NULL, payer_bank = ''")}},
+	{"name's print spoilt", "deposits", []string{order("open", "name_print = x'00'")}},
+	{"amount kept for ever", "deposits", []string{order("expired", "reserved = TRUE")}},
+	{"number of an open order free", "deposits", []string{order("open-number", "reserved = FALSE")}},
+	{"amount shown twice", "deposits schema states", []string{
+		"DROP INDEX deposit_order_amount", order("open-seen", "display = (SELECT o.display FROM deposit_order AS o WHERE o.client_id = 'open')"),
+	}},
+	{"taken back and nobody hears of it", "deposits", []string{"DELETE FROM operator_case WHERE kind = 'deposit-taken-back'"}},
 
-		// credits
-		{"state that the events of a credit do not reach", "bookings credits states", []string{
-			credit("T-WAITING", "state = 'REVERSED', trouble = '', retry_us = NULL"),
-		}},
-		{"credit that begins in the middle", "journal-digests states", []string{
-			"UPDATE event SET event = 'hold' WHERE n = 1 AND payment_id = " + creditOf("T-WAITING"),
-		}},
-		{"event of something else in the journal of a credit", "journal-digests states", []string{
-			"UPDATE event SET object = 'voucher/1' WHERE n = 2 AND payment_id = " + creditOf("T-WAITING"),
-		}},
-		{"credit changed more often than there are events", "journal-chain", []string{credit("T-WAITING", "version = version + 1")}},
-		{"credit told at another time", "states", []string{credit("T-WAITING", "received_us = received_us + 1")}},
-		{"credit told by another message", "bookings states", []string{credit("T-WAITING", "message = 'MSG 1'")}},
-		{"credit of more", "bookings credits postings states", []string{credit("T-WAITING", "amount = amount + 1")}},
-		{"credit in no currency", "credits states", []string{credit("T-WAITING", "currency = 'ZZZ'")}},
-		{"credit to another account", "bookings credits postings", []string{credit("T-WAITING", "receiver = 'R2'")}},
-		{"credit under another name", "bookings", []string{credit("T-WAITING", "bank_id = 'T-OTHER'")}},
-		{"credit decided by another rule", "states", []string{credit("T-WAITING", "rule = '5'")}},
-		{"credit decided from something else", "states", []string{credit("T-NEWEST", "inputs = ''")}},
-		{"credit that a person is said to have given", "states", []string{credit("T-NEWEST", "rule = 'person'")}},
-		{"credit that no new order may claim", "states", []string{credit("T-WAITING", "retry_us = NULL")}},
-		{"credit that is nobody's and in no trouble", "credits", []string{credit("T-WAITING", "trouble = ''")}},
-		{"credit that nobody hears of", "credits", []string{"DELETE FROM operator_case WHERE payment_id = " + creditOf("T-WAITING")}},
-		{"credit that is decided and still asked about", "credits", []string{
-			"UPDATE operator_case SET closed_us = NULL WHERE payment_id = " + creditOf("T-LATE"),
-		}},
-		{"credit given back by another payout", "credits payouts states", []string{credit("T-GIVING", "payout_id = "+payoutOf("out-open"))}},
-		{"credit that is nobody's in the books", "balances credits", []string{
-			"UPDATE balance SET amount = amount + 1 WHERE account = 'deposit:unmatched' AND owner = 'R1'",
-		}},
-		{"credit not booked", "balances postings", []string{
-			"DELETE FROM posting WHERE credit = 'deposit:unmatched' AND payment_id = " + creditOf("T-WAITING"),
-		}},
-		{"credit nobody's and an order's", "constraints deposits", []string{lax, credit("T-NEWEST", "order_id = NULL")}},
+	// what paid them
+	{"order paid by another credit", "credits deposits states", []string{
+		order("paid-newest", "credit_id = "+creditOf("T-WAITING")),
+	}},
+	{"credit that paid another order", "credits deposits", []string{credit("T-NEWEST", "order_id = "+orderOf("open"))}},
+	{"order paid with more than came", "deposits merchants postings states", []string{order("paid-newest", "real_amount = real_amount + 1")}},
+	{"another fee than was kept", "merchants postings states", []string{order("paid-newest", "fee = fee - 1")}},
+	{"paid into another account", "deposits postings", []string{order("paid-newest", "into_account = 'R2'")}},
+	{"taken back and paid again", "credits deposits merchants states", []string{order("taken-back", "state = 'PAID'")}},
+	{"fee not booked", "balances merchants postings", []string{
+		"DELETE FROM posting WHERE credit = 'income:fees' AND payment_id = " + orderOf("paid-newest"),
+		"UPDATE balance SET amount = amount - 192 WHERE account = 'merchant:payable' AND owner = 'SHOP'",
+	}},
+	{"balance of a merchant changed", "balances merchants", []string{
+		"UPDATE balance SET amount = amount - 1 WHERE account = 'merchant:payable' AND owner = 'SHOP'",
+	}},
+	{"money of another merchant", "balances postings", []string{
+		"UPDATE posting SET credit_owner = 'QUIET' WHERE credit = 'merchant:payable' AND payment_id = " + orderOf("paid-newest"),
+	}},
+	{"fee more than came", "constraints merchants postings states", []string{lax, order("paid-newest", "fee = real_amount + 1")}},
+	{"shown more than ordered", "constraints states", []string{lax, order("open", "display = amount + 1")}},
+	{"paid by nothing", "constraints credits merchants notices states", []string{
+		lax, order("paid-newest", "credit_id = NULL, real_amount = 0"),
+	}},
 
-		// what banks booked
-		{"booking of more", "bookings", []string{booking("T-WAITING", "amount = amount + 1")}},
-		{"booking of another credit", "bookings", []string{booking("T-WAITING", "credit_id = "+creditOf("T-NEWEST"))}},
-		{"booking deleted", "bookings", []string{"DELETE FROM bank_entry WHERE id = 'T-WAITING'"}},
-		{"booking by another message", "bookings", []string{booking("T-WAITING", "message = 'MSG 1'")}},
-		{"booking by no message", "bookings", []string{booking("T-WAITING", "message = 'MSG none'")}},
-		{"reversal deleted", "bookings", []string{"DELETE FROM bank_entry WHERE id = 'T-BACK-R'"}},
-		{"reversal of something else", "bookings", []string{booking("T-BACK-R", "original = 'T-NEWEST'")}},
-		{"reversal before its credit deleted", "bookings postings states", []string{"DELETE FROM bank_entry WHERE id = 'T-END-FIRST-R'"}},
-		{"fee of a bank that is not booked", "bookings states", []string{booking("T-FEE", "amount = amount + 1")}},
-		{"fee of a bank that nobody hears of", "bookings", []string{"DELETE FROM operator_case WHERE id LIKE 'bank-unexplained/R1/T-FEE/%'"}},
-		{"booking of a payout of another amount", "bookings", []string{booking("T-OUT-PAID", "amount = amount + 1")}},
-		{"booking of a payout that is open", "bookings", []string{booking("T-OUT-PAID", "payout_id = "+payoutOf("out-open"))}},
-		{"money collected that is not there", "balances bookings", []string{
-			"UPDATE balance SET amount = amount + 1 WHERE account = 'bank:collection' AND owner = 'R1'",
-		}},
-		{"message that brought more", "bookings", []string{"UPDATE bank_message SET accepted = 3, repeated = 0 WHERE id = 'MSG 24'"}},
-		{"message deleted", "bookings", []string{"DELETE FROM bank_message WHERE id = 'MSG 24'"}},
-		{"message of fewer than it brought", "constraints", []string{lax, "UPDATE bank_message SET entries = 1 WHERE id = 'MSG 24'"}},
-		{"booking that nobody told", "constraints", []string{lax, booking("T-WAITING", "notified = FALSE")}},
+	// credits
+	{"state that the events of a credit do not reach", "bookings credits states", []string{
+		credit("T-WAITING", "state = 'REVERSED', trouble = '', retry_us = NULL"),
+	}},
+	{"credit that begins in the middle", "journal-digests states", []string{
+		"UPDATE event SET event = 'hold' WHERE n = 1 AND payment_id = " + creditOf("T-WAITING"),
+	}},
+	{"event of something else in the journal of a credit", "journal-digests states", []string{
+		"UPDATE event SET object = 'voucher/1' WHERE n = 2 AND payment_id = " + creditOf("T-WAITING"),
+	}},
+	{"credit changed more often than there are events", "journal-chain", []string{credit("T-WAITING", "version = version + 1")}},
+	{"credit told at another time", "states", []string{credit("T-WAITING", "received_us = received_us + 1")}},
+	{"credit told by another message", "bookings states", []string{credit("T-WAITING", "message = 'MSG 1'")}},
+	{"credit of more", "bookings credits postings states", []string{credit("T-WAITING", "amount = amount + 1")}},
+	{"credit in no currency", "credits states", []string{credit("T-WAITING", "currency = 'ZZZ'")}},
+	{"credit to another account", "bookings credits postings", []string{credit("T-WAITING", "receiver = 'R2'")}},
+	{"credit under another name", "bookings", []string{credit("T-WAITING", "bank_id = 'T-OTHER'")}},
+	{"credit decided by another rule", "states", []string{credit("T-WAITING", "rule = '5'")}},
+	{"credit decided from something else", "states", []string{credit("T-NEWEST", "inputs = ''")}},
+	{"credit that a person is said to have given", "states", []string{credit("T-NEWEST", "rule = 'person'")}},
+	{"credit that no new order may claim", "states", []string{credit("T-WAITING", "retry_us = NULL")}},
+	{"credit that is nobody's and in no trouble", "credits", []string{credit("T-WAITING", "trouble = ''")}},
+	{"credit that nobody hears of", "credits", []string{"DELETE FROM operator_case WHERE payment_id = " + creditOf("T-WAITING")}},
+	{"credit that is decided and still asked about", "credits", []string{
+		"UPDATE operator_case SET closed_us = NULL WHERE payment_id = " + creditOf("T-LATE"),
+	}},
+	{"credit given back by another payout", "credits payouts states", []string{credit("T-GIVING", "payout_id = "+payoutOf("out-open"))}},
+	{"credit that is nobody's in the books", "balances credits", []string{
+		"UPDATE balance SET amount = amount + 1 WHERE account = 'deposit:unmatched' AND owner = 'R1'",
+	}},
+	{"credit not booked", "balances postings", []string{
+		"DELETE FROM posting WHERE credit = 'deposit:unmatched' AND payment_id = " + creditOf("T-WAITING"),
+	}},
+	{"credit nobody's and an order's", "constraints deposits", []string{lax, credit("T-NEWEST", "order_id = NULL")}},
 
-		// payouts of merchants, and to senders
-		{"payout that no merchant knows", "notices payouts", []string{
-			"DELETE FROM merchant_payout WHERE payout_id = " + payoutOf("out-paid"),
-		}},
-		{"payout of Google that a merchant knows", "payouts", []string{
-			"INSERT INTO merchant_payout SELECT id, '', 'POT9', 'MD5', 'OUT' FROM payout WHERE request_id = 'open-unknown'",
-		}},
-		{"payout of a merchant becomes Google's", "constraints merchants payouts postings", []string{lax, change("out-open", "purpose = ''")}},
-		{"payout with another fee", "in-flight merchants postings states", []string{change("out-open", "fee = fee + 1")}},
-		{"fee of a payout not earned", "balances postings", []string{
-			"DELETE FROM posting WHERE credit = 'income:fees' AND payment_id = " + payoutOf("out-paid"),
-		}},
-		{"payout paid from another merchant", "in-flight merchants postings", []string{change("out-open", "account = 'QUIET'")}},
-		{"payout cancelled that was sent", "in-flight merchants notices payouts states", []string{
-			change("out-open", "state = 'CANCELLED', done_us = 1, due_us = NULL"),
-		}},
-		{"payout under review that nobody hears of", "payouts", []string{
-			"DELETE FROM operator_case WHERE payment_id = " + payoutOf("out-review"),
-		}},
-		{"payout changed when nothing happened", "states", []string{change("out-open", "changed_us = changed_us + 1")}},
-		{"payout to a sender that its credit does not know", "credits payouts states", []string{
-			credit("T-GIVEN", "payout_id = "+payoutOf("out-paid")),
-		}},
-		{"payout to a sender of more", "in-flight payouts postings states", []string{
-			"UPDATE payout SET amount = amount + 1 WHERE id = (SELECT payout_id FROM bank_credit WHERE bank_id = 'T-GIVING')",
-		}},
+	// what banks booked
+	{"booking of more", "bookings", []string{booking("T-WAITING", "amount = amount + 1")}},
+	{"booking of another credit", "bookings", []string{booking("T-WAITING", "credit_id = "+creditOf("T-NEWEST"))}},
+	{"booking deleted", "bookings", []string{"DELETE FROM bank_entry WHERE id = 'T-WAITING'"}},
+	{"booking by another message", "bookings", []string{booking("T-WAITING", "message = 'MSG 1'")}},
+	{"booking by no message", "bookings", []string{booking("T-WAITING", "message = 'MSG none'")}},
+	{"reversal deleted", "bookings", []string{"DELETE FROM bank_entry WHERE id = 'T-BACK-R'"}},
+	{"reversal of something else", "bookings", []string{booking("T-BACK-R", "original = 'T-NEWEST'")}},
+	{"reversal before its credit deleted", "bookings postings states", []string{"DELETE FROM bank_entry WHERE id = 'T-END-FIRST-R'"}},
+	{"fee of a bank that is not booked", "bookings states", []string{booking("T-FEE", "amount = amount + 1")}},
+	{"fee of a bank that nobody hears of", "bookings", []string{"DELETE FROM operator_case WHERE id LIKE 'bank-unexplained/R1/T-FEE/%'"}},
+	{"booking of a payout of another amount", "bookings", []string{booking("T-OUT-PAID", "amount = amount + 1")}},
+	{"booking of a payout that is open", "bookings", []string{booking("T-OUT-PAID", "payout_id = "+payoutOf("out-open"))}},
+	{"money collected that is not there", "balances bookings", []string{
+		"UPDATE balance SET amount = amount + 1 WHERE account = 'bank:collection' AND owner = 'R1'",
+	}},
+	{"message that brought more", "bookings", []string{"UPDATE bank_message SET accepted = 3, repeated = 0 WHERE id = 'MSG 24'"}},
+	{"message deleted", "bookings", []string{"DELETE FROM bank_message WHERE id = 'MSG 24'"}},
+	{"message of fewer than it brought", "constraints", []string{lax, "UPDATE bank_message SET entries = 1 WHERE id = 'MSG 24'"}},
+	{"booking that nobody told", "constraints", []string{lax, booking("T-WAITING", "notified = FALSE")}},
 
-		// what merchants are told
-		{"paid order not told", "notices", []string{"DELETE FROM notice WHERE account = 'SHOP' AND state = 'QUEUED'"}},
-		{"order told as paid before it was", "notices", []string{
-			"UPDATE notice SET subject = (SELECT number FROM deposit_order WHERE client_id = 'open') || '/PAID', id = 'naru-deposit-result-' || " +
-				orderOf("open") + " || '/PAID' WHERE account = 'SHOP' AND state = 'QUEUED'",
-		}},
-		{"order told as ended that never did", "notices references", []string{
-			"UPDATE notice SET subject = REPLACE(subject, 'EXPIRED', 'FAILED'), result = 'FAILED', id = REPLACE(id, 'EXPIRED', 'FAILED')" +
-				" WHERE id = 'naru-deposit-result-' || " + orderOf("expired") + " || '/EXPIRED'",
-		}},
-		{"order told as another end", "notices", []string{"UPDATE notice SET result = 'FAILED' WHERE subject LIKE 'PM%/CANCELLED'"}},
-		{"order told under another name", "notices", []string{
-			"UPDATE notice SET facts = JSON_SET(facts, '$.OwnID', 'other') WHERE account = 'SHOP' AND state = 'QUEUED'",
-		}},
-		{"payout told as another end", "notices", []string{
-			"UPDATE notice SET result = 'DECLINED' WHERE kind = 'transfer-result' AND subject LIKE '%/CANCELLED'",
-		}},
-		{"payout's end not told", "notices", []string{
-			"DELETE FROM notice_try WHERE notice_id = 'naru-transfer-result-' || " + payoutOf("out-paid"),
-			"DELETE FROM notice WHERE id = 'naru-transfer-result-' || " + payoutOf("out-paid"),
-		}},
-		{"notice of no order", "notices", []string{"UPDATE notice SET subject = 'PM9/PAID' WHERE account = 'SHOP' AND state = 'QUEUED'"}},
+	// payouts of merchants, and to senders
+	{"payout that no merchant knows", "notices payouts", []string{
+		"DELETE FROM merchant_payout WHERE payout_id = " + payoutOf("out-paid"),
+	}},
+	{"payout of Google that a merchant knows", "payouts", []string{
+		"INSERT INTO merchant_payout SELECT id, '', 'POT9', 'MD5', 'OUT' FROM payout WHERE request_id = 'open-unknown'",
+	}},
+	{"payout of a merchant becomes Google's", "constraints merchants payouts postings", []string{lax, change("out-open", "purpose = ''")}},
+	{"payout with another fee", "in-flight merchants postings states", []string{change("out-open", "fee = fee + 1")}},
+	{"fee of a payout not earned", "balances postings", []string{
+		"DELETE FROM posting WHERE credit = 'income:fees' AND payment_id = " + payoutOf("out-paid"),
+	}},
+	{"payout paid from another merchant", "in-flight merchants postings", []string{change("out-open", "account = 'QUIET'")}},
+	{"payout cancelled that was sent", "in-flight merchants notices payouts states", []string{
+		change("out-open", "state = 'CANCELLED', done_us = 1, due_us = NULL"),
+	}},
+	{"payout under review that nobody hears of", "payouts", []string{
+		"DELETE FROM operator_case WHERE payment_id = " + payoutOf("out-review"),
+	}},
+	{"payout changed when nothing happened", "states", []string{change("out-open", "changed_us = changed_us + 1")}},
+	{"payout to a sender that its credit does not know", "credits payouts states", []string{
+		credit("T-GIVEN", "payout_id = "+payoutOf("out-paid")),
+	}},
+	{"payout to a sender of more", "in-flight payouts postings states", []string{
+		"UPDATE payout SET amount = amount + 1 WHERE id = (SELECT payout_id FROM bank_credit WHERE bank_id = 'T-GIVING')",
+	}},
 
-		{"rests by nobody's word", "states", []string{"UPDATE receiver_pause SET receiver = 'other'"}},
-		{"is paid into while it rests", "states", []string{"DELETE FROM receiver_pause"}},
+	// what merchants are told
+	{"paid order not told", "notices", []string{"DELETE FROM notice WHERE account = 'SHOP' AND state = 'QUEUED'"}},
+	{"order told as paid before it was", "notices", []string{
+		"UPDATE notice SET subject = (SELECT number FROM deposit_order WHERE client_id = 'open') || '/PAID', id = 'naru-deposit-result-' || " +
+			orderOf("open") + " || '/PAID' WHERE account = 'SHOP' AND state = 'QUEUED'",
+	}},
+	{"order told as ended that never did", "notices references", []string{
+		"UPDATE notice SET subject = REPLACE(subject, 'EXPIRED', 'FAILED'), result = 'FAILED', id = REPLACE(id, 'EXPIRED', 'FAILED')" +
+			" WHERE id = 'naru-deposit-result-' || " + orderOf("expired") + " || '/EXPIRED'",
+	}},
+	{"order told as another end", "notices", []string{"UPDATE notice SET result = 'FAILED' WHERE subject LIKE 'PM%/CANCELLED'"}},
+	{"order told under another name", "notices", []string{
+		"UPDATE notice SET facts = JSON_SET(facts, '$.OwnID', 'other') WHERE account = 'SHOP' AND state = 'QUEUED'",
+	}},
+	{"payout told as another end", "notices", []string{
+		"UPDATE notice SET result = 'DECLINED' WHERE kind = 'transfer-result' AND subject LIKE '%/CANCELLED'",
+	}},
+	{"payout's end not told", "notices", []string{
+		"DELETE FROM notice_try WHERE notice_id = 'naru-transfer-result-' || " + payoutOf("out-paid"),
+		"DELETE FROM notice WHERE id = 'naru-transfer-result-' || " + payoutOf("out-paid"),
+	}},
+	{"notice of no order", "notices", []string{"UPDATE notice SET subject = 'PM9/PAID' WHERE account = 'SHOP' AND state = 'QUEUED'"}},
 
-		// what is about people
-		{"payer of another order", "deposits-open", []string{
-			order("open", "payer = (SELECT o.payer FROM deposit_order AS o WHERE o.client_id = 'open-seen')"),
-		}},
-		{"payer's bank changed", "deposits-open", []string{order("open", "payer_bank = '011'")}},
-		{"sender of another credit", "deposits-open", []string{
-			credit("T-WAITING", "sender = (SELECT c.sender FROM bank_credit AS c WHERE c.bank_id = 'T-SEEN')"),
-		}},
-		{"registration of another user", "deposits-open", []string{"UPDATE payer_registration SET user_id = 'other'"}},
-		{"registered at another bank", "deposits-open", []string{"UPDATE payer_registration SET bank = '011'"}},
-		{"key of another place", "deposits-open", []string{"UPDATE merchant_key SET id = 'other' WHERE purpose = 'sign'"}},
-		{"sender in clear", "deposits-open secrets-columns secrets-files", []string{
-			credit("T-WAITING", "sender = CAST('"+otherName+"' AS BLOB)"),
-		}},
-		{"payer's name in a text", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = 'paid by " + payerName + "' WHERE kind = 'deposit-late'",
-		}},
-		{"sender's account in a text", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = 'paid from 110234567890' WHERE kind = 'deposit-late'",
-		}},
-		{"payer's account with hyphens in a text", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = 'paid from " + payerAccount + "' WHERE kind = 'deposit-late'",
-		}},
-		{"payee's name in the journal", "journal-digests secrets-columns secrets-files", []string{
-			"UPDATE event SET detail = detail || ' " + payeeName + "' WHERE n = 1 AND payment_id = " + payoutOf("out-open"),
-		}},
-		{"payee's account in freed space", "secrets-files", []string{
-			"PRAGMA secure_delete = OFF", "INSERT INTO operator_case VALUES ('other', 'other', 'other', '" + payeeAccount + "', 1, 1, '', '')",
-			"DELETE FROM operator_case WHERE id = 'other'",
-		}},
-		{"merchant's key in a text", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = 'the signing key of the shop' WHERE kind = 'deposit-late'",
-		}},
-	})
+	{"rests by nobody's word", "states", []string{"UPDATE receiver_pause SET receiver = 'other'"}},
+	{"is paid into while it rests", "states", []string{"DELETE FROM receiver_pause"}},
+
+	// what is about people
+	{"payer of another order", "deposits-open", []string{
+		order("open", "payer = (SELECT o.payer FROM deposit_order AS o WHERE o.client_id = 'open-seen')"),
+	}},
+	{"payer's bank changed", "deposits-open", []string{order("open", "payer_bank = '011'")}},
+	{"sender of another credit", "deposits-open", []string{
+		credit("T-WAITING", "sender = (SELECT c.sender FROM bank_credit AS c WHERE c.bank_id = 'T-SEEN')"),
+	}},
+	{"registration of another user", "deposits-open", []string{"UPDATE payer_registration SET user_id = 'other'"}},
+	{"registered at another bank", "deposits-open", []string{"UPDATE payer_registration SET bank = '011'"}},
+	{"key of another place", "deposits-open", []string{"UPDATE merchant_key SET id = 'other' WHERE purpose = 'sign'"}},
+	{"sender in clear", "deposits-open secrets-columns secrets-files", []string{
+		credit("T-WAITING", "sender = CAST('"+otherName+"' AS BLOB)"),
+	}},
+	{"payer's name in a text", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = 'paid by " + payerName + "' WHERE kind = 'deposit-late'",
+	}},
+	{"sender's account in a text", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = 'paid from 110234567890' WHERE kind = 'deposit-late'",
+	}},
+	{"payer's account with hyphens in a text", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = 'paid from " + payerAccount + "' WHERE kind = 'deposit-late'",
+	}},
+	{"payee's name in the journal", "journal-digests secrets-columns secrets-files", []string{
+		"UPDATE event SET detail = detail || ' " + payeeName + "' WHERE n = 1 AND payment_id = " + payoutOf("out-open"),
+	}},
+	{"payee's account in freed space", "secrets-files", []string{
+		"PRAGMA secure_delete = OFF", "INSERT INTO operator_case VALUES ('other', 'other', 'other', '" + payeeAccount + "', 1, 1, '', '')",
+		"DELETE FROM operator_case WHERE id = 'other'",
+	}},
+	{"merchant's key in a text", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = 'the signing key of the shop' WHERE kind = 'deposit-late'",
+	}},
 }
 
 // What was sealed with the right key for the right place and is no payer is the engine's own mistake.
@@ -531,8 +529,8 @@ func TestSealedPayerMustBeOne(t *testing.T) {
 		sealed, err := v.Seal([]byte(plain), "deposit_order.payer/"+o.ID)
 		w.do(err)
 		w.do(w.store.Close())
-		edit(t, w.path, "UPDATE deposit_order SET payer = $1", sealed)
-		if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != want || strings.Contains(text(r), payerName) {
+		edit(t, w.place, "UPDATE deposit_order SET payer = $1", sealed)
+		if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != want || strings.Contains(text(r), payerName) {
 			t.Errorf("%q\n%s", plain, text(r))
 		}
 	}
@@ -543,7 +541,7 @@ func TestPayerThatAMerchantNamesIsAWarning(t *testing.T) {
 	w := newWorld(t)
 	w.ordered("SHOWN", payerName, 20_000, payerName)
 	w.do(w.store.Close())
-	r := check(t, fsck.Options{Path: w.path, KEK: w.kek})
+	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 1 || strings.Contains(text(r), payerName) {
 		t.Error(text(r))
 	}
@@ -557,7 +555,7 @@ func TestOwnAccountIsNoSecret(t *testing.T) {
 	k.FromAccount = card.Conceal(collecting)
 	w.told(deposit.Push, k)
 	w.do(w.store.Close())
-	if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != "" {
+	if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != "" {
 		t.Error(text(r))
 	}
 }

@@ -135,7 +135,7 @@ func (x *run) evidence() error {
 	if x.vault == nil {
 		return nil
 	}
-	return x.each("SELECT id, size, sha256, document FROM evidence", func(scan func(...any) error) error {
+	return x.eachOf(few, "SELECT id, size, sha256, document FROM evidence", func(scan func(...any) error) error {
 		var id string
 		var size int64
 		var sum, sealed []byte

@@ -2,25 +2,23 @@
 //
 // It shares the rules with the engine (core) and the keys (vault), and nothing else: its queries are its own. It reads in one transaction,
 // so that it sees one moment of a database that is in use, and payment by payment, so that its memory does not grow with the database.
+// What the two engines, SQLite and PostgreSQL, do not have in common stands in sqlite.go and postgres.go.
 package fsck
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-
-	_ "modernc.org/sqlite" // the only database/sql driver for the embedded store
 
 	"naru/vault"
 )
 
 // Options say what to read, and with what.
 type Options struct {
-	// Path is the database file. Another process may have it open; this one must not, because closing a file drops its locks of that file.
+	// Path is the database: the address of one on a server (postgres://...), or a file. Another process may have a file open; this one must
+	// not, because closing a file drops its locks of that file.
 	Path      string
+	Password  string   // of the server, where it does not stand in the address
 	KEK       []byte   // key-encryption key; without it what is sealed or digested is reported as not checked
 	Forbidden [][]byte // values that must stand nowhere in clear, for tests that know which secrets went in
 	Strict    bool     // warnings count as errors
@@ -32,7 +30,7 @@ var checks = []struct {
 	keyed     bool
 }{
 	{"schema", "tables, indexes and triggers stand as the migration made them: they forbid most of what is checked below", false},
-	{"integrity", "SQLite finds its own pages and indexes in order", false},
+	{"integrity", "the database finds its own pages and indexes in order", false},
 	{"constraints", "every row keeps to the constraints of its table", false},
 	{"references", "no row names a row that is not there", false},
 	{"keys", "the keysets open under the key-encryption key", true},
@@ -67,6 +65,7 @@ var checks = []struct {
 	{"totals", "the comparisons of a day's totals with the network are under way, or over with a result", false},
 	{"answers", "every decided request has its answer, and no other has", false},
 	{"answers-open", "every stored answer opens in its place and says what happened", true},
+	{"leases", "who does something for all nodes is numbered, and a request in work names a node that there was, or none", false},
 	{"notices", "each verdict and each piece of news is owed once, as it is, in order, and what was sent was answered", false},
 	{"cards", "card data is kept where a later message needs it, and nowhere else", false},
 	{"cards-open", "the card data that is kept opens in its place", true},
@@ -80,9 +79,9 @@ var passes = []struct {
 	read   func(*run) error
 }{
 	{[]string{"schema"}, (*run).schema},
-	{[]string{"integrity"}, (*run).integrity},
+	{[]string{"integrity"}, func(x *run) error { return x.engine.integrity(x) }},
 	{[]string{"constraints"}, (*run).constraints},
-	{[]string{"references"}, (*run).references},
+	{[]string{"references"}, func(x *run) error { return x.engine.references(x) }},
 	{[]string{"keys"}, (*run).keys},
 	{[]string{
 		"journal-chain", "journal-digests", "states", "attempts", "advices", "jobs", "refunds", "disputes", "payouts", "payouts-open",
@@ -99,15 +98,17 @@ var passes = []struct {
 	// After those that learn who must not be named, and before those below: it learns the foreign identifiers that look like card numbers.
 	{[]string{"secrets-columns"}, (*run).columns},
 	{[]string{"answers", "answers-open"}, (*run).answers},
+	{[]string{"leases"}, (*run).leases},
 	{[]string{"notices"}, (*run).notices},
-	{[]string{"secrets-files"}, (*run).files},
+	{[]string{"secrets-files"}, func(x *run) error { return x.engine.files(x) }},
 }
 
 // run is one reading.
 type run struct {
 	Options
 	ctx     context.Context
-	conn    *sql.Conn
+	db      database
+	engine  *engine
 	vault   *vault.Vault        // nil where there is no key
 	opaque  map[string]struct{} // runs of digits in identifiers that others chose, or side by side in a record; they only look like cards
 	persons persons
@@ -123,26 +124,16 @@ type run struct {
 func Run(ctx context.Context, o Options) (Report, error) {
 	x := &run{Options: o, ctx: ctx, opaque: map[string]struct{}{}}
 	x.report = Report{Findings: []Finding{}, NotChecked: []NotChecked{}, Checked: map[string]int64{}, Rows: map[string]int64{}}
-	if _, err := os.Stat(o.Path); err != nil {
+	var err error
+	if x.db, x.engine, err = reach(ctx, o); err != nil {
 		return x.report, fmt.Errorf("fsck: %w", err)
 	}
-	db, err := sql.Open("sqlite", dsn(o.Path))
-	if err != nil {
-		return x.report, fmt.Errorf("fsck: %w", err)
-	}
-	defer db.Close()
-	if x.conn, err = db.Conn(ctx); err != nil {
-		return x.report, fmt.Errorf("fsck: %w", err)
-	}
-	defer x.conn.Close()
-	if _, err := x.conn.ExecContext(ctx, "BEGIN"); err != nil {
-		return x.report, fmt.Errorf("fsck: %w", err)
-	}
-	defer func() { _, _ = x.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	defer x.db.close()
 	for _, p := range passes {
-		err := p.read(x)
+		err := x.db.apart(ctx, func() error { return p.read(x) })
+		var why missing
 		switch {
-		case err == nil:
+		case err == nil, errors.As(err, &why):
 		case ctx.Err() != nil, errors.Is(err, errVersion), x.report.Errors == 0: // a good database that we cannot read: say so, prove nothing
 			return x.report, fmt.Errorf("fsck: %s: %w", p.checks[0], err)
 		}
@@ -151,25 +142,4 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		}
 	}
 	return x.report, nil
-}
-
-// dsn opens for reading only. Not immutable: the newest commits may stand in the write-ahead log alone.
-func dsn(path string) string {
-	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)", "query_only(ON)", "trusted_schema(OFF)", "cell_size_check(ON)"}}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
-}
-
-// each runs a query and hands over its rows one by one.
-func (x *run) each(query string, row func(scan func(...any) error) error, args ...any) error {
-	rows, err := x.conn.QueryContext(x.ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

@@ -45,11 +45,11 @@ func text(r fsck.Report) string {
 func TestEveryLifeOfAPaymentIsClean(t *testing.T) {
 	w := newWorld(t)
 	w.play()
-	live := copied(t, w.path) // the newest commits stand in the log alone
+	live := copied(t, w.place) // the newest commits stand in the log alone
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, path := range map[string]string{"stopped": w.path, "running": live} {
+	for name, path := range map[string]string{"stopped": w.place, "running": live} {
 		r := check(t, fsck.Options{Path: path, KEK: w.kek})
 		if !r.OK() || r.Warnings != 0 {
 			t.Errorf("%s:\n%s", name, text(r))
@@ -87,249 +87,269 @@ func of(request string) string {
 	return "(SELECT id FROM reservation WHERE request_id = '" + request + "')"
 }
 
-func TestCorruptionsAreFound(t *testing.T) {
-	path, kek := played(t)
-	const chop = "UPDATE reservation SET version = version - 1, chain_length = chain_length - 1, chain_digest = (SELECT digest FROM event" +
-		" WHERE payment_id = reservation.id ORDER BY n DESC LIMIT 1) WHERE request_id = "
-	corrupted(t, path, kek, []corruption{
-		{"nothing", "", nil},
-		{"posting changed", "balances postings", []string{
-			"UPDATE posting SET amount = amount + 1 WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
-		}},
-		{"posting deleted", "balances postings", []string{
-			"DELETE FROM posting WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
-		}},
-		{"posting to another owner", "balances postings", []string{
-			"UPDATE posting SET owner = 'PG2_KRW', credit_owner = 'PG2_KRW' WHERE debit = 'acquirer:receivable' AND payment_id = " +
-				of("captured"),
-		}},
-		{"posting between promise and money, balances kept", "postings", []string{
-			"INSERT INTO posting SELECT payment_id, event_n, 7, owner, debit, owner, 'google:held', currency, 5, at_us FROM posting" +
-				" WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
-			"UPDATE balance SET amount = amount + 5 WHERE account = 'acquirer:receivable' AND owner = 'PG_KRW'",
-			"UPDATE balance SET amount = amount - 5 WHERE account = 'google:held' AND owner = 'PG_KRW'",
-		}},
-		{"posting to no account", "balances postings", []string{
-			"UPDATE posting SET debit = 'acquirer:other' WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
-		}},
-		{"posting of no event, balances kept", "postings", []string{
-			"INSERT INTO posting SELECT payment_id, 99, k, owner, debit, owner, credit, currency, amount, at_us FROM posting" +
-				" WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
-			"UPDATE balance SET amount = amount + 12900 WHERE account = 'acquirer:receivable' AND owner = 'PG_KRW'",
-			"UPDATE balance SET amount = amount - 12900 WHERE account = 'google:payable' AND owner = 'PG_KRW'",
-		}},
-		{"posting of no payment", "balances postings", []string{
-			"INSERT INTO posting SELECT 'zzz', event_n, k, owner, debit, credit_owner, credit, currency, amount, at_us FROM posting LIMIT 1",
-		}},
-		{"balance changed", "balances", []string{
-			"UPDATE balance SET amount = amount + 1 WHERE account = 'google:payable' AND owner = 'PG_KRW'",
-		}},
-		{"balance deleted", "balances holds", []string{"DELETE FROM balance WHERE account = 'acquirer:held'"}},
-		{"event altered", "journal-digests", []string{
-			"UPDATE event SET detail = 'code=01' WHERE n = 2 AND payment_id = " + of("captured"),
-		}},
-		{"event moved in time", "journal-digests postings", []string{
-			"UPDATE event SET at_us = at_us + 1 WHERE n = 2 AND payment_id = " + of("captured"),
-		}},
-		{"event says another state", "journal-digests states", []string{
-			"UPDATE event SET state = 'DECLINED' WHERE n = 2 AND payment_id = " + of("captured"),
-		}},
-		{"event in the middle deleted", "answers answers-open checkpoint-digests checkpoints journal-chain states", []string{
-			"DELETE FROM event WHERE n = 2 AND payment_id = " + of("captured"),
-		}},
-		{"end of the journal cut off, its head rewritten", "checkpoint-digests checkpoints", []string{
-			"DELETE FROM event WHERE event = 'decline' AND payment_id = " + of("not-held-cancelled"),
-			"DELETE FROM idempotency WHERE request_id = 'not-held-cancelled'",
-			chop + "'not-held-cancelled'",
-		}},
-		{"event and the signatures over it deleted", "checkpoints", []string{
-			"DELETE FROM event WHERE event = 'decline' AND payment_id = " + of("not-held-cancelled"),
-			"DELETE FROM idempotency WHERE request_id = 'not-held-cancelled'",
-			"DELETE FROM checkpoint",
-			chop + "'not-held-cancelled'",
-		}},
-		{"events exchanged between payments", "checkpoint-digests journal-chain journal-digests", []string{
-			"UPDATE event SET digest = (SELECT o.digest FROM event AS o WHERE o.n = event.n AND o.payment_id = " + of("held-at-last") +
-				") WHERE n = 4 AND payment_id = " + of("captured"),
-		}},
-		{"journal that begins in the middle", "attempts journal-digests states", []string{
-			"UPDATE event SET event = 'void' WHERE n = 1 AND payment_id = " + of("captured"),
-		}},
-		{"head of the journal changed", "journal-chain", []string{
-			"UPDATE reservation SET chain_length = chain_length + 1, version = version + 1 WHERE request_id = 'captured'",
-		}},
-		{"changed without an event", "journal-chain", []string{
-			"UPDATE reservation SET version = version + 1 WHERE request_id = 'captured'",
-		}},
-		{"journal of no payment", "checkpoint-digests checkpoints journal-chain", []string{
-			"INSERT INTO event SELECT -1, 'zzz', n, at_us, event, state, actor, detail, digest, object FROM event LIMIT 1",
-		}},
-		{"checkpoint altered", "checkpoint-digests", []string{"UPDATE checkpoint SET digest = zeroblob(36) WHERE n = 2"}},
-		{"checkpoint counts less", "checkpoint-digests checkpoints", []string{"UPDATE checkpoint SET events = events - 1 WHERE n = 1"}},
-		{"checkpoint deleted", "checkpoint-digests checkpoints", []string{"DELETE FROM checkpoint WHERE n = 1"}},
-		{"state that the events do not reach", "attempts states", []string{
-			"UPDATE reservation SET state = 'EXPIRED' WHERE request_id = 'held' AND account = 'PG_KRW'",
-		}},
-		{"hold forgotten", "holds states", []string{
-			"UPDATE reservation SET held = FALSE WHERE request_id = 'held' AND account = 'PG_KRW'",
-		}},
-		{"hold without an end", "answers-open jobs", []string{
-			"UPDATE reservation SET hold_until_us = NULL WHERE request_id = 'captured'",
-		}},
-		{"captured amount changed", "jobs", []string{
-			"UPDATE reservation SET captured = captured + 1 WHERE request_id = 'captured-in-part'",
-		}},
-		{"reserved amount changed", "advices holds postings", []string{
-			"UPDATE reservation SET amount = amount + 1 WHERE request_id = 'cancelling'",
-		}},
-		{"reserved in no currency", "advices holds jobs states", []string{
-			"UPDATE reservation SET currency = 'ZZZ' WHERE request_id = 'capturing'",
-		}},
-		{"two live attempts", "attempts schema", []string{
-			"DROP INDEX attempt_live",
-			"DELETE FROM advice WHERE reservation_id = " + of("held-again"),
-			"UPDATE attempt SET state = 'APPROVED' WHERE reservation_id = " + of("held-again"),
-		}},
-		{"attempt that holds money for a refused payment", "attempts", []string{
-			"UPDATE attempt SET state = 'APPROVED' WHERE reservation_id = " + of("declined"),
-		}},
-		{"attempt deleted", "attempts references", []string{
-			"DELETE FROM attempt WHERE reservation_id = " + of("capturing"),
-		}},
-		{"open reversal deleted", "advices", []string{
-			"DELETE FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("reversing"),
-		}},
-		{"open reversal of a cancel marked as done", "advices", []string{
-			"UPDATE advice SET state = 'DONE' WHERE kind = 'REVERSAL' AND reservation_id = " + of("cancelling"),
-		}},
-		{"done reversal deleted", "advices", []string{
-			"DELETE FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("not-held"),
-		}},
-		{"open completion deleted", "advices", []string{
-			"DELETE FROM advice WHERE reservation_id = " + of("capturing"),
-		}},
-		{"completion of another amount", "advices", []string{
-			"UPDATE advice SET amount = amount + 1 WHERE kind = 'COMPLETION' AND reservation_id = " + of("captured-in-part"),
-		}},
-		{"reversal that nobody asked for", "advices cards", []string{
-			"UPDATE advice SET attempt_id = (SELECT attempt_id FROM reservation WHERE request_id = 'declined'), reservation_id = " + of("declined") +
-				" WHERE kind = 'REVERSAL' AND reservation_id = " + of("reversing"),
-		}},
-		{"reversed twice", "advices schema", []string{
-			"DROP INDEX advice_once",
-			"INSERT INTO advice SELECT 'again', reservation_id, attempt_id, kind, state, stan, sent_us, rrn, reason, currency, amount, sends," +
-				" lost, renewed, created_us, due_us, code, file, line FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("reversing"),
-		}},
-		{"rest of a capture not given back", "advices cards", []string{
-			"UPDATE advice SET state = 'QUEUED' WHERE kind = 'RELEASE_REST' AND reservation_id = " + of("captured-in-part"),
-		}},
-		{"case of a stopped advice deleted", "advices", []string{"DELETE FROM operator_case WHERE kind = 'advice-refused'"}},
-		{"capture verdict changed", "jobs notices", []string{
-			"UPDATE capture SET state = 'EXPIRED' WHERE reservation_id = " + of("captured"),
-		}},
-		{"capture deleted", "advices answers items jobs notices", []string{
-			"DELETE FROM capture WHERE reservation_id = " + of("captured-in-part"),
-		}},
-		{"capture of another account", "answers jobs notices", []string{
-			"UPDATE capture SET account = 'PG2_KRW' WHERE reservation_id = " + of("captured"),
-		}},
-		{"cancel deleted", "answers jobs", []string{"DELETE FROM cancel WHERE request_id = 'cancel-cancelling-1'"}},
-		{"cancel finished too early", "jobs notices", []string{
-			"UPDATE cancel SET state = 'SUCCESS', done_us = created_us WHERE request_id = 'cancel-cancelling-1'",
-		}},
-		{"answers swapped", "answers-open", []string{
-			"CREATE TEMP TABLE o AS SELECT request_id AS r, answer AS a FROM idempotency WHERE request_id IN ('captured', 'declined')",
-			"UPDATE idempotency SET answer = (SELECT a FROM o WHERE r <> request_id) WHERE request_id IN ('captured', 'declined')",
-		}},
-		{"answer in clear", "answers-open secrets-columns", []string{
-			`UPDATE idempotency SET answer = CAST('{"result":"ISSUER_DECLINED"}' AS BLOB) WHERE request_id = 'captured'`,
-		}},
-		{"answer deleted", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'captured'"}},
-		{"answer of a capture deleted", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'capture-captured'"}},
-		{"answer for nothing", "answers", []string{"UPDATE idempotency SET request_id = 'other' WHERE request_id = 'captured'"}},
-		{"answer forgotten again", "answers", []string{
-			"UPDATE idempotency SET done = FALSE, answer = NULL, done_us = NULL WHERE request_id = 'capture-captured'",
-		}},
-		{"answer of no method", "answers", []string{"UPDATE idempotency SET method = 'refund' WHERE request_id = 'captured'"}},
-		{"answer of another method", "answers", []string{
-			"UPDATE idempotency SET method = 'asynchronousCancelFundsReservation' WHERE request_id = 'captured'",
-		}},
-		{"first call forgotten", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'pending'"}},
-		{"fingerprint spoilt", "answers", []string{"UPDATE idempotency SET fingerprint = x'00' WHERE request_id = 'captured'"}},
-		{"notice missing", "notices", []string{
-			"DELETE FROM notice_try WHERE notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
-			"DELETE FROM notice WHERE subject = 'capture-captured'",
-		}},
-		{"notice duplicated", "notices schema", []string{
-			"CREATE TABLE n (id TEXT PRIMARY KEY, kind, account, subject, result, code, after_id, state, tries, base_tries, created_us, due_us," +
-				" done_us, facts)",
-			"INSERT INTO n SELECT * FROM notice", "DROP TABLE notice", "ALTER TABLE n RENAME TO notice",
-			"INSERT INTO notice SELECT 'naru-again', kind, account, subject, result, code, '', 'QUEUED', 0, 0, created_us, due_us, NULL, ''" +
-				" FROM notice WHERE subject = 'capture-captured'",
-		}},
-		{"notice of nothing", "notices", []string{
-			"INSERT INTO notice SELECT 'naru-again', kind, account, 'other', result, code, '', 'QUEUED', 0, 0, created_us, due_us, NULL, ''" +
-				" FROM notice WHERE subject = 'capture-captured'",
-		}},
-		{"notice tells another verdict", "notices", []string{
-			"UPDATE notice SET result = 'EXPIRED' WHERE subject = 'capture-captured'",
-		}},
-		{"notice sent, nobody answered", "notices", []string{
-			"UPDATE notice_try SET status = 500 WHERE notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
-		}},
-		{"notice tried more than written down", "notices", []string{
-			"DELETE FROM notice_try WHERE n = 1 AND notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
-		}},
-		{"notice given up untried", "notices", []string{
-			"DELETE FROM notice_try WHERE notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
-			"UPDATE notice SET state = 'PARKED', tries = 0, done_us = NULL WHERE subject = 'capture-captured'",
-		}},
-		{"notice behind one that there is not", "notices", []string{
-			"UPDATE notice SET after_id = 'naru-none' WHERE subject = 'capture-captured'",
-		}},
-		{"try of no notice", "references", []string{"INSERT INTO notice_try VALUES ('naru-none', 1, 1, 200, 'delivered', 1)"}},
-		{"card kept too long", "cards", []string{
-			// the same ciphertext in its own place: sealed before the decline, as if erasing had been forgotten
-			"UPDATE advice SET state = 'DONE' WHERE reservation_id = " + of("undoing"),
-			"UPDATE attempt SET state = 'REVERSED' WHERE reservation_id = " + of("undoing"),
-		}},
-		{"card of another payment kept", "cards cards-open", []string{
-			"UPDATE reservation SET card = (SELECT card FROM reservation WHERE request_id = 'captured') WHERE request_id = 'declined'",
-		}},
-		{"card erased too early", "cards", []string{"UPDATE reservation SET card = NULL WHERE request_id = 'capturing'"}},
-		{"card number in a text", "secrets-columns secrets-files", []string{
-			"UPDATE reservation SET code = '" + testPAN + "' WHERE request_id = 'captured'",
-		}},
-		{"card number in a document", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = 'asked with 9999990000000014;2512'",
-		}},
-		{"card number far into a text", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = hex(zeroblob(5000)) || ' " + testPAN + "'",
-		}},
-		{"card number in a blob", "secrets-columns secrets-files", []string{
-			"UPDATE attempt SET code = CAST('00" + "|5555555555554444|" + "' AS BLOB) WHERE reservation_id = " + of("captured"),
-		}},
-		{"card number in a table of its own", "schema secrets-columns secrets-files", []string{
-			"CREATE TABLE scratch (a)", "INSERT INTO scratch VALUES ('378282246310005')",
-		}},
-		{"member for a card secret", "secrets-columns secrets-files", []string{
-			`UPDATE operator_case SET detail = '{"CVN" : "737"}'`,
-		}},
-		{"card number in freed space", "secrets-files", []string{
-			"PRAGMA secure_delete = OFF", "INSERT INTO operator_case VALUES ('other', 'other', 'other', '" + testPAN + "', 1, 1, '', '')",
-			"DELETE FROM operator_case WHERE id = 'other'",
-		}},
-		{"card number in a freed page", "secrets-files", []string{
-			"PRAGMA secure_delete = OFF", "CREATE TABLE scratch (a)", // more pages than what is put back takes
-			"INSERT INTO scratch WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)" +
-				" SELECT '" + testPAN + " ' || HEX(ZEROBLOB(1000)) FROM n", "DROP TABLE scratch",
-		}},
-		{"trigger replaced", "schema", []string{"CREATE TRIGGER more AFTER INSERT ON posting BEGIN SELECT 1; END"}},
-		{"constraint broken", "constraints jobs", []string{
-			"PRAGMA ignore_check_constraints = ON", "UPDATE reservation SET captured = -1 WHERE request_id = 'captured'",
-		}},
-		{"keys gone", "keys", []string{"DELETE FROM keyset"}},
-	})
+func TestCorruptionsAreFound(t *testing.T) { corrupted(t, corruptionsOfPayments) }
+
+// chop cuts the last event off a payment.
+const chop = "UPDATE reservation SET version = version - 1, chain_length = chain_length - 1, chain_digest = (SELECT digest FROM event" +
+	" WHERE payment_id = reservation.id ORDER BY n DESC LIMIT 1) WHERE request_id = "
+
+var corruptionsOfPayments = []corruption{
+	{"nothing", "", nil},
+	{"posting changed", "balances postings", []string{
+		"UPDATE posting SET amount = amount + 1 WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
+	}},
+	{"posting deleted", "balances postings", []string{
+		"DELETE FROM posting WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
+	}},
+	{"posting to another owner", "balances postings", []string{
+		"UPDATE posting SET owner = 'PG2_KRW', credit_owner = 'PG2_KRW' WHERE debit = 'acquirer:receivable' AND payment_id = " +
+			of("captured"),
+	}},
+	{"posting between promise and money, balances kept", "postings", []string{
+		"INSERT INTO posting SELECT payment_id, event_n, 7, owner, debit, owner, 'google:held', currency, 5, at_us FROM posting" +
+			" WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
+		"UPDATE balance SET amount = amount + 5 WHERE account = 'acquirer:receivable' AND owner = 'PG_KRW'",
+		"UPDATE balance SET amount = amount - 5 WHERE account = 'google:held' AND owner = 'PG_KRW'",
+	}},
+	{"posting to no account", "balances postings", []string{
+		"UPDATE posting SET debit = 'acquirer:other' WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
+	}},
+	{"posting of no event, balances kept", "postings", []string{
+		"INSERT INTO posting SELECT payment_id, 99, k, owner, debit, owner, credit, currency, amount, at_us FROM posting" +
+			" WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
+		"UPDATE balance SET amount = amount + 12900 WHERE account = 'acquirer:receivable' AND owner = 'PG_KRW'",
+		"UPDATE balance SET amount = amount - 12900 WHERE account = 'google:payable' AND owner = 'PG_KRW'",
+	}},
+	{"posting of no payment", "balances postings", []string{
+		"INSERT INTO posting SELECT 'zzz', event_n, k, owner, debit, credit_owner, credit, currency, amount, at_us FROM posting LIMIT 1",
+	}},
+	{"balance changed", "balances", []string{
+		"UPDATE balance SET amount = amount + 1 WHERE account = 'google:payable' AND owner = 'PG_KRW'",
+	}},
+	{"balance deleted", "balances holds", []string{"DELETE FROM balance WHERE account = 'acquirer:held'"}},
+	{"event altered", "journal-digests", []string{
+		"UPDATE event SET detail = 'code=01' WHERE n = 2 AND payment_id = " + of("captured"),
+	}},
+	{"event moved in time", "journal-digests postings", []string{
+		"UPDATE event SET at_us = at_us + 1 WHERE n = 2 AND payment_id = " + of("captured"),
+	}},
+	{"event says another state", "journal-digests states", []string{
+		"UPDATE event SET state = 'DECLINED' WHERE n = 2 AND payment_id = " + of("captured"),
+	}},
+	{"event in the middle deleted", "answers answers-open checkpoint-digests checkpoints journal-chain states", []string{
+		"DELETE FROM event WHERE n = 2 AND payment_id = " + of("captured"),
+	}},
+	{"end of the journal cut off, its head rewritten", "checkpoint-digests checkpoints", []string{
+		"DELETE FROM event WHERE event = 'decline' AND payment_id = " + of("not-held-cancelled"),
+		"DELETE FROM idempotency WHERE request_id = 'not-held-cancelled'",
+		chop + "'not-held-cancelled'",
+	}},
+	{"event and the signatures over it deleted", "checkpoints", []string{
+		"DELETE FROM event WHERE event = 'decline' AND payment_id = " + of("not-held-cancelled"),
+		"DELETE FROM idempotency WHERE request_id = 'not-held-cancelled'",
+		"DELETE FROM checkpoint",
+		chop + "'not-held-cancelled'",
+	}},
+	{"events exchanged between payments", "checkpoint-digests journal-chain journal-digests", []string{
+		"UPDATE event SET digest = (SELECT o.digest FROM event AS o WHERE o.n = event.n AND o.payment_id = " + of("held-at-last") +
+			") WHERE n = 4 AND payment_id = " + of("captured"),
+	}},
+	{"journal that begins in the middle", "attempts journal-digests states", []string{
+		"UPDATE event SET event = 'void' WHERE n = 1 AND payment_id = " + of("captured"),
+	}},
+	{"head of the journal changed", "journal-chain", []string{
+		"UPDATE reservation SET chain_length = chain_length + 1, version = version + 1 WHERE request_id = 'captured'",
+	}},
+	{"changed without an event", "journal-chain", []string{
+		"UPDATE reservation SET version = version + 1 WHERE request_id = 'captured'",
+	}},
+	{"journal of no payment", "checkpoint-digests checkpoints journal-chain", []string{
+		"INSERT INTO event SELECT -1, 'zzz', n, at_us, event, state, actor, detail, digest, object FROM event LIMIT 1",
+	}},
+	{"checkpoint altered", "checkpoint-digests", []string{"UPDATE checkpoint SET digest = zeroblob(36) WHERE n = 2"}},
+	{"checkpoint counts less", "checkpoint-digests checkpoints", []string{"UPDATE checkpoint SET events = events - 1 WHERE n = 1"}},
+	{"checkpoint deleted", "checkpoint-digests checkpoints", []string{"DELETE FROM checkpoint WHERE n = 1"}},
+	{"state that the events do not reach", "attempts states", []string{
+		"UPDATE reservation SET state = 'EXPIRED' WHERE request_id = 'held' AND account = 'PG_KRW'",
+	}},
+	{"hold forgotten", "holds states", []string{
+		"UPDATE reservation SET held = FALSE WHERE request_id = 'held' AND account = 'PG_KRW'",
+	}},
+	{"hold without an end", "answers-open jobs", []string{
+		"UPDATE reservation SET hold_until_us = NULL WHERE request_id = 'captured'",
+	}},
+	{"captured amount changed", "jobs", []string{
+		"UPDATE reservation SET captured = captured + 1 WHERE request_id = 'captured-in-part'",
+	}},
+	{"reserved amount changed", "advices holds postings", []string{
+		"UPDATE reservation SET amount = amount + 1 WHERE request_id = 'cancelling'",
+	}},
+	{"reserved in no currency", "advices holds jobs states", []string{
+		"UPDATE reservation SET currency = 'ZZZ' WHERE request_id = 'capturing'",
+	}},
+	{"two live attempts", "attempts schema", []string{
+		"DROP INDEX attempt_live",
+		"DELETE FROM advice WHERE reservation_id = " + of("held-again"),
+		"UPDATE attempt SET state = 'APPROVED' WHERE reservation_id = " + of("held-again"),
+	}},
+	{"attempt that holds money for a refused payment", "attempts", []string{
+		"UPDATE attempt SET state = 'APPROVED' WHERE reservation_id = " + of("declined"),
+	}},
+	{"attempt deleted", "attempts references", []string{
+		"DELETE FROM attempt WHERE reservation_id = " + of("capturing"),
+	}},
+	{"open reversal deleted", "advices", []string{
+		"DELETE FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("reversing"),
+	}},
+	{"open reversal of a cancel marked as done", "advices", []string{
+		"UPDATE advice SET state = 'DONE' WHERE kind = 'REVERSAL' AND reservation_id = " + of("cancelling"),
+	}},
+	{"done reversal deleted", "advices", []string{
+		"DELETE FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("not-held"),
+	}},
+	{"open completion deleted", "advices", []string{
+		"DELETE FROM advice WHERE reservation_id = " + of("capturing"),
+	}},
+	{"completion of another amount", "advices", []string{
+		"UPDATE advice SET amount = amount + 1 WHERE kind = 'COMPLETION' AND reservation_id = " + of("captured-in-part"),
+	}},
+	{"reversal that nobody asked for", "advices cards", []string{
+		"UPDATE advice SET attempt_id = (SELECT attempt_id FROM reservation WHERE request_id = 'declined'), reservation_id = " + of("declined") +
+			" WHERE kind = 'REVERSAL' AND reservation_id = " + of("reversing"),
+	}},
+	{"reversed twice", "advices schema", []string{
+		"DROP INDEX advice_once",
+		"INSERT INTO advice SELECT 'again', reservation_id, attempt_id, kind, state, stan, sent_us, rrn, reason, currency, amount, sends," +
+			" lost, renewed, created_us, due_us, code, file, line FROM advice WHERE kind = 'REVERSAL' AND reservation_id = " + of("reversing"),
+	}},
+	{"rest of a capture not given back", "advices cards", []string{
+		"UPDATE advice SET state = 'QUEUED' WHERE kind = 'RELEASE_REST' AND reservation_id = " + of("captured-in-part"),
+	}},
+	{"case of a stopped advice deleted", "advices", []string{"DELETE FROM operator_case WHERE kind = 'advice-refused'"}},
+	{"capture verdict changed", "jobs notices", []string{
+		"UPDATE capture SET state = 'EXPIRED' WHERE reservation_id = " + of("captured"),
+	}},
+	{"capture deleted", "advices answers items jobs notices", []string{
+		"DELETE FROM capture WHERE reservation_id = " + of("captured-in-part"),
+	}},
+	{"capture of another account", "answers jobs notices", []string{
+		"UPDATE capture SET account = 'PG2_KRW' WHERE reservation_id = " + of("captured"),
+	}},
+	{"cancel deleted", "answers jobs", []string{"DELETE FROM cancel WHERE request_id = 'cancel-cancelling-1'"}},
+	{"cancel finished too early", "jobs notices", []string{
+		"UPDATE cancel SET state = 'SUCCESS', done_us = created_us WHERE request_id = 'cancel-cancelling-1'",
+	}},
+	{"answers swapped", "answers-open", []string{
+		"CREATE TEMP TABLE o AS SELECT request_id AS r, answer AS a FROM idempotency WHERE request_id IN ('captured', 'declined')",
+		"UPDATE idempotency SET answer = (SELECT a FROM o WHERE r <> request_id) WHERE request_id IN ('captured', 'declined')",
+	}},
+	{"answer in clear", "answers-open secrets-columns", []string{
+		`UPDATE idempotency SET answer = CAST('{"result":"ISSUER_DECLINED"}' AS BLOB) WHERE request_id = 'captured'`,
+	}},
+	{"answer deleted", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'captured'"}},
+	{"answer of a capture deleted", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'capture-captured'"}},
+	{"answer for nothing", "answers", []string{"UPDATE idempotency SET request_id = 'other' WHERE request_id = 'captured'"}},
+	{"answer forgotten again", "answers", []string{
+		"UPDATE idempotency SET done = FALSE, answer = NULL, done_us = NULL WHERE request_id = 'capture-captured'",
+	}},
+	{"answer of no method", "answers", []string{"UPDATE idempotency SET method = 'refund' WHERE request_id = 'captured'"}},
+	{"answer of another method", "answers", []string{
+		"UPDATE idempotency SET method = 'asynchronousCancelFundsReservation' WHERE request_id = 'captured'",
+	}},
+	{"first call forgotten", "answers", []string{"DELETE FROM idempotency WHERE request_id = 'pending'"}},
+	{"fingerprint spoilt", "answers", []string{"UPDATE idempotency SET fingerprint = x'00' WHERE request_id = 'captured'"}},
+	{"notice missing", "notices", []string{
+		"DELETE FROM notice_try WHERE notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
+		"DELETE FROM notice WHERE subject = 'capture-captured'",
+	}},
+	{"notice duplicated", "notices schema", []string{
+		"CREATE TABLE n (id TEXT PRIMARY KEY, kind, account, subject, result, code, after_id, state, tries, base_tries, created_us, due_us," +
+			" done_us, facts, fence)",
+		"INSERT INTO n SELECT * FROM notice", "DROP TABLE notice", "ALTER TABLE n RENAME TO notice",
+		"INSERT INTO notice SELECT 'naru-again', kind, account, subject, result, code, '', 'QUEUED', 0, 0, created_us, due_us, NULL, '', 0" +
+			" FROM notice WHERE subject = 'capture-captured'",
+	}},
+	{"notice of nothing", "notices", []string{
+		"INSERT INTO notice SELECT 'naru-again', kind, account, 'other', result, code, '', 'QUEUED', 0, 0, created_us, due_us, NULL, '', 0" +
+			" FROM notice WHERE subject = 'capture-captured'",
+	}},
+	{"notice tells another verdict", "notices", []string{
+		"UPDATE notice SET result = 'EXPIRED' WHERE subject = 'capture-captured'",
+	}},
+	{"notice sent, nobody answered", "notices", []string{
+		"UPDATE notice_try SET status = 500 WHERE notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
+	}},
+	{"notice tried more than written down", "notices", []string{
+		"DELETE FROM notice_try WHERE n = 1 AND notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
+	}},
+	{"notice given up untried", "notices", []string{
+		"DELETE FROM notice_try WHERE notice_id = (SELECT id FROM notice WHERE subject = 'capture-captured')",
+		"UPDATE notice SET state = 'PARKED', tries = 0, done_us = NULL WHERE subject = 'capture-captured'",
+	}},
+	{"notice behind one that there is not", "notices", []string{
+		"UPDATE notice SET after_id = 'naru-none' WHERE subject = 'capture-captured'",
+	}},
+	{"try of no notice", "references", []string{"INSERT INTO notice_try VALUES ('naru-none', 1, 1, 200, 'delivered', 1)"}},
+	{"card kept too long", "cards", []string{
+		// the same ciphertext in its own place: sealed before the decline, as if erasing had been forgotten
+		"UPDATE advice SET state = 'DONE' WHERE reservation_id = " + of("undoing"),
+		"UPDATE attempt SET state = 'REVERSED' WHERE reservation_id = " + of("undoing"),
+	}},
+	{"card of another payment kept", "cards cards-open", []string{
+		"UPDATE reservation SET card = (SELECT card FROM reservation WHERE request_id = 'captured') WHERE request_id = 'declined'",
+	}},
+	{"card erased too early", "cards", []string{"UPDATE reservation SET card = NULL WHERE request_id = 'capturing'"}},
+	{"card number in a text", "secrets-columns secrets-files", []string{
+		"UPDATE reservation SET code = '" + testPAN + "' WHERE request_id = 'captured'",
+	}},
+	{"card number in a document", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = 'asked with 9999990000000014;2512'",
+	}},
+	{"card number far into a text", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = hex(zeroblob(5000)) || ' " + testPAN + "'",
+	}},
+	{"card number in a blob", "secrets-columns secrets-files", []string{
+		"UPDATE attempt SET code = CAST('00" + "|5555555555554444|" + "' AS BLOB) WHERE reservation_id = " + of("captured"),
+	}},
+	{"card number in a table of its own", "schema secrets-columns secrets-files", []string{
+		"CREATE TABLE scratch (a)", "INSERT INTO scratch VALUES ('378282246310005')",
+	}},
+	{"member for a card secret", "secrets-columns secrets-files", []string{
+		`UPDATE operator_case SET detail = '{"CVN" : "737"}'`,
+	}},
+	{"card number in freed space", "secrets-files", []string{
+		"PRAGMA secure_delete = OFF", "INSERT INTO operator_case VALUES ('other', 'other', 'other', '" + testPAN + "', 1, 1, '', '')",
+		"DELETE FROM operator_case WHERE id = 'other'",
+	}},
+	{"card number in a freed page", "secrets-files", []string{
+		"PRAGMA secure_delete = OFF", "CREATE TABLE scratch (a)", // more pages than what is put back takes
+		"INSERT INTO scratch WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)" +
+			" SELECT '" + testPAN + " ' || HEX(ZEROBLOB(1000)) FROM n", "DROP TABLE scratch",
+	}},
+	{"trigger replaced", "schema", []string{"CREATE TRIGGER more AFTER INSERT ON posting BEGIN SELECT 1; END"}},
+	{"constraint broken", "constraints jobs", []string{
+		lax, "UPDATE reservation SET captured = -1 WHERE request_id = 'captured'",
+	}},
+	{"lease given less than once", "constraints leases", []string{lax, "INSERT INTO lease VALUES ('expire', 'a/1', 0, 1)"}},
+	{"lease of nobody", "leases", []string{"INSERT INTO lease VALUES ('expire', '', 1, 1)"}},
+	{"two nodes of one name", "leases", []string{"INSERT INTO lease VALUES ('node/a/1', 'a/2', 2, 1)"}},
+	{"request in work by nobody", "leases", []string{"UPDATE idempotency SET node = 'a/1' WHERE request_id = 'pending'"}},
+	{"request in work by a node", "", []string{
+		"UPDATE idempotency SET node = 'a/1' WHERE request_id = 'pending'", "INSERT INTO lease VALUES ('node/a/1', 'a/1', 1, 1)",
+	}},
+	{"request that was done by a node that is gone", "", []string{"UPDATE idempotency SET node = 'a/1' WHERE request_id = 'captured'"}},
+	{"balance in two rows", "", []string{
+		"INSERT INTO balance SELECT account, owner, currency, 999, 5 FROM balance WHERE account = 'acquirer:held' AND owner = 'PG_KRW'" +
+			" AND currency = 'KRW' LIMIT 1",
+		"INSERT INTO balance SELECT account, owner, currency, 998, -5 FROM balance WHERE slot = 999",
+	}},
+	{"second row of a balance", "balances holds", []string{
+		"INSERT INTO balance SELECT account, owner, currency, 999, 5 FROM balance WHERE account = 'acquirer:held' AND owner = 'PG_KRW'" +
+			" AND currency = 'KRW' LIMIT 1",
+	}},
+	{"more calls answered than there were", "constraints", []string{lax, "INSERT INTO call_tally VALUES ('m', 1, 'a', 1, 2, 1, 1)"}},
+	{"notice taken less than never", "constraints", []string{"UPDATE notice SET fence = -1 WHERE subject = 'capture-captured'"}},
+	{"keys gone", "keys", []string{"DELETE FROM keyset"}},
 }
 
 // A corruption is what somebody does to a database behind our back, and the checks that find it, and no other.
@@ -338,7 +358,11 @@ type corruption struct {
 	statements []string
 }
 
-func corrupted(t *testing.T, path string, kek []byte, list []corruption) {
+// lax lets rows break the constraints of their tables.
+const lax = "PRAGMA ignore_check_constraints = ON"
+
+func corrupted(t *testing.T, list []corruption) {
+	path, kek := played(t)
 	for _, c := range list {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -395,7 +419,7 @@ func TestSealedAnswerMustAgreeWithItsObject(t *testing.T) {
 			w.must(true, w.reserve("PG_KRW", "declined", refused, nil))
 			w.check("PG_KRW", "checked", payment.ToCheck, approved)
 			w.must(true, w.sell("PG_KRW", "sold", won(12_900), booked))
-			w.drain(w.engine.Forward)
+			w.forward()
 			w.refund("PG_KRW", "refund", "captured", 900)
 			w.defend("PG_KRW", "defence", "captured", "%PDF-1.7")
 			v, err := vault.Open(w.kek, w.store)
@@ -409,8 +433,8 @@ func TestSealedAnswerMustAgreeWithItsObject(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			edit(t, w.path, "UPDATE idempotency SET answer = $1 WHERE request_id = $2", sealed, c.request)
-			if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != c.want {
+			edit(t, w.place, "UPDATE idempotency SET answer = $1 WHERE request_id = $2", sealed, c.request)
+			if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != c.want {
 				t.Error(text(r))
 			}
 		})
@@ -435,8 +459,8 @@ func TestSealedCardMustBeOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	edit(t, w.path, "UPDATE reservation SET card = $1", sealed)
-	if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != "cards-open" {
+	edit(t, w.place, "UPDATE reservation SET card = $1", sealed)
+	if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != "cards-open" {
 		t.Error(text(r))
 	}
 }
@@ -456,9 +480,9 @@ func TestTraceInFreedSpaceIsAWarning(t *testing.T) {
 	}
 }
 
-func edit(t *testing.T, path, statement string, args ...any) {
+func edit(t *testing.T, place, statement string, args ...any) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path)
+	db, err := sql.Open("sqlite", "file:"+place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -477,11 +501,11 @@ func TestForeignIdentifierThatLooksLikeACardIsAWarning(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := check(t, fsck.Options{Path: w.path, KEK: w.kek})
+	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 3 || strings.Contains(text(r), testPAN) {
 		t.Error(text(r))
 	}
-	if r = check(t, fsck.Options{Path: w.path, KEK: w.kek, Strict: true}); r.OK() {
+	if r = check(t, fsck.Options{Path: w.place, KEK: w.kek, Strict: true}); r.OK() {
 		t.Error("a warning is no error where warnings are errors")
 	}
 }
@@ -494,7 +518,7 @@ func TestForeignIdentifierThatIsRepeatedIsOneWarning(t *testing.T) {
 		"CHB", w.rrn("PG_KRW", "captured"), -100, dispute(payment.First, "4000000000000002"),
 	), w.record("CAP", "unknown", 1, func(r *engine.ClearingRecord) { r.ID = "5555555555554444" }))
 	w.do(w.store.Close())
-	r := check(t, fsck.Options{Path: w.path, KEK: w.kek})
+	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 4 { // two records, the subject of a notice, the number of a case
 		t.Error(text(r))
 	}
@@ -576,7 +600,7 @@ func TestAbandonedFirstCallIsAWarning(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != "answers" || !r.OK() || r.Warnings != 1 {
+	if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != "answers" || !r.OK() || r.Warnings != 1 {
 		t.Error(text(r))
 	}
 }

@@ -11,6 +11,9 @@ var factNames = []string{
 	"Capture", "Refund", "OwnID", "Earlier", "Minor", "Currency", "Stage", "Reason", "Scope", "Case", "ARN", "AtMs", "ReplyMs", "Part",
 }
 
+// subject is what stands in front of a slash in what a notice is about.
+const subject = `SUBSTR(n.subject || '/', 1, INSTR(n.subject || '/', '/') - 1)`
+
 const notices = `
 SELECT n.id, n.kind = 'settlement-file', n.state, n.tries, n.done_us, n.after_id, first.state,
        CASE n.kind
@@ -21,14 +24,14 @@ SELECT n.id, n.kind = 'settlement-file', n.state, n.tries, n.done_us, n.after_id
        WHEN 'refund-returned' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
        WHEN 'refund-arn' THEN (SELECT f.id FROM refund AS f WHERE f.account = n.account AND f.request_id = n.subject)
        WHEN 'fraud' THEN (SELECT REPLACE(SUBSTR(n.id, 12), '/', '-') FROM acquirer_event AS e
-                           WHERE e.acquirer = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1)
+                           WHERE e.acquirer = ` + subject + `
                              AND e.id = SUBSTR(n.subject, INSTR(n.subject, '/') + 1)
                              AND e.type = 'FRD' AND e.outcome = 'APPLIED' AND e.account = n.account)
        WHEN 'payout-result' THEN (SELECT p.id FROM payout AS p WHERE p.account = n.account AND p.request_id = n.subject)
        WHEN 'deposit-result' THEN (SELECT o.id || SUBSTR(n.subject, INSTR(n.subject, '/')) FROM deposit_order AS o
-                                    WHERE o.merchant = n.account AND o.number = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1))
+                                    WHERE o.merchant = n.account AND o.number = ` + subject + `)
        WHEN 'transfer-result' THEN (SELECT p.id FROM merchant_payout AS m JOIN payout AS p ON p.id = m.payout_id
-                                     WHERE p.account = n.account AND m.number = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1))
+                                     WHERE p.account = n.account AND m.number = ` + subject + `)
        WHEN 'settlement' THEN REPLACE(n.subject, '/', '-')
        WHEN 'settlement-file' THEN REPLACE(n.subject, '/', '-')
        ELSE (SELECT d.id FROM dispute AS d WHERE d.account = n.account AND d.id = n.subject) END,
@@ -149,15 +152,13 @@ var owed = []string{
 	`SELECT 'deposit_order', o.id, CASE WHEN o.notify_url = '' OR NOT EXISTS (SELECT 1 FROM event AS e WHERE e.payment_id = o.id
 	                                              AND e.state = SUBSTR(n.subject, INSTR(n.subject, '/') + 1)) THEN FALSE END,
 	        '', SUBSTR(n.subject, INSTR(n.subject, '/') + 1), '', '', JSON_OBJECT('OwnID', o.id), ` + said + `
-	   FROM notice AS n JOIN deposit_order AS o ON o.number = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1)
+	   FROM notice AS n JOIN deposit_order AS o ON o.number = ` + subject + `
 	  WHERE n.kind = 'deposit-result' AND n.subject <> o.number || '/PAID'`,
-	`WITH RECURSIVE part (id, account, parts, k) AS (
-	        SELECT id, account, MIN(parts, MAX(items, 1)), 0 FROM settlement
-	         UNION ALL
-	        SELECT id, account, parts, k + 1 FROM part WHERE k + 1 < parts)
-	 SELECT 'settlement', p.id, TRUE, p.id || '/' || p.k, '', NULL, '', JSON_OBJECT('OwnID', p.id, 'Part', p.k), ` + said + `
+	parts + `
+	 SELECT 'settlement', p.id, TRUE, p.id || '/' || CAST(p.k AS TEXT), '', NULL, '', JSON_OBJECT('OwnID', p.id, 'Part', p.k), ` + said + `
 	   FROM part AS p
-	   LEFT JOIN notice AS n ON n.id = p.id || '-' || p.k AND n.account = p.account AND n.kind IN ('settlement', 'settlement-file')`,
+	   LEFT JOIN notice AS n ON n.id = p.id || '-' || CAST(p.k AS TEXT) AND n.account = p.account
+	                        AND n.kind IN ('settlement', 'settlement-file')`,
 }
 
 // sold is whether a capture is a sale's. verdict is the notice that told of a capture; a sale was answered and has none (Card FOP v1 §4.4).
@@ -172,10 +173,16 @@ const ended = `CASE p.state WHEN 'RETURNED' THEN 'SUCCEEDED' ELSE p.state END`
 // said is what a notice says.
 const said = `n.id, n.subject, n.result, n.code, n.after_id, n.facts`
 
-const strayParts = `
-SELECT n.id FROM notice AS n WHERE n.kind IN ('settlement', 'settlement-file')
-   AND NOT EXISTS (SELECT 1 FROM settlement AS s WHERE s.id = SUBSTR(n.subject, 1, INSTR(n.subject, '/') - 1) AND s.account = n.account
-                      AND CAST(SUBSTR(n.subject, INSTR(n.subject, '/') + 1) AS INTEGER) < s.parts)`
+// parts are those in which settlements are told, at most one for each item.
+const parts = `
+	WITH RECURSIVE part (id, account, parts, k) AS (
+	        SELECT id, account, CASE WHEN parts <= items OR parts <= 1 THEN parts WHEN items > 1 THEN items ELSE 1 END, 0 FROM settlement
+	         UNION ALL
+	        SELECT id, account, parts, k + 1 FROM part WHERE k + 1 < parts)`
+
+const strayParts = parts + `
+	SELECT n.id FROM notice AS n WHERE n.kind IN ('settlement', 'settlement-file')
+	   AND (n.account, n.subject) NOT IN (SELECT p.account, p.id || '/' || CAST(p.k AS TEXT) FROM part AS p)`
 
 // owed compares what must be told with what is.
 func (x *run) owed(query string) error {

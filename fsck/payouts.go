@@ -80,7 +80,8 @@ const (
 	                  p.chain_length, p.chain_digest, m.payout_id IS NOT NULL, COALESCE(c.payout_id, ''),
 	                  COALESCE(c.receiver = p.account AND c.currency = p.currency AND c.amount = p.amount, FALSE)
 	             FROM payout AS p LEFT JOIN merchant_payout AS m ON m.payout_id = p.id
-	             LEFT JOIN bank_credit AS c ON p.purpose = 'SENDER' AND c.id = SUBSTR(p.request_id, 1, INSTR(p.request_id, '/') - 1)
+	             LEFT JOIN bank_credit AS c ON p.purpose = 'SENDER'
+	                                       AND c.id = SUBSTR(p.request_id || '/', 1, INSTR(p.request_id || '/', '/') - 1)
 	            ORDER BY p.id`
 	outgoTries = `SELECT payout_id, id, state, n, bank, reference, currency, fees, tax, first_sent_us, created_us, body
 	                FROM payout_attempt ORDER BY payout_id, n`

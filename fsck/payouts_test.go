@@ -107,7 +107,7 @@ func (w *world) goOn(after time.Duration, said payout.Answer) {
 	w.t.Helper()
 	w.bank.pays, w.bank.looks = said, said
 	w.clock.advance(after)
-	w.drain(w.engine.KeepPaying)
+	w.keepPaying()
 }
 
 // paidOut is our name of a payout and of its present order.
@@ -213,189 +213,187 @@ func change(request, set string) string {
 	return "UPDATE payout SET " + set + " WHERE request_id = '" + request + "'"
 }
 
-func TestCorruptionsOfPayoutsAreFound(t *testing.T) {
-	path, kek := played(t)
-	const lax = "PRAGMA ignore_check_constraints = ON"
-	corrupted(t, path, kek, []corruption{
-		// journal and states
-		{"state that the events do not reach", "states", []string{change("open-taken", "state = 'UNKNOWN'")}},
-		{"event says another end", "journal-digests postings states", []string{
-			"UPDATE event SET event = 'refuse', state = 'DECLINED' WHERE event = 'confirm' AND payment_id = " + payoutOf("paid-newest"),
-		}},
-		{"event that changes nothing", "journal-digests states", []string{
-			"UPDATE event SET event = 'lose', state = 'UNKNOWN' WHERE event = 'deem' AND payment_id = " + payoutOf("open-deemed"),
-		}},
-		{"event of something unheard of", "journal-digests states", []string{
-			"UPDATE event SET object = 'voucher/1' WHERE event = 'lose' AND payment_id = " + payoutOf("open-unknown"),
-		}},
-		{"journal that begins in the middle", "journal-digests states", []string{
-			"UPDATE event SET event = 'dispatch' WHERE n = 1 AND payment_id = " + payoutOf("open-unknown"),
-		}},
-		{"changed less often than there are events", "journal-chain", []string{change("paid-newest", "version = 2")}},
-		{"head of the journal changed", "journal-chain", []string{
-			change("paid-newest", "version = version + 1, chain_length = chain_length + 1"),
-		}},
-		{"payout deleted", "answers journal-chain postings references", []string{"DELETE FROM payout WHERE request_id = 'paid-newest'"}},
-		{"done at another time", "states", []string{change("paid-newest", "done_us = done_us + 1")}},
-		{"back at another time", "states", []string{change("paid-and-returned", "back_us = back_us + 1")}},
-		{"asked at another time", "states", []string{change("open-unknown", "created_us = created_us + 1")}},
-		{"of no currency", "in-flight states", []string{change("open-unknown", "currency = 'ZZZ'")}},
-		{"refused by a person for another reason", "notices states", []string{change("three-attempts", "reason = 'account_on_hold'")}},
+func TestCorruptionsOfPayoutsAreFound(t *testing.T) { corrupted(t, corruptionsOfPayouts) }
 
-		// what the bank was told
-		{"two attempts that may pay", "payouts schema", []string{"DROP INDEX payout_attempt_one", tryOf("two-attempts", 1, "state = 'PAID'")}},
-		{"attempt that is given up and open", "payouts schema", []string{
-			"DROP INDEX payout_attempt_one", tryOf("two-attempts", 1, "state = 'OPEN'"),
-		}},
-		{"paid payout with an open attempt", "payouts", []string{tryOf("paid-newest", 1, "state = 'OPEN'")}},
-		{"open payout with a paid attempt", "payouts", []string{tryOf("open-deemed", 1, "state = 'PAID'")}},
-		{"refused payout with a live attempt", "payouts", []string{tryOf("held", 1, "state = 'PREPARED'")}},
-		{"refused payout with a paid attempt", "payouts", []string{tryOf("held", 1, "state = 'PAID'")}},
-		{"returned payout with a paid attempt", "payouts", []string{tryOf("paid-and-returned", 1, "state = 'PAID'")}},
-		{"failed attempt of a payout that is sent", "payouts", []string{tryOf("open-taken", 1, "state = 'FAILED'")}},
-		{"attempt deleted", "payouts states", []string{"DELETE FROM payout_attempt WHERE payout_id = " + payoutOf("open-unknown")}},
-		{"attempt nobody sent", "payouts payouts-open", []string{
-			"INSERT INTO payout_attempt SELECT 'other', 'FAILED', payout_id, currency, 'other', bank, '', created_us, '', NULL, '', '', 2, 1, 0," +
-				" 0, 0, 0, body FROM payout_attempt WHERE payout_id = " + payoutOf("open-again"),
-			change("open-again", "attempts = 2, attempt_id = 'other'"),
-		}},
-		{"attempts counted wrong", "payouts", []string{change("paid-newest", "attempts = 2")}},
-		{"attempt under another number", "payouts", []string{tryOf("open-taken", 1, "n = 7")}},
-		{"earlier attempt is the present one", "payouts postings", []string{
-			change("two-attempts", "attempt_id = (SELECT a.id FROM payout_attempt AS a WHERE a.payout_id = payout.id AND a.n = 1)"),
-		}},
-		{"attempt with another reference", "payouts states", []string{tryOf("open-taken", 1, "reference = 'other'")}},
-		{"attempt at another bank", "payouts", []string{tryOf("open-taken", 1, "bank = 'other'")}},
-		{"attempt in another currency", "payouts", []string{tryOf("open-taken", 1, "currency = 'KRW'")}},
-		{"attempt sent at another time", "payouts", []string{tryOf("open-taken", 1, "first_sent_us = first_sent_us - 1")}},
-		{"attempt made at another time", "payouts", []string{tryOf("open-taken", 1, "created_us = created_us - 1")}},
-		{"attempt that is said not to have left", "payouts", []string{tryOf("open-unknown", 1, "first_sent_us = NULL, sends = 0")}},
-		{"attempt that is said to have left", "payouts", []string{tryOf("open-recorded", 1, "first_sent_us = created_us, sends = 1")}},
+var corruptionsOfPayouts = []corruption{
+	// journal and states
+	{"state that the events do not reach", "states", []string{change("open-taken", "state = 'UNKNOWN'")}},
+	{"event says another end", "journal-digests postings states", []string{
+		"UPDATE event SET event = 'refuse', state = 'DECLINED' WHERE event = 'confirm' AND payment_id = " + payoutOf("paid-newest"),
+	}},
+	{"event that changes nothing", "journal-digests states", []string{
+		"UPDATE event SET event = 'lose', state = 'UNKNOWN' WHERE event = 'deem' AND payment_id = " + payoutOf("open-deemed"),
+	}},
+	{"event of something unheard of", "journal-digests states", []string{
+		"UPDATE event SET object = 'voucher/1' WHERE event = 'lose' AND payment_id = " + payoutOf("open-unknown"),
+	}},
+	{"journal that begins in the middle", "journal-digests states", []string{
+		"UPDATE event SET event = 'dispatch' WHERE n = 1 AND payment_id = " + payoutOf("open-unknown"),
+	}},
+	{"changed less often than there are events", "journal-chain", []string{change("paid-newest", "version = 2")}},
+	{"head of the journal changed", "journal-chain", []string{
+		change("paid-newest", "version = version + 1, chain_length = chain_length + 1"),
+	}},
+	{"payout deleted", "answers journal-chain postings references", []string{"DELETE FROM payout WHERE request_id = 'paid-newest'"}},
+	{"done at another time", "states", []string{change("paid-newest", "done_us = done_us + 1")}},
+	{"back at another time", "states", []string{change("paid-and-returned", "back_us = back_us + 1")}},
+	{"asked at another time", "states", []string{change("open-unknown", "created_us = created_us + 1")}},
+	{"of no currency", "in-flight states", []string{change("open-unknown", "currency = 'ZZZ'")}},
+	{"refused by a person for another reason", "notices states", []string{change("three-attempts", "reason = 'account_on_hold'")}},
 
-		// who looks after it
-		{"open payout that nobody looks at", "payouts", []string{change("open-unknown", "due_us = NULL")}},
-		{"stuck payout that nobody hears of", "payouts", []string{
-			"DELETE FROM operator_case WHERE kind = 'payout-stuck' AND payment_id = " + payoutOf("open-stuck"),
-		}},
-		{"money back that nobody hears of", "payouts", []string{"DELETE FROM operator_case WHERE kind = 'payout-returned'"}},
-		{"money back of what is paid", "payouts", []string{
-			"INSERT INTO operator_case SELECT 'payout-returned/' || attempt_id, 'payout-returned', id, '', 1, NULL, '', '' FROM payout" +
-				" WHERE request_id = 'paid-newest'",
-		}},
-		{"limit forgotten", "payouts", []string{change("too-much", "limit_broken = 0")}},
-		{"print spoilt", "payouts", []string{change("paid-newest", "print = x'00'")}},
+	// what the bank was told
+	{"two attempts that may pay", "payouts schema", []string{"DROP INDEX payout_attempt_one", tryOf("two-attempts", 1, "state = 'PAID'")}},
+	{"attempt that is given up and open", "payouts schema", []string{
+		"DROP INDEX payout_attempt_one", tryOf("two-attempts", 1, "state = 'OPEN'"),
+	}},
+	{"paid payout with an open attempt", "payouts", []string{tryOf("paid-newest", 1, "state = 'OPEN'")}},
+	{"open payout with a paid attempt", "payouts", []string{tryOf("open-deemed", 1, "state = 'PAID'")}},
+	{"refused payout with a live attempt", "payouts", []string{tryOf("held", 1, "state = 'PREPARED'")}},
+	{"refused payout with a paid attempt", "payouts", []string{tryOf("held", 1, "state = 'PAID'")}},
+	{"returned payout with a paid attempt", "payouts", []string{tryOf("paid-and-returned", 1, "state = 'PAID'")}},
+	{"failed attempt of a payout that is sent", "payouts", []string{tryOf("open-taken", 1, "state = 'FAILED'")}},
+	{"attempt deleted", "payouts states", []string{"DELETE FROM payout_attempt WHERE payout_id = " + payoutOf("open-unknown")}},
+	{"attempt nobody sent", "payouts payouts-open", []string{
+		"INSERT INTO payout_attempt SELECT 'other', 'FAILED', payout_id, currency, 'other', bank, '', created_us, '', NULL, '', '', 2, 1, 0," +
+			" 0, 0, 0, body FROM payout_attempt WHERE payout_id = " + payoutOf("open-again"),
+		change("open-again", "attempts = 2, attempt_id = 'other'"),
+	}},
+	{"attempts counted wrong", "payouts", []string{change("paid-newest", "attempts = 2")}},
+	{"attempt under another number", "payouts", []string{tryOf("open-taken", 1, "n = 7")}},
+	{"earlier attempt is the present one", "payouts postings", []string{
+		change("two-attempts", "attempt_id = (SELECT a.id FROM payout_attempt AS a WHERE a.payout_id = payout.id AND a.n = 1)"),
+	}},
+	{"attempt with another reference", "payouts states", []string{tryOf("open-taken", 1, "reference = 'other'")}},
+	{"attempt at another bank", "payouts", []string{tryOf("open-taken", 1, "bank = 'other'")}},
+	{"attempt in another currency", "payouts", []string{tryOf("open-taken", 1, "currency = 'KRW'")}},
+	{"attempt sent at another time", "payouts", []string{tryOf("open-taken", 1, "first_sent_us = first_sent_us - 1")}},
+	{"attempt made at another time", "payouts", []string{tryOf("open-taken", 1, "created_us = created_us - 1")}},
+	{"attempt that is said not to have left", "payouts", []string{tryOf("open-unknown", 1, "first_sent_us = NULL, sends = 0")}},
+	{"attempt that is said to have left", "payouts", []string{tryOf("open-recorded", 1, "first_sent_us = created_us, sends = 1")}},
 
-		// money
-		{"payment booked with another amount", "balances postings", []string{
-			"UPDATE posting SET amount = amount + 1 WHERE debit = 'payout:inflight' AND credit = 'payout:float' AND payment_id = " +
-				payoutOf("paid-newest"),
-		}},
-		{"payment booked from another bank", "balances postings", []string{
-			"UPDATE posting SET credit_owner = 'other' WHERE credit = 'payout:float' AND debit = 'payout:inflight' AND payment_id = " +
-				payoutOf("paid-newest"),
-		}},
-		{"fees not booked", "balances postings", []string{
-			"DELETE FROM posting WHERE debit = 'fee:rail' AND payment_id = " + payoutOf("paid-newest"),
-		}},
-		{"fees other than booked", "postings", []string{tryOf("paid-newest", 1, "fees = fees + 1")}},
-		{"tax other than booked", "postings", []string{tryOf("paid-newest", 1, "tax = tax + 1")}},
-		{"amount other than booked", "in-flight postings states", []string{change("open-unknown", "amount = amount + 1")}},
-		{"in flight after the end", "balances in-flight postings", []string{
-			"DELETE FROM posting WHERE debit = 'payout:inflight' AND payment_id = " + payoutOf("held"),
-			"UPDATE balance SET amount = amount - 12550 WHERE account = 'payout:inflight'",
-		}},
-		{"balance in flight changed", "balances in-flight", []string{
-			"UPDATE balance SET amount = amount + 1 WHERE account = 'payout:inflight'",
-		}},
-		{"balance in flight deleted", "balances in-flight", []string{"DELETE FROM balance WHERE account = 'payout:inflight'"}},
-		{"money between two owners", "balances constraints postings", []string{
-			lax, "UPDATE posting SET credit_owner = 'PG2_KRW' WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
-		}},
+	// who looks after it
+	{"open payout that nobody looks at", "payouts", []string{change("open-unknown", "due_us = NULL")}},
+	{"stuck payout that nobody hears of", "payouts", []string{
+		"DELETE FROM operator_case WHERE kind = 'payout-stuck' AND payment_id = " + payoutOf("open-stuck"),
+	}},
+	{"money back that nobody hears of", "payouts", []string{"DELETE FROM operator_case WHERE kind = 'payout-returned'"}},
+	{"money back of what is paid", "payouts", []string{
+		"INSERT INTO operator_case SELECT 'payout-returned/' || attempt_id, 'payout-returned', id, '', 1, NULL, '', '' FROM payout" +
+			" WHERE request_id = 'paid-newest'",
+	}},
+	{"limit forgotten", "payouts", []string{change("too-much", "limit_broken = 0")}},
+	{"print spoilt", "payouts", []string{change("paid-newest", "print = x'00'")}},
 
-		// statements
-		{"line with another name of its order", "statements", []string{"UPDATE statement_entry SET bank_id = 'other' WHERE id = 'txn_4'"}},
-		{"line of an order at another bank", "statements", []string{"UPDATE statement_entry SET bank = 'other' WHERE id = 'txn_4'"}},
-		{"strange line that nobody hears of", "statements", []string{"DELETE FROM operator_case WHERE kind = 'payout-unknown-debit'"}},
-		{"strange line that is said to be known", "statements", []string{"UPDATE statement_entry SET known = TRUE WHERE id = 'txn_other'"}},
-		{"line that is not booked", "statements", []string{"UPDATE statement_entry SET amount = 5 WHERE id = 'txn_3'"}},
-		{"line of another amount than was paid", "statements", []string{"UPDATE statement_entry SET amount = amount - 1 WHERE id = 'txn_4'"}},
-		{"line of another amount than was booked as fees", "postings statements", []string{
-			"UPDATE statement_entry SET amount = amount - 1 WHERE id = 'txn_5'",
-		}},
-		{"line of another amount than was booked", "postings", []string{"UPDATE statement_entry SET amount = amount + 1 WHERE id = 'txn_1'"}},
-		{"line of fees that was booked as money", "postings states", []string{"UPDATE statement_entry SET kind = 'transfer' WHERE id = 'txn_2'"}},
-		{"line that was booked deleted", "states", []string{"DELETE FROM statement_entry WHERE id = 'txn_1'"}},
-		{"line with fees deleted", "states", []string{"DELETE FROM statement_entry WHERE id = 'txn_5'"}},
-		{"line of an attempt that is not there", "references statements", []string{
-			"UPDATE statement_entry SET attempt_id = 'none' WHERE id = 'txn_4'",
-		}},
+	// money
+	{"payment booked with another amount", "balances postings", []string{
+		"UPDATE posting SET amount = amount + 1 WHERE debit = 'payout:inflight' AND credit = 'payout:float' AND payment_id = " +
+			payoutOf("paid-newest"),
+	}},
+	{"payment booked from another bank", "balances postings", []string{
+		"UPDATE posting SET credit_owner = 'other' WHERE credit = 'payout:float' AND debit = 'payout:inflight' AND payment_id = " +
+			payoutOf("paid-newest"),
+	}},
+	{"fees not booked", "balances postings", []string{
+		"DELETE FROM posting WHERE debit = 'fee:rail' AND payment_id = " + payoutOf("paid-newest"),
+	}},
+	{"fees other than booked", "postings", []string{tryOf("paid-newest", 1, "fees = fees + 1")}},
+	{"tax other than booked", "postings", []string{tryOf("paid-newest", 1, "tax = tax + 1")}},
+	{"amount other than booked", "in-flight postings states", []string{change("open-unknown", "amount = amount + 1")}},
+	{"in flight after the end", "balances in-flight postings", []string{
+		"DELETE FROM posting WHERE debit = 'payout:inflight' AND payment_id = " + payoutOf("held"),
+		"UPDATE balance SET amount = amount - 12550 WHERE account = 'payout:inflight'",
+	}},
+	{"balance in flight changed", "balances in-flight", []string{
+		"UPDATE balance SET amount = amount + 1 WHERE account = 'payout:inflight'",
+	}},
+	{"balance in flight deleted", "balances in-flight", []string{"DELETE FROM balance WHERE account = 'payout:inflight'"}},
+	{"money between two owners", "balances constraints postings", []string{
+		lax, "UPDATE posting SET credit_owner = 'PG2_KRW' WHERE payment_id = " + of("captured") + " AND debit = 'acquirer:receivable'",
+	}},
 
-		// what was said of it
-		{"answer to an open payout", "answers answers-open", []string{
-			"INSERT INTO idempotency SELECT account, 'open-unknown', method, fingerprint, done, answer, created_us, done_us FROM idempotency" +
-				" WHERE request_id = 'paid-newest'",
-		}},
-		{"result neither answered nor told", "notices", []string{"DELETE FROM idempotency WHERE request_id = 'paid-newest'"}},
-		{"result not told", "notices", []string{
-			"DELETE FROM notice_try WHERE notice_id = 'naru-payout-result-' || " + payoutOf("lost"),
-			"DELETE FROM notice WHERE id = 'naru-payout-result-' || " + payoutOf("lost"),
-		}},
-		{"result told before it was there", "notices", []string{
-			"INSERT INTO notice SELECT 'naru-payout-result-' || " + payoutOf("open-unknown") + ", kind, account, 'open-unknown', result, code, ''," +
-				" 'QUEUED', 0, 0, created_us, due_us, NULL, '' FROM notice WHERE subject = 'lost'",
-		}},
-		{"result told of nothing", "notices", []string{"UPDATE notice SET subject = 'other' WHERE subject = 'lost'"}},
-		{"result told as another", "notices", []string{"UPDATE notice SET result = 'account_closed' WHERE subject = 'lost'"}},
-		{"result told with another code", "notices", []string{"UPDATE notice SET code = 'U30' WHERE subject = 'lost'"}},
-		{"result told with another scope", "notices", []string{
-			"UPDATE notice SET facts = REPLACE(facts, 'npci-upi', 'other') WHERE subject = 'lost'",
-		}},
-		{"result told under another name", "notices", []string{
-			"UPDATE notice SET facts = JSON_SET(facts, '$.OwnID', 'other') WHERE subject = 'lost'",
-		}},
-		{"reason other than told", "notices", []string{change("lost-and-held", "reason = 'account_closed'")}},
-		{"reason other than answered", "answers-open", []string{change("held", "reason = 'account_closed'")}},
-		{"answer of another method", "answers", []string{"UPDATE idempotency SET method = 'capture' WHERE request_id = 'paid-newest'"}},
-		{"answer of a payout to a refund", "answers", []string{
-			"UPDATE idempotency SET method = 'disburseFunds' WHERE request_id = 'refund-paid'",
-		}},
-		{"answer forgotten again", "answers", []string{
-			"UPDATE idempotency SET done = FALSE, answer = NULL, done_us = NULL WHERE request_id = 'paid-newest'",
-		}},
+	// statements
+	{"line with another name of its order", "statements", []string{"UPDATE statement_entry SET bank_id = 'other' WHERE id = 'txn_4'"}},
+	{"line of an order at another bank", "statements", []string{"UPDATE statement_entry SET bank = 'other' WHERE id = 'txn_4'"}},
+	{"strange line that nobody hears of", "statements", []string{"DELETE FROM operator_case WHERE kind = 'payout-unknown-debit'"}},
+	{"strange line that is said to be known", "statements", []string{"UPDATE statement_entry SET known = TRUE WHERE id = 'txn_other'"}},
+	{"line that is not booked", "statements", []string{"UPDATE statement_entry SET amount = 5 WHERE id = 'txn_3'"}},
+	{"line of another amount than was paid", "statements", []string{"UPDATE statement_entry SET amount = amount - 1 WHERE id = 'txn_4'"}},
+	{"line of another amount than was booked as fees", "postings statements", []string{
+		"UPDATE statement_entry SET amount = amount - 1 WHERE id = 'txn_5'",
+	}},
+	{"line of another amount than was booked", "postings", []string{"UPDATE statement_entry SET amount = amount + 1 WHERE id = 'txn_1'"}},
+	{"line of fees that was booked as money", "postings states", []string{"UPDATE statement_entry SET kind = 'transfer' WHERE id = 'txn_2'"}},
+	{"line that was booked deleted", "states", []string{"DELETE FROM statement_entry WHERE id = 'txn_1'"}},
+	{"line with fees deleted", "states", []string{"DELETE FROM statement_entry WHERE id = 'txn_5'"}},
+	{"line of an attempt that is not there", "references statements", []string{
+		"UPDATE statement_entry SET attempt_id = 'none' WHERE id = 'txn_4'",
+	}},
 
-		// what is about a person
-		{"target in clear", "payouts-open secrets-columns secrets-files", []string{
-			change("paid-newest", "target = CAST('"+testVPA+"' || char(10) || 'x' AS BLOB)"),
-		}},
-		{"target of another payout", "payouts-open", []string{
-			change("paid-newest", "target = (SELECT o.target FROM payout AS o WHERE o.request_id = 'lost')"),
-		}},
-		{"order in clear", "payouts-open secrets-columns secrets-files", []string{
-			tryOf("paid-newest", 1, "body = CAST('{\"vpa\":\""+testVPA+"\"}' AS BLOB)"),
-		}},
-		{"order of another attempt", "payouts-open", []string{
-			tryOf("two-attempts", 1, "body = (SELECT o.body FROM payout_attempt AS o WHERE o.n = 2 AND o.payout_id = payout_attempt.payout_id)"),
-		}},
-		{"address in a text", "secrets-columns secrets-files", []string{
-			"UPDATE operator_case SET detail = 'paid to " + testVPA + "' WHERE kind = 'payout-stuck'",
-		}},
-		{"address of an account in a text", "secrets-columns", []string{
-			"UPDATE operator_case SET detail = 'to 50100012345678@HDFC0000001.ifsc.npci' WHERE kind = 'payout-stuck'",
-		}},
+	// what was said of it
+	{"answer to an open payout", "answers answers-open", []string{
+		"INSERT INTO idempotency SELECT account, 'open-unknown', method, fingerprint, done, answer, created_us, done_us, node FROM idempotency" +
+			" WHERE request_id = 'paid-newest'",
+	}},
+	{"result neither answered nor told", "notices", []string{"DELETE FROM idempotency WHERE request_id = 'paid-newest'"}},
+	{"result not told", "notices", []string{
+		"DELETE FROM notice_try WHERE notice_id = 'naru-payout-result-' || " + payoutOf("lost"),
+		"DELETE FROM notice WHERE id = 'naru-payout-result-' || " + payoutOf("lost"),
+	}},
+	{"result told before it was there", "notices", []string{
+		"INSERT INTO notice SELECT 'naru-payout-result-' || " + payoutOf("open-unknown") + ", kind, account, 'open-unknown', result, code, ''," +
+			" 'QUEUED', 0, 0, created_us, due_us, NULL, '', 0 FROM notice WHERE subject = 'lost'",
+	}},
+	{"result told of nothing", "notices", []string{"UPDATE notice SET subject = 'other' WHERE subject = 'lost'"}},
+	{"result told as another", "notices", []string{"UPDATE notice SET result = 'account_closed' WHERE subject = 'lost'"}},
+	{"result told with another code", "notices", []string{"UPDATE notice SET code = 'U30' WHERE subject = 'lost'"}},
+	{"result told with another scope", "notices", []string{
+		"UPDATE notice SET facts = REPLACE(facts, 'npci-upi', 'other') WHERE subject = 'lost'",
+	}},
+	{"result told under another name", "notices", []string{
+		"UPDATE notice SET facts = JSON_SET(facts, '$.OwnID', 'other') WHERE subject = 'lost'",
+	}},
+	{"reason other than told", "notices", []string{change("lost-and-held", "reason = 'account_closed'")}},
+	{"reason other than answered", "answers-open", []string{change("held", "reason = 'account_closed'")}},
+	{"answer of another method", "answers", []string{"UPDATE idempotency SET method = 'capture' WHERE request_id = 'paid-newest'"}},
+	{"answer of a payout to a refund", "answers", []string{
+		"UPDATE idempotency SET method = 'disburseFunds' WHERE request_id = 'refund-paid'",
+	}},
+	{"answer forgotten again", "answers", []string{
+		"UPDATE idempotency SET done = FALSE, answer = NULL, done_us = NULL WHERE request_id = 'paid-newest'",
+	}},
 
-		// constraints
-		{"refused without a reason", "constraints payouts states", []string{lax, change("too-much", "reason = ''")}},
-		{"final and due", "constraints", []string{lax, change("paid-newest", "due_us = 1")}},
-		{"final and not done", "constraints notices states", []string{lax, change("lost", "done_us = NULL")}},
-		{"returned and not back", "constraints states", []string{lax, change("paid-and-returned", "back_us = NULL")}},
-		{"paid without attempts", "constraints payouts postings", []string{
-			lax, change("paid-newest", "attempts = 0, attempt_id = ''"),
-		}},
-		{"attempt that is nowhere", "constraints payouts", []string{lax, tryOf("open-taken", 1, "state = 'LOST'")}},
-		{"line of ours that is not known", "constraints statements", []string{
-			lax, "UPDATE statement_entry SET known = FALSE WHERE id = 'txn_4'",
-		}},
-	})
+	// what is about a person
+	{"target in clear", "payouts-open secrets-columns secrets-files", []string{
+		change("paid-newest", "target = CAST('"+testVPA+"' || char(10) || 'x' AS BLOB)"),
+	}},
+	{"target of another payout", "payouts-open", []string{
+		change("paid-newest", "target = (SELECT o.target FROM payout AS o WHERE o.request_id = 'lost')"),
+	}},
+	{"order in clear", "payouts-open secrets-columns secrets-files", []string{
+		tryOf("paid-newest", 1, "body = CAST('{\"vpa\":\""+testVPA+"\"}' AS BLOB)"),
+	}},
+	{"order of another attempt", "payouts-open", []string{
+		tryOf("two-attempts", 1, "body = (SELECT o.body FROM payout_attempt AS o WHERE o.n = 2 AND o.payout_id = payout_attempt.payout_id)"),
+	}},
+	{"address in a text", "secrets-columns secrets-files", []string{
+		"UPDATE operator_case SET detail = 'paid to " + testVPA + "' WHERE kind = 'payout-stuck'",
+	}},
+	{"address of an account in a text", "secrets-columns", []string{
+		"UPDATE operator_case SET detail = 'to 50100012345678@HDFC0000001.ifsc.npci' WHERE kind = 'payout-stuck'",
+	}},
+
+	// constraints
+	{"refused without a reason", "constraints payouts states", []string{lax, change("too-much", "reason = ''")}},
+	{"final and due", "constraints", []string{lax, change("paid-newest", "due_us = 1")}},
+	{"final and not done", "constraints notices states", []string{lax, change("lost", "done_us = NULL")}},
+	{"returned and not back", "constraints states", []string{lax, change("paid-and-returned", "back_us = NULL")}},
+	{"paid without attempts", "constraints payouts postings", []string{
+		lax, change("paid-newest", "attempts = 0, attempt_id = ''"),
+	}},
+	{"attempt that is nowhere", "constraints payouts", []string{lax, tryOf("open-taken", 1, "state = 'LOST'")}},
+	{"line of ours that is not known", "constraints statements", []string{
+		lax, "UPDATE statement_entry SET known = FALSE WHERE id = 'txn_4'",
+	}},
 }
 
 // What was sealed with the right key for the right place and is no target is the engine's own mistake.
@@ -411,8 +409,8 @@ func TestSealedTargetMustBeOne(t *testing.T) {
 		sealed, err := v.Seal([]byte(plain), "payout.target/"+id)
 		w.do(err)
 		w.do(w.store.Close())
-		edit(t, w.path, "UPDATE payout SET target = $1", sealed)
-		if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != want {
+		edit(t, w.place, "UPDATE payout SET target = $1", sealed)
+		if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != want {
 			t.Errorf("%q\n%s", plain, text(r))
 		}
 	}
@@ -425,7 +423,7 @@ func TestForeignAddressIsAWarning(t *testing.T) {
 	said.Scope = testVPA
 	w.must(true, w.payOut(testVPA, 12_550, said))
 	w.do(w.store.Close())
-	r := check(t, fsck.Options{Path: w.path, KEK: w.kek})
+	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 3 || strings.Contains(text(r), testVPA) {
 		t.Error(text(r))
 	}
@@ -455,8 +453,8 @@ func TestSealedAnswerMustAgreeWithItsPayout(t *testing.T) {
 			sealed, err := v.Seal(fmt.Appendf(nil, c.answer, id), "idempotency.answer/PAY_INR/"+c.request)
 			w.do(err)
 			w.do(w.store.Close())
-			edit(t, w.path, "UPDATE idempotency SET answer = $1 WHERE request_id = $2", sealed, c.request)
-			if r := check(t, fsck.Options{Path: w.path, KEK: w.kek}); found(r) != c.want {
+			edit(t, w.place, "UPDATE idempotency SET answer = $1 WHERE request_id = $2", sealed, c.request)
+			if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != c.want {
 				t.Error(text(r))
 			}
 		})

@@ -11,16 +11,16 @@ import (
 )
 
 // version is the newest migration that these checks know.
-const version = 5
+const version = 6
 
 // objects is what the migrations made, by type. Dropping an index or a trigger is how a history is rewritten.
 var objects = map[string][]string{
 	"table": {
 		"account_book", "acquirer_event", "acquirer_file", "advice", "attempt", "balance", "bank_credit", "bank_entry", "bank_message",
-		"bank_sequence", "cancel", "capture", "capture_file", "checkpoint", "deposit_order", "dispute", "event", "evidence", "idempotency",
-		"keyset", "merchant_key", "merchant_payout", "migration", "notice", "notice_try", "operator_case", "payer_registration", "payout",
-		"payout_attempt", "posting", "receiver_pause", "reconciliation", "refund", "reservation", "series", "settlement", "settlement_item",
-		"statement_entry",
+		"bank_sequence", "call_tally", "cancel", "capture", "capture_file", "checkpoint", "deposit_order", "dispute", "event", "evidence",
+		"guard", "idempotency", "keyset", "lease", "merchant_key", "merchant_payout", "migration", "notice", "notice_try", "operator_case",
+		"payer_registration", "payout", "payout_attempt", "posting", "receiver_pause", "reconciliation", "refund", "reservation", "series",
+		"settlement", "settlement_item", "statement_entry",
 	},
 	"index": {
 		"acquirer_event_of", "acquirer_file_loaded", "advice_batched", "advice_due", "advice_line", "advice_once", "advice_open",
@@ -42,14 +42,14 @@ var objects = map[string][]string{
 		"payout_result_stays", "posting_no_delete", "posting_no_update", "refund_arn_once", "settlement_item_no_delete",
 		"settlement_item_no_update", "settlement_item_once", "statement_entry_no_delete", "statement_entry_no_update",
 	},
-	"view": {},
+	"view": {}, "function": {}, "rule": {}, "constraints": {},
 }
 
 var errVersion = errors.New("the database is of another version than this program")
 
 func (x *run) schema() error {
 	var at sql.NullInt64
-	err := x.conn.QueryRowContext(x.ctx, "SELECT MAX(version_id) FROM migration WHERE is_applied").Scan(&at)
+	err := x.each("SELECT MAX(version_id) FROM migration WHERE is_applied", func(scan func(...any) error) error { return scan(&at) })
 	if err != nil {
 		return fmt.Errorf("%w: no migrations were recorded: %w", errVersion, err)
 	}
@@ -57,16 +57,22 @@ func (x *run) schema() error {
 		return fmt.Errorf("%w: migration %d, and %d is known here; use the program that serves it", errVersion, at.Int64, version)
 	}
 	there := map[string][]string{}
-	err = x.each("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'", func(scan func(...any) error) error {
-		var kind, name string
-		err := scan(&kind, &name)
+	err = x.each(x.engine.schema, func(scan func(...any) error) error {
+		var kind, name, wrong string
+		if err := scan(&kind, &name, &wrong); err != nil {
+			return err
+		}
+		if wrong != "" {
+			x.bad("schema", kind, name, "%s", wrong)
+		}
 		there[kind] = append(there[kind], name)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	for kind, names := range objects {
+		names = append(slices.Clone(names), x.engine.objects[kind]...)
 		for _, name := range names {
 			x.did("schema")
 			if !slices.Contains(there[kind], name) {
@@ -82,25 +88,15 @@ func (x *run) schema() error {
 	return nil
 }
 
-func (x *run) integrity() error {
-	return x.each("PRAGMA integrity_check(20)", func(scan func(...any) error) error {
-		var says string
-		if err := scan(&says); err != nil {
-			return err
-		}
-		x.did("integrity")
-		if says != "ok" {
-			x.bad("integrity", "database", "-", "%s", says)
-		}
-		return nil
-	})
-}
+// A constraint is what every row of a table must keep to.
+type constraint struct{ table, key, must string }
 
-// constraints are those of the tables. SQLite does not look at them in a database that it opened for reading only.
-var constraints = []struct{ table, key, must string }{
+// constraints are those of the tables. SQLite does not look at them in a database that it opened for reading only, and no server looks at
+// them again.
+var constraints = []constraint{
 	{"series", "name", "next >= 0"},
-	{"idempotency", "account || '/' || request_id", "done IN (0, 1) AND done = (answer IS NOT NULL) AND done = (done_us IS NOT NULL)"},
-	{"reservation", "id", "captured BETWEEN 0 AND amount AND held IN (0, 1)"},
+	{"idempotency", "account || '/' || request_id", "done = (answer IS NOT NULL) AND done = (done_us IS NOT NULL)"},
+	{"reservation", "id", "captured BETWEEN 0 AND amount"},
 	{"reservation", "id", `purpose IN ('', 'SALE', 'VERIFY', 'CHECK') AND (amount > 0 OR amount = 0 AND purpose IN ('VERIFY', 'CHECK'))`},
 	{"reservation", "id", `state IN ('PENDING', 'RESERVED', 'DECLINED', 'REVERSING', 'NOT_HELD', 'CAPTURE_PENDING', 'CAPTURED',
 		'CAPTURE_FAILED', 'CANCEL_PENDING', 'CANCELLED', 'EXPIRED', 'VERIFY_HELD', 'VERIFIED')`},
@@ -128,7 +124,7 @@ var constraints = []struct{ table, key, must string }{
 	{"dispute", "id", `(done_us IS NULL) = (state IN ('INQUIRY_OPEN', 'INQUIRY_DEFENDED', 'CB1_OPEN', 'CB1_DEFENDED', 'CB2_OPEN',
 		'CB2_DEFENDED'))`},
 	{"dispute", "id", `(amount > 0 OR amount = 0 AND stage = 'INQUIRY') AND won BETWEEN 0 AND amount
-		AND (won > 0) = (state IN ('CB1_REVERSED', 'CB2_REVERSED')) AND told_twice IN (0, 1)`},
+		AND (won > 0) = (state IN ('CB1_REVERSED', 'CB2_REVERSED'))`},
 	{"evidence", "id", "size > 0"},
 	{"acquirer_event", "acquirer || '/' || id", "outcome IN ('APPLIED', 'EXCEPTION') AND (outcome = 'EXCEPTION') = (reason <> '')"},
 	{"acquirer_file", "acquirer || '/' || name", "state = 'QUARANTINED' OR state = 'LOADED' AND net = gross + fees + tax"},
@@ -159,32 +155,35 @@ var constraints = []struct{ table, key, must string }{
 		AND (attempts = 0 OR state <> 'UNDER_REVIEW')`},
 	{"payout_attempt", "id", `state IN ('PREPARED', 'OPEN', 'PAID', 'FAILED', 'RETURNED') AND length(reference) BETWEEN 1 AND 40
 		AND n > 0 AND version > 0 AND sends >= 0 AND asks >= 0 AND (sends = 0) = (first_sent_us IS NULL)`},
-	{"statement_entry", "bank || '/' || id", "known IN (0, 1) AND (attempt_id IS NULL OR known AND bank_id <> '')"},
+	{"statement_entry", "bank || '/' || id", "attempt_id IS NULL OR known AND bank_id <> ''"},
 	{"deposit_order", "id", `state IN ('WAITING', 'SEEN', 'PAID', 'EXPIRED', 'CANCELLED', 'FAILED', 'TAKEN_BACK') AND version > 0
 		AND trouble IN ('', 'AMOUNT_MISMATCH', 'NAME_MISMATCH', 'AMBIGUOUS', 'UNMATCHED', 'LATE', 'STOPPED')`},
 	{"deposit_order", "id", "amount > 0 AND display BETWEEN 1 AND amount AND real_amount >= 0 AND fee BETWEEN 0 AND real_amount"},
 	{"deposit_order", "id", `(credit_id IS NOT NULL) = (state IN ('PAID', 'TAKEN_BACK')) AND (credit_id IS NOT NULL) = (real_amount > 0)
 		AND (credit_id IS NOT NULL) = (into_account <> '') AND (credit_id IS NOT NULL) = (paid_us IS NOT NULL)`},
 	{"deposit_order", "id", `(NOT reserved OR virtual OR credit_id IS NULL) AND (state <> 'WAITING' OR due_us IS NOT NULL)
-		AND (name_print IS NULL OR payer IS NOT NULL) AND reserved IN (0, 1) AND virtual IN (0, 1)`},
+		AND (name_print IS NULL OR payer IS NOT NULL)`},
 	{"receiver_pause", "receiver", "note <> ''"},
 	{"bank_credit", "id", `state IN ('UNMATCHED', 'MATCHED', 'REVERSED', 'RETURNING') AND amount > 0 AND version > 0
 		AND trouble IN ('', 'AMOUNT_MISMATCH', 'NAME_MISMATCH', 'AMBIGUOUS', 'UNMATCHED', 'LATE', 'STOPPED')`},
 	{"bank_credit", "id", `(state = 'REVERSED' OR (state = 'MATCHED') = (order_id IS NOT NULL))
 		AND (state = 'RETURNING') = (payout_id IS NOT NULL) AND (state = 'UNMATCHED' OR suspect_id IS NULL AND retry_us IS NULL)`},
-	{"bank_entry", "rowid", `amount > 0 AND (credit_id IS NULL OR payout_id IS NULL) AND (notified OR stated) AND length(day) = 8
-		AND debit IN (0, 1)`},
+	{"bank_entry", rowNames["bank_entry"], `amount > 0 AND (credit_id IS NULL OR payout_id IS NULL) AND (notified OR stated)
+		AND length(day) = 8`},
 	{"bank_message", "feed || '/' || kind || '/' || id", `kind IN ('NOTIFICATION', 'STATEMENT', 'PUSH') AND accepted >= 0 AND repeated >= 0
 		AND accepted + repeated <= entries AND length(sha256) = 32`},
 	{"merchant_key", "merchant || '/' || id", "purpose IN ('sign', 'authorization', 'webhook')"},
 	{"notice", "id", `kind IN ('capture-result', 'cancel-result', 'refund-result', 'refund-returned', 'inquiry', 'chargeback',
 		'chargeback-reversed', 'fraud', 'settlement', 'settlement-file', 'capture-arn', 'refund-arn',
 		'payout-result', 'deposit-result', 'transfer-result') AND base_tries BETWEEN 0 AND tries`},
-	{"notice", "id", "state IN ('QUEUED', 'SENT', 'PARKED') AND (state = 'SENT') = (done_us IS NOT NULL)"},
+	{"notice", "id", "state IN ('QUEUED', 'SENT', 'PARKED') AND (state = 'SENT') = (done_us IS NOT NULL) AND fence >= 0"},
+	{"lease", "name", "fence > 0"},
+	{"call_tally", "method || '/' || hour_us || '/' || node", `calls > 0 AND within_3s >= 0 AND within_3s <= within_5s
+		AND within_5s <= answered AND answered <= calls`},
 }
 
 func (x *run) constraints() error {
-	for _, c := range constraints {
+	for _, c := range slices.Concat(constraints, x.engine.flags) {
 		x.did("constraints")
 		query := "SELECT " + c.key + " FROM " + c.table + " WHERE (" + c.must + ") IS NOT TRUE"
 		err := x.each(query, func(scan func(...any) error) error {
@@ -198,19 +197,6 @@ func (x *run) constraints() error {
 		}
 	}
 	return nil
-}
-
-func (x *run) references() error {
-	return x.each("PRAGMA foreign_key_check", func(scan func(...any) error) error {
-		var table, parent string
-		var row sql.NullInt64
-		var key int64
-		if err := scan(&table, &row, &parent, &key); err != nil {
-			return err
-		}
-		x.bad("references", table, fmt.Sprintf("rowid %d", row.Int64), "names no row of %s", parent)
-		return nil
-	})
 }
 
 // keys opens the keysets. Where they do not open, what they seal cannot be told from nonsense: the keyed checks are not done.
@@ -238,11 +224,11 @@ func (x *run) keys() error {
 type keysets struct{ *run }
 
 func (k keysets) LoadKeyset(name string) (sealed []byte, ok bool, err error) {
-	err = k.conn.QueryRowContext(k.ctx, "SELECT sealed FROM keyset WHERE name = $1", name).Scan(&sealed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
-	}
-	return sealed, err == nil, err
+	err = k.each("SELECT sealed FROM keyset WHERE name = $1", func(scan func(...any) error) error {
+		ok = true
+		return scan(&sealed)
+	}, name)
+	return sealed, ok && err == nil, err
 }
 
 func (keysets) SaveKeyset(string, []byte) (bool, error) { return false, errors.ErrUnsupported }

@@ -199,18 +199,19 @@ SELECT receiver_number FROM deposit_order UNION SELECT holder FROM deposit_order
 
 // ownReferences are our own names of orders to payout banks: they come from identifiers of ours, whose digits may look like a card number,
 // and the journal repeats them.
-const ownReferences = `SELECT reference FROM payout_attempt WHERE reference = REPLACE(payout_id, '-', '') || PRINTF('%02d', n)`
+const ownReferences = `
+SELECT reference FROM payout_attempt
+ WHERE reference = REPLACE(payout_id, '-', '') || CASE WHEN n < 10 THEN '0' ELSE '' END || CAST(n AS TEXT)`
 
 // columns looks at every text and blob of every table, whatever the column is declared to hold.
 func (x *run) columns() error {
 	var tables []string
-	err := x.each("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name",
-		func(scan func(...any) error) error {
-			var name string
-			err := scan(&name)
-			tables = append(tables, name)
-			return err
-		})
+	err := x.each(x.engine.tables, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		tables = append(tables, name)
+		return err
+	})
 	for _, own := range []string{ownReferences, ownAccounts} {
 		if err == nil {
 			err = x.each(own, func(scan func(...any) error) error {
@@ -251,36 +252,29 @@ func (x *run) columns() error {
 
 // table looks at the identifiers in a table that others chose, or at all its other columns.
 func (x *run) table(table string, identifiers bool) error {
-	var names, exprs, keys []string
-	err := x.each("SELECT name, pk FROM pragma_table_info($1) ORDER BY cid", func(scan func(...any) error) error {
-		var name string
-		var key int
-		err := scan(&name, &key)
-		if key > 0 {
-			keys = append(keys, "COALESCE("+quoted(name)+", '')")
+	row, all, err := x.columnsOf(table)
+	var names, exprs []string
+	for _, c := range all {
+		if slices.Contains(foreign[table], c.name) == identifiers {
+			names, exprs = append(names, c.name), append(exprs, c.stored)
 		}
-		if slices.Contains(foreign[table], name) == identifiers {
-			names = append(names, name)
-			exprs = append(exprs, "+"+quoted(name)) // an expression has no declared type, so the driver gives the value as it is stored
-		}
-		return err
-	}, table)
+	}
 	if err != nil || len(names) == 0 {
 		return err
 	}
-	if keys == nil {
-		keys = []string{"rowid"}
-	}
-	var row string
-	values, into := make([]any, len(names)), []any{&row}
+	var name string
+	values, into := make([]any, len(names)), []any{&name}
 	for i := range values {
 		into = append(into, &values[i])
 	}
 	if !identifiers {
 		x.report.Rows[table] = 0
 	}
-	query := "SELECT " + strings.Join(keys, " || '/' || ") + ", " + strings.Join(exprs, ", ") + " FROM " + quoted(table)
-	return x.each(query, func(scan func(...any) error) error {
+	some := many
+	if sealed[table] == "document" {
+		some = few
+	}
+	return x.eachOf(some, "SELECT "+row+", "+strings.Join(exprs, ", ")+" FROM "+quoted(table), func(scan func(...any) error) error {
 		if err := scan(into...); err != nil {
 			return err
 		}
@@ -299,23 +293,51 @@ func (x *run) table(table string, identifiers bool) error {
 			if identifiers {
 				for _, at := range runs(b, nil) {
 					x.opaque[string(at.of(b))] = struct{}{}
-					x.warn("secrets-columns", table, row, "%s is an identifier that others chose, and looks like a card number", names[i])
+					x.warn("secrets-columns", table, name, "%s is an identifier that others chose, and looks like a card number", names[i])
 				}
 				if named := len(addresses(b)) > 0; named || len(x.persons.in(b, nil)) > 0 {
-					x.warn("secrets-columns", table, row, "%s is what others wrote, and names somebody, or looks like a payment address", names[i])
+					x.warn("secrets-columns", table, name, "%s is what others wrote, and names somebody, or looks like a payment address", names[i])
 					x.persons.forget(b) // it is told once
 				}
 				continue
 			}
 			if sealed[table] == names[i] && !opaque(table, b) {
-				x.bad("secrets-columns", table, row, "%s is not sealed", names[i])
+				x.bad("secrets-columns", table, name, "%s is not sealed", names[i])
 			}
 			for _, what := range x.secretsIn(b, nil) {
-				x.bad("secrets-columns", table, row, "%s holds %s", names[i], what)
+				x.bad("secrets-columns", table, name, "%s holds %s", names[i], what)
 			}
 		}
 		return nil
 	})
+}
+
+// rowNames are the names of rows of tables without a key.
+var rowNames = map[string]string{"bank_entry": "receiver || '/' || id"}
+
+// column is one of a table, with an expression for what is stored there.
+type column struct{ name, stored string }
+
+// columnsOf gives the columns of a table, and an expression that names its rows.
+func (x *run) columnsOf(table string) (row string, list []column, err error) {
+	var keys []string
+	err = x.each(x.engine.columns, func(scan func(...any) error) error {
+		var c column
+		var key bool
+		err := scan(&c.name, &key, &c.stored)
+		if key {
+			keys = append(keys, "COALESCE(CAST("+quoted(c.name)+" AS TEXT), '')")
+		}
+		list = append(list, c)
+		return err
+	}, table)
+	switch {
+	case rowNames[table] != "":
+		return rowNames[table], list, err
+	case keys == nil:
+		return "'-'", list, err
+	}
+	return strings.Join(keys, " || '/' || "), list, err
 }
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

@@ -30,7 +30,7 @@ import (
 // world is an engine on a real store, with a network that answers what the test says.
 type world struct {
 	t      *testing.T
-	path   string
+	place  string // of the database
 	kek    []byte
 	store  *store.Store
 	engine *engine.Engine
@@ -46,11 +46,12 @@ type world struct {
 	messages    int64 // of the banks that payers transfer to
 }
 
-// manual is a clock that a test sets. A loop that has nothing due is at its end: Sleep stops it.
+// manual is a clock that a test sets. Loops that have nothing due are at their end: when the last of them goes to sleep, all are stopped.
 type manual struct {
-	mu   sync.Mutex
-	at   time.Time
-	idle context.CancelFunc
+	mu             sync.Mutex
+	at             time.Time
+	loops, resting int
+	idle           context.CancelFunc
 }
 
 func (c *manual) Now() time.Time {
@@ -66,9 +67,17 @@ func (c *manual) advance(d time.Duration) {
 }
 
 func (c *manual) Sleep(ctx context.Context, until time.Time, wake <-chan struct{}) error {
-	if until.Sub(c.Now()) != time.Second { // a loop that waits for work that it began looks again after a second
-		c.idle()
+	select {
+	case <-wake:
+		return ctx.Err()
+	default:
 	}
+	if until.Sub(c.Now()) == time.Second { // a loop that waits for work that is under way looks again after a second
+		runtime.Gosched()
+		return ctx.Err()
+	}
+	c.rest(1)
+	defer c.rest(-1)
 	select {
 	case <-wake:
 	case <-ctx.Done():
@@ -76,19 +85,44 @@ func (c *manual) Sleep(ctx context.Context, until time.Time, wake <-chan struct{
 	return ctx.Err()
 }
 
+func (c *manual) rest(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.resting += n; c.resting == c.loops {
+		c.idle()
+	}
+}
+
 // drain runs a worker until it finds nothing due.
 func (w *world) drain(run func(context.Context) error) {
 	w.t.Helper()
+	w.drainAll(1, run)
+}
+
+// drainAll does that where a worker has so many loops.
+func (w *world) drainAll(loops int, run func(context.Context) error) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
-	w.clock.idle = cancel
+	w.clock.loops, w.clock.idle = loops, cancel
 	if err := run(ctx); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
+// forward and keepPaying have a loop for each acquirer and for each payout bank, and one that tells of those that nobody knows any more.
+func (w *world) forward() {
+	w.t.Helper()
+	w.drainAll(3, w.engine.Forward)
+}
+
+func (w *world) keepPaying() {
+	w.t.Helper()
+	w.drainAll(3, w.engine.KeepPaying)
+}
+
 func (w *world) settle() {
-	w.drain(w.engine.Forward)
+	w.forward()
 	w.drain(w.outbox.Run)
 }
 
@@ -177,15 +211,29 @@ func (g google) Send(_ context.Context, n engine.Notice) outbox.Result {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-	w := &world{
-		t: t, path: filepath.Join(t.TempDir(), "naru.db"), clock: &manual{at: start}, rail: &rail{}, tray: &tray{}, bank: &bank{}, wire: &wire{},
-	}
-	var err error
-	if w.kek, err = base64.StdEncoding.DecodeString(strings.TrimSpace(vault.NewKEK())); err != nil {
+	return newWorldAt(t, filepath.Join(t.TempDir(), "naru.db"), newKEK(t), store.Options{})
+}
+
+func newKEK(t *testing.T) []byte {
+	t.Helper()
+	kek, err := base64.StdEncoding.DecodeString(strings.TrimSpace(vault.NewKEK()))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if w.store, err = store.Open(t.Context(), w.path, store.Options{}); err != nil {
+	return kek
+}
+
+// careless is for a server that tests alone write to.
+var careless = store.Options{Careless: true, Settled: -1, Connections: 4}
+
+func newWorldAt(t *testing.T, place string, kek []byte, o store.Options) *world {
+	t.Helper()
+	start := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+	w := &world{
+		t: t, place: place, kek: kek, clock: &manual{at: start}, rail: &rail{}, tray: &tray{}, bank: &bank{}, wire: &wire{},
+	}
+	var err error
+	if w.store, err = store.Open(t.Context(), w.place, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.store.Close() })
@@ -238,7 +286,8 @@ func newWorld(t *testing.T) *world {
 		senders[kind] = g
 	}
 	w.outbox = outbox.Worker{
-		Queue: w.store.Notices(store.Everybody, 100), Senders: senders, Clock: w.clock, Crash: crash.Never, Log: log, Meter: silentMeter{}, Bell: w.engine.Notices[0], Lanes: 1,
+		Queue: w.store.Notices(store.Everybody, 100, 0), Senders: senders, Clock: w.clock, Crash: crash.Never, Log: log,
+		Meter: silentMeter{}, Bell: w.engine.Notices[0], Lanes: 1,
 	}
 	return w
 }
@@ -383,7 +432,7 @@ func (w *world) play() {
 	w.must(true, w.reserve(a, "revoked", approved, nil))
 	w.capture(a, "revoked", 12_900)
 	w.rail.replies = map[payment.AdviceKind]payment.AdviceReply{payment.Completion: {Verdict: payment.AdviceRevoked, Code: "R1"}}
-	w.drain(w.engine.Forward)
+	w.forward()
 	w.rail.replies = nil
 
 	short := approved
@@ -411,7 +460,7 @@ func (w *world) play() {
 	w.must(true, w.reserve(a, "stopped", approved, nil))
 	w.capture(a, "stopped", 12_900)
 	w.rail.replies = map[payment.AdviceKind]payment.AdviceReply{payment.Completion: {Verdict: payment.AdviceRefused, Code: "30"}}
-	w.drain(w.engine.Forward)
+	w.forward()
 	w.rail.replies = nil
 	w.sign()
 
@@ -449,8 +498,8 @@ func played(t *testing.T) (path string, kek []byte) {
 		w := newWorld(t)
 		w.play()
 		w.do(w.store.Close())
-		edit(t, w.path, "PRAGMA wal_checkpoint(TRUNCATE)")
-		b, err := os.ReadFile(w.path)
+		edit(t, w.place, "PRAGMA wal_checkpoint(TRUNCATE)")
+		b, err := os.ReadFile(w.place)
 		w.do(err)
 		finished.db, finished.kek = b, w.kek
 	})
@@ -487,9 +536,13 @@ func copied(t *testing.T, from string) string {
 }
 
 // corrupt runs statements behind everybody's back: without triggers, constraints on references, or a trace in freed pages.
-func corrupt(t *testing.T, path string, statements ...string) {
+func corrupt(t *testing.T, place string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(OFF)&_pragma=secure_delete(ON)")
+	if onServer(place) {
+		corruptServer(t, place, statements)
+		return
+	}
+	db, err := sql.Open("sqlite", "file:"+place+"?_pragma=foreign_keys(OFF)&_pragma=secure_delete(ON)")
 	if err != nil {
 		t.Fatal(err)
 	}

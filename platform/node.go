@@ -32,8 +32,8 @@ func (c Config) node() (engine.Node, error) {
 	return engine.Node{ID: name + "/" + life.String(), Lease: cmp.Or(c.Node.Lease.Duration, 10*time.Second)}, nil
 }
 
-// password is that of the database; none where no file is named.
-func (c Config) password() (string, error) {
+// Password is that of the database; none where no file is named.
+func (c Config) Password() (string, error) {
 	if c.Store.Password == "" {
 		return "", nil
 	}

@@ -98,7 +98,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	if err != nil {
 		return fail(err)
 	}
-	password, err := c.password()
+	password, err := c.Password()
 	if err != nil {
 		return fail(err)
 	}

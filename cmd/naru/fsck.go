@@ -14,7 +14,7 @@ import (
 
 type fsckCmd struct {
 	Config string `type:"existingfile" placeholder:"FILE" xor:"where" help:"Configuration file that names the database and its key."`
-	DB     string `name:"db" type:"existingfile" placeholder:"FILE" xor:"where" help:"Database file, which may be in use."`
+	DB     string `name:"db" placeholder:"PLACE" xor:"where" help:"Database, which may be in use: a path, or postgres://user@host/name."`
 	KEK    string `name:"kek" type:"existingfile" placeholder:"FILE" help:"Key-encryption key. Without it, what needs keys is not checked."`
 	JSON   bool   `name:"json" help:"Print the report as JSON."`
 	Strict bool   `help:"Take warnings for errors."`
@@ -55,7 +55,7 @@ func (c fsckCmd) Run(ctx context.Context) error {
 }
 
 func (c fsckCmd) read(ctx context.Context) (fsck.Report, error) {
-	db, kek := c.DB, c.KEK
+	db, kek, password := c.DB, c.KEK, ""
 	switch {
 	case c.Config != "":
 		cfg, err := platform.Load(c.Config)
@@ -63,13 +63,16 @@ func (c fsckCmd) read(ctx context.Context) (fsck.Report, error) {
 			return fsck.Report{}, err
 		}
 		db = cfg.Database()
+		if password, err = cfg.Password(); err != nil {
+			return fsck.Report{}, err
+		}
 		if kek == "" {
 			kek = cfg.KEK()
 		}
 	case db == "":
 		return fsck.Report{}, errors.New("name the database with --db, or the configuration with --config")
 	}
-	o := fsck.Options{Path: db, Strict: c.Strict}
+	o := fsck.Options{Path: db, Password: password, Strict: c.Strict}
 	if kek != "" {
 		key, err := vault.ReadKEK(kek)
 		if err != nil {
