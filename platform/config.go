@@ -71,6 +71,7 @@ type Store struct {
 type Node struct {
 	Name  string           `toml:"name"`  // for operators to tell nodes apart; the name of the machine where empty
 	Lease iso8583.Duration `toml:"lease"` // after how long a silence the others take over what a node worked on; 10s
+	Drain iso8583.Duration `toml:"drain"` // told to end, how long it says at /readyz that it does before it takes no more calls; 0s
 }
 
 // GSP is the listener that Google calls, the keys, and Google's own side.
@@ -327,6 +328,9 @@ func (c Config) check() error {
 		refuse("store.password and store.connections belong to store.url")
 	case s.Connections < 0:
 		refuse("store.connections is less than nothing")
+	}
+	if c.Node.Drain.Duration < 0 || c.Node.Drain.Duration > longestDrain {
+		refuse("node.drain = %q is not between 0s and %s", c.Node.Drain, longestDrain)
 	}
 	if d := c.Node.Lease.Duration; d != 0 && d < shortestLease {
 		refuse("node.lease = %q is less than %s", d, shortestLease)

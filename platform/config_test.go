@@ -28,6 +28,9 @@ func TestExampleIsGood(t *testing.T) {
 		if table, ok := strings.CutPrefix(line, "# ["); ok && !strings.HasPrefix(table, "acquirer.tls") { // needs files that there are not
 			line = "[" + table
 		}
+		if strings.HasPrefix(line, "path = ") { // its place is taken by url
+			continue
+		}
 		all.WriteString(line)
 	}
 	path := filepath.Join(t.TempDir(), "naru.toml")
@@ -36,6 +39,51 @@ func TestExampleIsGood(t *testing.T) {
 	}
 	if _, err := platform.Load(path); err != nil {
 		t.Errorf("with every key: %v", err)
+	}
+}
+
+// Where everything is kept: a file or a cluster, and what naru serve --store says comes before both.
+func TestPlaces(t *testing.T) {
+	text, err := os.ReadFile(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = `path = "naru.db" `
+	for _, c := range []struct{ store, place, want, refused string }{
+		{file, "", "naru.db", ""},
+		{file, "postgres://h/n", "postgres://h/n", ""},
+		{`url = "postgres://h/n"`, "", "postgres://h/n", ""},
+		{`url = "postgres://h/n"` + "\nconnections = 4", "other.db", "other.db", ""},
+		{"", "", "", "store.path is missing, or store.url"},
+		{file + "\n" + `url = "postgres://h/n"`, "", "", "write one of them"},
+		{`url = "mysql://h/n"`, "", "", "no postgres:// address"},
+		{file + "\nconnections = 4", "", "", "belong to store.url"},
+		{file + "\n[node]\n" + `lease = "10ms"`, "", "", "less than 1s"},
+		{file + "\n[node]\n" + `name = "a b"`, "", "", "node.name is"},
+		{file + "\n[node]\n" + `drain = "2h"`, "", "", "node.drain"},
+	} {
+		parts := strings.SplitN(c.store, "\n[node]", 2)
+		changed := strings.Replace(string(text), file, parts[0]+" ", 1)
+		if len(parts) > 1 {
+			changed += "\n[node]" + parts[1]
+		}
+		path := filepath.Join(t.TempDir(), "naru.toml")
+		if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := platform.LoadAt(path, c.place)
+		switch {
+		case c.refused != "":
+			if err == nil || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%q: %v", c.store, err)
+			}
+		case err != nil:
+			t.Errorf("%q: %v", c.store, err)
+		default:
+			if at := got.Database(); at != c.want && filepath.Base(at) != c.want {
+				t.Errorf("%q at %q: %s", c.store, c.place, at)
+			}
+		}
 	}
 }
 

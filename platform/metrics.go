@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -201,6 +202,9 @@ func (p *Platform) admin() http.Handler {
 }
 
 func (p *Platform) ready(ctx context.Context) error {
+	if p.draining.Load() {
+		return errors.New("this node is ending")
+	}
 	if _, err := p.Store.Backlog(ctx); err != nil {
 		return err
 	}

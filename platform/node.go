@@ -15,6 +15,9 @@ import (
 // shortestLease is what a lease must last at the least: it is renewed four times within it, over a network.
 const shortestLease = time.Second
 
+// longestDrain is less than whoever sends the signal waits before it kills.
+const longestDrain = time.Minute
+
 // node is who this process is among those that share its database: the name that operators know, and what tells this life from every other.
 func (c Config) node() (engine.Node, error) {
 	name := c.Node.Name

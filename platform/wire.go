@@ -17,6 +17,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -72,13 +73,15 @@ type Platform struct {
 	counter   *counter
 	log       *slog.Logger
 	sandbox   bool
+	drain     time.Duration // between being told to end and taking no more calls
+	draining  atomic.Bool
 	done      chan error
 }
 
 // Start runs the integrator until ctx ends. When it returns without an error, everything abandoned by an earlier process has been given up,
 // and calls are answered.
 func Start(ctx context.Context, c Config, w World) (*Platform, error) {
-	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, banks: map[string]*upi.RazorpayX{}, log: w.Log, sandbox: c.Sandbox(), done: make(chan error, 1)}
+	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, banks: map[string]*upi.RazorpayX{}, log: w.Log, sandbox: c.Sandbox(), drain: c.Node.Drain.Duration, done: make(chan error, 1)}
 	fail := func(err error) (*Platform, error) {
 		if p.Store != nil {
 			err = errors.Join(err, p.Store.Close())
@@ -378,6 +381,13 @@ func (p *Platform) run(ctx context.Context, servers map[*http.Server]net.Listene
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+	}
+	p.draining.Store(true) // balancers see it, and connections that are open end with their next answer
+	for s := range servers {
+		s.SetKeepAlivesEnabled(false)
+	}
+	if err == nil && p.drain > 0 {
+		time.Sleep(p.drain)
 	}
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 	defer cancel()
