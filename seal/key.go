@@ -140,10 +140,16 @@ func compile(e *openpgp.Entity, state State) (Key, []*part, error) {
 	}
 	kept := parts[:0]
 	for _, p := range parts {
-		if n, ok := p.pub.PublicKey.(*rsa.PublicKey); ok && n.N.BitLen() >= minBits &&
-			p.pub.PubKeyAlgo == packet.PubKeyAlgoRSA && (p.signs || p.encrypts) {
-			kept = append(kept, p)
+		n, ok := p.pub.PublicKey.(*rsa.PublicKey)
+		if !ok || n.N.BitLen() < minBits || p.pub.PubKeyAlgo != packet.PubKeyAlgoRSA || !p.signs && !p.encrypts {
+			continue
 		}
+		if p.priv != nil {
+			if p.priv, err = equip(p.priv); err != nil {
+				return Key{}, nil, fmt.Errorf("seal: key %s: %w", k.Fingerprint, err)
+			}
+		}
+		kept = append(kept, p)
 	}
 	k.NotAfter = earliest(
 		latest(kept, func(p *part) bool { return p.signs }),

@@ -185,11 +185,11 @@ func (a attempt) sessionKey(random io.Reader) (packet.CipherFunction, []byte, er
 	if _, err := io.ReadFull(random, instead); err != nil {
 		return 0, nil, err
 	}
-	priv := a.key.priv.PrivateKey.(*rsa.PrivateKey)
-	sealed := make([]byte, max(priv.Size(), len(a.cipher)))
+	size := a.key.pub.PublicKey.(*rsa.PublicKey).Size()
+	sealed := make([]byte, max(size, len(a.cipher)))
 	copy(sealed[len(sealed)-len(a.cipher):], a.cipher) // the wire drops leading zeroes
-	//lint:ignore SA1019 OpenPGP v4 with RSA knows no other padding; the oracle is closed above and by the one error of Open
-	block, err := rsa.DecryptPKCS1v15(nil, priv, sealed)
+	// PKCS #1 v1.5: OpenPGP v4 with RSA knows no other padding; the oracle is closed above and by the one error of Open.
+	block, err := a.key.priv.PrivateKey.(crypto.Decrypter).Decrypt(nil, sealed, nil)
 	if err == nil && len(block) > 3 {
 		cipher, key := packet.CipherFunction(block[0]), block[1:len(block)-2]
 		var sum uint16

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+
+	"naru/seal"
 )
 
 type versionCmd struct{}
@@ -21,6 +23,6 @@ func (versionCmd) Run() error {
 			dirty = " with changes"
 		}
 	}
-	fmt.Printf("naru %s, revision %s%s, %s\n", info.Main.Version, revision, dirty, info.GoVersion)
+	fmt.Printf("naru %s, revision %s%s, %s, RSA by %s\n", info.Main.Version, revision, dirty, info.GoVersion, seal.RSA())
 	return nil
 }
