@@ -67,8 +67,12 @@ fuzz: ## fuzz each target for a short while
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 10s $$p || exit 1; done; done
 
-bench: build ## measure this build; see docs/performance.md
-	bin/naru bench gsp
-	bin/naru bench merchant
+bench: build ## measure this build on both stores (an hour on a quiet machine); see docs/performance.md
+	bin/naru bench all --store sqlite --json docs/figures/sqlite.json
+	bin/naru bench all --store postgres --json docs/figures/postgres.json
+	bin/naru bench report docs/figures/sqlite.json docs/figures/postgres.json --plots docs/figures
 
-.PHONY: help build sandbox test proofs check need screenshots race vet lint format format-check generate fresh fuzz bench
+drill: need build ## fail over on this machine, under load; see docs/operate/failover.md
+	bin/naru drill
+
+.PHONY: help build build-openssl sandbox test proofs check need screenshots race vet lint format format-check generate fresh fuzz bench drill

@@ -29,13 +29,18 @@ type Conditions struct {
 	Go       string `json:"go"`
 	Revision string `json:"revision"`
 	Store    string `json:"store"`
+	Load     string `json:"load_average"` // before the run: what else the machine did
 }
 
-func conditions() (Conditions, error) {
+func conditions(h home) (Conditions, error) {
 	c := Conditions{
-		When: time.Now().UTC().Format(time.DateOnly), Cores: runtime.NumCPU(), Go: runtime.Version(), Store: "SQLite, WAL, synchronous=FULL",
-		CPU: "unknown",
+		When: time.Now().UTC().Format(time.DateOnly), Cores: runtime.NumCPU(), Go: runtime.Version(), Store: h.describe(), CPU: "unknown",
 	}
+	load, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return c, err
+	}
+	c.Load = strings.Fields(string(load))[0]
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return c, err
@@ -87,30 +92,58 @@ func ownCPU() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// openssl is the time of two RSA-2048 private operations as OpenSSL does them, with every core busy.
+// openssl is the CPU time of two RSA-2048 private operations as OpenSSL does them, with every core busy. It counts its own CPU time only
+// where it is not told to use several cores, and wall time otherwise: so it is started for each of them.
 func openssl(ctx context.Context) (float64, error) {
-	cores := runtime.NumCPU()
-	out, err := exec.CommandContext(ctx, "openssl", "speed", "-mr", "-multi", strconv.Itoa(cores), "-seconds", "2", "rsa2048").Output()
-	if err != nil {
-		return 0, fmt.Errorf("openssl speed: %w (Debian: apt-get install openssl)", err)
-	}
-	for line := range strings.Lines(string(out)) {
-		f := strings.Split(strings.TrimSpace(line), ":")
-		if len(f) == 5 && f[0] == "+F2" {
-			perSecond, err := strconv.ParseFloat(f[3], 64)
-			if err != nil || perSecond <= 0 {
-				return 0, fmt.Errorf("openssl speed printed %q", line)
+	var group errgroup.Group
+	each := make([]float64, runtime.NumCPU()) // operations per CPU second
+	for i := range each {
+		group.Go(func() error {
+			out, err := exec.CommandContext(ctx, "openssl", "speed", "-mr", "-seconds", "2", "rsa2048").Output()
+			if err != nil {
+				return fmt.Errorf("openssl speed: %w (Debian: apt-get install openssl)", err)
 			}
-			return 2000 * float64(cores) / perSecond, nil
-		}
+			for line := range strings.Lines(string(out)) {
+				if f := strings.Split(strings.TrimSpace(line), ":"); len(f) == 5 && f[0] == "+F2" {
+					if each[i], err = strconv.ParseFloat(f[3], 64); err != nil || each[i] <= 0 {
+						return fmt.Errorf("openssl speed printed %q", line)
+					}
+					return nil
+				}
+			}
+			return errors.New("openssl speed printed no figure for RSA")
+		})
 	}
-	return 0, errors.New("openssl speed printed no figure for RSA")
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	sum := 0.0
+	for _, rate := range each {
+		sum += 2000 / rate
+	}
+	return sum / float64(len(each)), nil
 }
 
 // clockTick is the unit of /proc/PID/stat on Linux.
 const clockTick = 10 * time.Millisecond
 
-// cpu is the server's CPU time so far.
+// spent is what the server and its database have cost so far.
+func (s *server) spent() (at spent, err error) {
+	if at.server, err = s.cpu(); err != nil {
+		return at, err
+	}
+	at.database, err = s.home.spent()
+	return at, err
+}
+
+// spentHere is the same where this process does the server's work.
+func (s *server) spentHere() (at spent, err error) {
+	at.server = ownCPU()
+	at.database, err = s.home.spent()
+	return at, err
+}
+
+// cpu is the server's own.
 func (s *server) cpu() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Process.Pid))
 	if err != nil {

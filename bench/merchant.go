@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"text/template"
 	"time"
@@ -28,6 +24,7 @@ import (
 // MerchantOptions say how long and how wide a run of the merchant gateway is.
 type MerchantOptions struct {
 	Binary   string        // this program
+	Store    string        // SQLite or Postgres
 	Duration time.Duration // of each load phase
 	Rounds   int           // how often floor and load alternate; the median counts
 	Workers  []int         // requests at once: one measurement for each
@@ -49,34 +46,35 @@ type MerchantReport struct {
 
 // Creates is what creating deposit orders costs with so many requests at once.
 type Creates struct {
-	Workers   int       `json:"requests_at_once"`
-	FloorMS   float64   `json:"bare_commit_cpu_ms"` // of the same rows, through the same store, by as many at once
-	OrderMS   float64   `json:"order_cpu_ms"`       // server CPU
-	ToBareAll []float64 `json:"rate_to_bare_commit_rounds"`
-	ToBare    float64   `json:"rate_to_bare_commit"` // orders per CPU second / bare commits per CPU second; goal: at least 0.5
-	PerSecond float64   `json:"closed_loop_per_second"`
+	Workers    int       `json:"requests_at_once"`
+	FloorMS    float64   `json:"bare_commit_cpu_ms"`          // of the same rows, through the same kind of store, by as many at once
+	FloorDBMS  float64   `json:"bare_commit_database_cpu_ms"` // beside it, of the database's own processes
+	OrderMS    float64   `json:"order_cpu_ms"`                // server CPU
+	OrderDBMS  float64   `json:"order_database_cpu_ms"`
+	ToBareAll  []float64 `json:"rate_to_bare_commit_rounds"`
+	ToBare     float64   `json:"rate_to_bare_commit"`      // orders / bare commits, per CPU second of our process
+	WithDBBare float64   `json:"rate_to_bare_commit_both"` // the same per CPU second of process and database; goal: at least 0.5
+	PerSecond  float64   `json:"closed_loop_per_second"`
+
+	HotRate     float64 `json:"hot_to_spread_per_second"` // one merchant / several; goal: at least 0.9
+	HotToSpread float64 `json:"spread_to_hot"`            // the same per CPU second of server and database
 }
 
-// MerchantGateway measures the merchant gateway on SQLite.
+// MerchantGateway measures the merchant gateway.
 func MerchantGateway(ctx context.Context, o MerchantOptions) (r MerchantReport, err error) {
 	if o.Rounds < 1 || o.Open < 1 || o.Credits < 1 {
 		return r, errors.New("rounds, open orders and credits: one at least")
 	}
-	dir, err := os.MkdirTemp("", "naru-bench-*")
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &gateway{server: server{binary: o.Binary, dir: dir}, o: o, key: card.Conceal(rand.Text()), run: rand.Text()[:8]}
-	defer func() { err = errors.Join(err, b.stop()) }()
+	b := &gateway{server: server{binary: o.Binary}, o: o, key: card.Conceal(rand.Text()), run: rand.Text()[:8]}
+	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.prepare(ctx); err != nil {
 		return r, err
 	}
-	if r.Conditions, err = conditions(); err != nil {
+	if r.Conditions, err = conditions(b.home); err != nil {
 		return r, err
 	}
 	if _, err := b.start(ctx, time.Minute, func() (bool, error) {
-		body, err := b.ask()
+		body, err := b.ask(1)
 		if err != nil {
 			return false, err
 		}
@@ -88,7 +86,7 @@ func MerchantGateway(ctx context.Context, o MerchantOptions) (r MerchantReport, 
 		return r, err
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // the floor is collected as the server is
-	bare, err := openFloor(ctx, dir)
+	bare, err := openFloor(ctx, &b.server)
 	if err != nil {
 		return r, err
 	}
@@ -110,7 +108,7 @@ func MerchantGateway(ctx context.Context, o MerchantOptions) (r MerchantReport, 
 	if err := b.stop(); err != nil { // what follows has the machine alone
 		return r, err
 	}
-	r.Matching, err = matching(ctx, o, dir)
+	r.Matching, err = matching(ctx, o, &b.server)
 	return r, err
 }
 
@@ -122,38 +120,54 @@ type gateway struct {
 	run    string      // in its order numbers
 	client *http.Client
 	base   string // of the merchant API
-	asked  atomic.Int64
-	stored atomic.Int64
-	link   atomic.Pointer[string] // of the last order's payment page
+
+	merchants []string // the first is the hot one
+	asked     atomic.Int64
+	stored    atomic.Int64
+	link      atomic.Pointer[string] // of the last order's payment page
 }
 
-// prepare furnishes the folder and writes the configuration: a merchant whose payers transfer in their own names.
+// prepare makes the folder and a home for the database, and lets a sandbox furnish the folder.
 func (b *gateway) prepare(ctx context.Context) error {
+	var err error
+	if b.dir, err = os.MkdirTemp("", "naru-bench-*"); err != nil {
+		return err
+	}
+	if b.home, err = openHome(ctx, b.o.Store, b.dir); err != nil {
+		return err
+	}
+	place, err := b.home.place(ctx, "bench")
+	if err != nil {
+		return err
+	}
 	contract, err := furnish(ctx, b.dir)
 	if err != nil {
 		return err
 	}
-	ca, err := os.ReadFile(filepath.Join(b.dir, contract.GSP.CA))
-	if err != nil {
+	if b.client, err = trusting(filepath.Join(b.dir, contract.GSP.CA)); err != nil {
 		return err
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(ca)
-	b.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 512, DisableCompression: true,
-	}}
+	return b.configure(place)
+}
+
+// configure writes the server's configuration: merchants whose payers transfer in their own names.
+func (b *gateway) configure(place string) (err error) {
 	for name, secret := range map[string]string{"merchant.key": b.key.Reveal(), "merchant_query.key": rand.Text()} {
 		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(secret+"\n"), 0o600); err != nil {
 			return err
 		}
 	}
-	ports := map[string]string{"Platform": platformID, "Service": serviceID}
+	b.merchants = append(b.merchants, platformID)
+	for i := range 7 { // spread is over eight
+		b.merchants = append(b.merchants, fmt.Sprintf("PF1%03d", i))
+	}
+	ports := map[string]any{"Store": b.home.setting(place), "Merchants": b.merchants, "Service": serviceID}
 	for _, name := range []string{"GSP", "Admin", "API", "Page"} {
 		if ports[name], err = freePort(); err != nil {
 			return err
 		}
 	}
-	b.base = "https://" + ports["API"]
+	b.base = fmt.Sprintf("https://%s", ports["API"])
 	var text bytes.Buffer
 	if err := gatewayConfig.Execute(&text, ports); err != nil {
 		return err
@@ -170,7 +184,7 @@ const (
 var gatewayConfig = template.Must(template.New("").Parse(`
 environment = "sandbox"
 log.level = "info"
-store = { path = "bench.db", kek = "kek" }
+store = { {{.Store}}, kek = "kek" }
 admin = { listen = "{{.Admin}}" }
 merchant_api = { listen = "{{.API}}", cert = "server.pem", key = "server.key" }
 pay = { listen = "{{.Page}}" }
@@ -186,8 +200,9 @@ id = "main"
 bank = "011"
 number = "100200300400"
 holder = "Bench"
+{{range .Merchants}}
 [[merchant]]
-id = "{{.Platform}}"
+id = "{{.}}"
 name = "Bench"
 brand = "#0b5fff"
 time_zone = "Asia/Seoul"
@@ -195,16 +210,18 @@ key = "merchant.key"
 authorization = "merchant_query.key"
 api = { rate = -1 }
 [[merchant.deposit]]
-service = "{{.Service}}"
+service = "{{$.Service}}"
 receivers = ["main"]
 life = "24h"
+{{end}}
 `))
 
 // ask is the signed body of the next order (merchant-gateway §5): each from another payer.
-func (b *gateway) ask() ([]byte, error) {
+func (b *gateway) ask(merchants int) ([]byte, error) {
 	n := int(b.asked.Add(1))
+	id := b.merchants[n%merchants]
 	body := map[string]string{
-		"platform_id": platformID, "service_id": serviceID, "payment_cl_id": fmt.Sprintf("%s-%d", b.run, n), "name": payerName(n),
+		"platform_id": id, "service_id": serviceID, "payment_cl_id": fmt.Sprintf("%s-%d", b.run, n), "name": payerName(n),
 		"amount": strconv.FormatInt(100*payerAmount(n), 10), "notify_url": notifyURL,
 		"request_time": strconv.FormatInt(time.Now().Unix(), 10), "sign_type": string(merchant.HMAC),
 	}
@@ -251,73 +268,56 @@ func (b *gateway) create(ctx context.Context, body []byte) error {
 	return nil
 }
 
+// close ends everything and removes the folder.
+func (b *gateway) close() error {
+	err := b.stop()
+	if b.home != nil {
+		err = errors.Join(err, b.home.close())
+	}
+	return errors.Join(err, os.RemoveAll(b.dir))
+}
+
 // creates lets floor and load alternate; the ratio is taken within a round, so that a noisy moment hits both.
 func (b *gateway) creates(ctx context.Context, bare *floor, workers int) (Creates, error) {
 	c := Creates{Workers: workers}
-	if _, err := b.load(ctx, workers, b.o.Duration/4); err != nil { // warms connections and statements
+	if _, err := b.load(ctx, len(b.merchants), workers, b.o.Duration/4); err != nil { // warms connections and statements
 		return c, err
 	}
-	var floors, orders, rate []float64
+	var floors, floorDBs, orders, orderDBs, rate, both, hotRate, hotCPU []float64
 	for round := range b.o.Rounds {
-		fmt.Fprintf(b.o.Progress, "%d at once: round %d of %d\n", workers, round+1, b.o.Rounds)
+		fmt.Fprintf(b.o.Progress, "deposit orders on %s, %d at once: round %d of %d\n", b.o.Store, workers, round+1, b.o.Rounds)
 		f, err := bare.commits(ctx, workers, b.o.Duration)
 		if err != nil {
 			return c, err
 		}
-		p, err := b.load(ctx, workers, b.o.Duration)
+		p, err := b.load(ctx, 1, workers, b.o.Duration)
 		if err != nil {
 			return c, err
 		}
-		floors, orders, rate = append(floors, f), append(orders, p.cpu), append(rate, p.perSecond)
-		c.ToBareAll = append(c.ToBareAll, f/p.cpu)
+		s, err := b.load(ctx, len(b.merchants), workers, b.o.Duration)
+		if err != nil {
+			return c, err
+		}
+		hotRate, hotCPU = append(hotRate, p.perSecond/s.perSecond), append(hotCPU, (s.cpu+s.database)/(p.cpu+p.database))
+		floors, floorDBs, rate = append(floors, f.cpu), append(floorDBs, f.database), append(rate, p.perSecond)
+		orders, orderDBs = append(orders, p.cpu), append(orderDBs, p.database)
+		c.ToBareAll, both = append(c.ToBareAll, f.cpu/p.cpu), append(both, (f.cpu+f.database)/(p.cpu+p.database))
 	}
-	c.FloorMS, c.OrderMS, c.PerSecond, c.ToBare = median(floors), median(orders), median(rate), median(slices.Clone(c.ToBareAll))
+	c.FloorMS, c.FloorDBMS, c.OrderMS, c.OrderDBMS = median(floors), median(floorDBs), median(orders), median(orderDBs)
+	c.PerSecond, c.ToBare, c.WithDBBare = median(rate), median(c.ToBareAll), median(both)
+	c.HotRate, c.HotToSpread = median(hotRate), median(hotCPU)
 	return c, nil
 }
 
 // load keeps workers creating orders.
-func (b *gateway) load(ctx context.Context, workers int, d time.Duration) (phase, error) {
-	before, err := b.cpu()
-	if err != nil {
-		return phase{}, err
-	}
-	n, took, err := together(ctx, workers, d, func(int) error {
-		body, err := b.ask()
-		if err != nil {
-			return err
-		}
-		return b.create(ctx, body)
-	})
-	if err != nil {
-		return phase{}, err
-	}
-	after, err := b.cpu()
-	return phase{cpu: (after - before).Seconds() * 1000 / float64(n), perSecond: float64(n) / took.Seconds()}, err
-}
-
-// together keeps workers doing something for a time, and counts how often it was done. The first error ends it.
-func together(ctx context.Context, workers int, d time.Duration, do func(n int) error) (done int, took time.Duration, err error) {
-	var next, good atomic.Int64
-	var wait sync.WaitGroup
-	failed := make(chan error, workers)
-	start := time.Now()
-	for range workers {
-		wait.Go(func() {
-			for ctx.Err() == nil && len(failed) == 0 && time.Since(start) < d {
-				if err := do(int(next.Add(1) - 1)); err != nil {
-					failed <- err
-					return
-				}
-				good.Add(1)
+func (b *gateway) load(ctx context.Context, merchants, workers int, d time.Duration) (phase, error) {
+	return measured(b.spent, func() (int, time.Duration, error) {
+		return together(ctx, workers, d, func(int) error {
+			body, err := b.ask(merchants)
+			if err != nil {
+				return err
 			}
+			return b.create(ctx, body)
 		})
-	}
-	wait.Wait()
-	took = time.Since(start)
-	select {
-	case err = <-failed:
-	default:
-		err = ctx.Err()
-	}
-	return int(good.Load()), took, err
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -31,12 +30,16 @@ type office struct {
 const gather = 3 * time.Millisecond
 
 // openOffice opens a database of its own. through stands between the engine and its store.
-func openOffice(ctx context.Context, dir, name string, through func(engine.Store) engine.Store) (*office, error) {
-	kek, err := vault.ReadKEK(filepath.Join(dir, "kek"))
+func openOffice(ctx context.Context, at *server, name string, through func(engine.Store) engine.Store) (*office, error) {
+	kek, err := vault.ReadKEK(filepath.Join(at.dir, "kek"))
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, filepath.Join(dir, name), store.Options{Gather: gather})
+	place, err := at.home.place(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, place, store.Options{Gather: gather})
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +49,7 @@ func openOffice(ctx context.Context, dir, name string, through func(engine.Store
 	}
 	none := money.New(0, won) // no limit
 	e, err := engine.New(engine.Config{
-		Store: through(s), Vault: keys, Clock: &clock.Movable{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Meter: noMeter{},
+		Store: through(s), Vault: keys, Clock: &clock.Movable{}, Log: slog.New(slog.DiscardHandler), Meter: noMeter{},
 		Receivers: []engine.Receiver{{ID: "main", Bank: "011", Number: "100200300400", Holder: "Bench", DayLimit: none}},
 		Merchants: []engine.Merchant{{ID: platformID, Location: time.UTC, Deposits: []engine.DepositService{{
 			ID: serviceID, Limits: engine.Limits{Least: none, Most: none}, Receivers: []string{"main"}, Life: 24 * time.Hour, RealName: true,
@@ -97,14 +100,15 @@ func payerAmount(n int) int64 { return int64(1+(n+n/payers)%amounts) * 1000 }
 // floor writes what the creation of an order writes, and nothing else: through a store of the same kind, gathered in the same way.
 type floor struct {
 	*office
+	at       *server
 	recorder *recorder
 	made     int
 }
 
-func openFloor(ctx context.Context, dir string) (*floor, error) {
-	f := &floor{}
+func openFloor(ctx context.Context, at *server) (*floor, error) {
+	f := &floor{at: at}
 	var err error
-	f.office, err = openOffice(ctx, dir, "floor.db", func(s engine.Store) engine.Store {
+	f.office, err = openOffice(ctx, at, "floor", func(s engine.Store) engine.Store {
 		f.recorder = &recorder{Store: s}
 		return f.recorder
 	})
@@ -113,31 +117,31 @@ func openFloor(ctx context.Context, dir string) (*floor, error) {
 
 func (f *floor) close() error { return f.store.Close() }
 
-// floorRate is more than anybody commits in a second.
-const floorRate = 12_000
+// floorRate is how many commits a phase has rows for, for each second; one that used them up ends early.
+const floorRate = 8000
 
-// commits is the CPU time of a bare commit of the rows of one order, in milliseconds. The rows are made before.
-func (f *floor) commits(ctx context.Context, workers int, d time.Duration) (float64, error) {
+// commits is the CPU time of a bare commit of the rows of one order. The rows are made before.
+func (f *floor) commits(ctx context.Context, workers int, d time.Duration) (phase, error) {
 	f.recorder.rows = f.recorder.rows[:0]
-	for len(f.recorder.rows) < int(d.Seconds()*floorRate) {
+	for len(f.recorder.rows) < min(workers*1000, floorRate)*int(d.Seconds()+1) {
 		_, _, err := together(ctx, 64, 100*time.Millisecond, func(n int) error {
 			_, err := f.create(ctx, f.made+n)
 			return err
 		})
 		if err != nil {
-			return 0, err
+			return phase{}, err
 		}
 		f.made += len(f.recorder.rows)
 	}
 	rows := f.recorder.rows
-	before := ownCPU()
-	n, _, err := together(ctx, workers, d, func(n int) error {
-		if n >= len(rows) {
-			return fmt.Errorf("more than %d commits in %s: the floor is to be given more rows", len(rows), d)
-		}
-		return f.store.Update(ctx, rows[n].write)
+	return measured(f.at.spentHere, func() (int, time.Duration, error) {
+		return together(ctx, workers, d, func(n int) error {
+			if n >= len(rows) {
+				return errEnough
+			}
+			return f.store.Update(ctx, rows[n].write)
+		})
 	})
-	return (ownCPU() - before).Seconds() * 1000 / float64(n), err
 }
 
 // recorder is a store that keeps what an order would have written, and writes none of it.

@@ -20,6 +20,7 @@ const configFile = "bench.toml"
 // server is naru serve under measurement, a process of its own in a folder of its own.
 type server struct {
 	binary, dir string
+	home        home
 	process     *exec.Cmd
 }
 
