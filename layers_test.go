@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	"docs":              {},                // the samples of the guide know the wire alone
 	"sandbox":           {"sandbox", "platform", "web", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash", "fsck"},
 	"bench":             {"pgserver", "sandbox", "platform", "protocol", "rail", "store", "engine", "core", "seal", "vault", "clock", "crash"},
+	"drill":             {"sandbox", "rail/iso8583", "store", "pgserver", "seal", "vault", "core", "fsck"},
 	"cmd":               {"*"},
 	"e2e":               {"*"},
 	"killtest":          {"*"},

@@ -89,7 +89,12 @@ func GSP(ctx context.Context, o Options) (r Report, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%w%s", err, b.lastWords())
+		}
+		err = errors.Join(err, b.close())
+	}()
 	if r.Conditions, err = conditions(b.home); err != nil {
 		return r, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -56,8 +57,19 @@ func (s *server) start(ctx context.Context, patience time.Duration, answers func
 		}
 		time.Sleep(5 * time.Millisecond) // it is not there yet
 	}
-	text, _ := os.ReadFile(log.Name())
-	return 0, fmt.Errorf("the server does not answer; its log ends in:\n%s", text[max(0, len(text)-2000):])
+	return 0, fmt.Errorf("the server does not answer%s", s.lastWords())
+}
+
+// lastWords are the newest lines of the server's log that are no calls that went well.
+func (s *server) lastWords() string {
+	text, _ := os.ReadFile(filepath.Join(s.dir, "server.log"))
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, "status=200") {
+			lines = append(lines, line)
+		}
+	}
+	return "; its log ends in:\n" + strings.Join(lines[max(0, len(lines)-8):], "")
 }
 
 // kill ends the server as a crash would.

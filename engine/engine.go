@@ -94,6 +94,7 @@ type Engine struct {
 	lanes   int
 	meter   Meter
 	flights flights
+	unsent  sync.Map     // attempts of this life that never left, because nobody knew whether they were written down; when
 	told    sync.Map     // the cases that operators were told of, by id
 	nextEnd atomic.Int64 // when the earliest known hold ends, in microseconds since 1970
 	nextDue atomic.Int64 // when the earliest known deposit order is due, likewise

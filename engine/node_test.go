@@ -139,6 +139,32 @@ func TestAStoppedNodeSendsNothing(t *testing.T) {
 	b.agrees()
 }
 
+// Where nobody knows whether the intent was written down, nothing was sent, and this life knows: there is nothing to undo at the network.
+func TestAnIntentThatWasPerhapsWrittenDownIsNotUndoneAtTheNetwork(t *testing.T) {
+	w := newWorld(t, asNode("a"))
+	w.joins()
+	w.auth(decline)
+	w.declined(payment.InsufficientFunds)(w.reserve("first", 100)) // takes a block of numbers
+	both := w.store.Store
+	w.store.Store = forgetful{both}
+	w.no(fault.Unavailable)(w.reserve("q", 12900))
+	w.store.Store = both
+	w.recovers(1)
+	w.is("q", payment.NotHeld, nothing, false)
+	if len(w.open("q")) != 0 || len(w.bank.asked) != 1 {
+		t.Errorf("the network was asked %d times, and %d advices are owed", len(w.bank.asked), len(w.open("q")))
+	}
+	w.approved(w.reserve("q", 12900))
+	w.agrees()
+}
+
+// forgetful is a store whose commits are done, and nobody hears of it.
+type forgetful struct{ engine.Store }
+
+func (s forgetful) Update(ctx context.Context, work func(engine.Tx) error) error {
+	return errors.Join(s.Store.Update(ctx, work), errDisk)
+}
+
 // Should it be stopped in the very moment of sending, the network approves what it was told to reverse before: a person must see to it.
 func TestAnApprovalBehindItsReversalIsForAPerson(t *testing.T) {
 	a, b := neighbours(t)

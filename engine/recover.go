@@ -22,6 +22,12 @@ func (e *Engine) Recover(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	e.unsent.Range(func(attempt, since any) bool { // what is not on disk by now never will be
+		if e.clock.Now().Sub(since.(time.Time)) > time.Hour {
+			e.unsent.Delete(attempt)
+		}
+		return true
+	})
 	given := 0
 	for _, row := range left {
 		if row.Node == e.node.ID && e.flights.has(row.Key) {
@@ -83,6 +89,15 @@ func (e *Engine) abandon(ctx context.Context, k Key) error {
 			}
 			if !ok {
 				panic("engine: a reservation without its attempt")
+			}
+			if _, never := e.unsent.Load(a.ID); never { // its own life knows that nothing left: there is nothing to undo
+				if err := e.attempt(tx, a, payment.AttemptFail, now); err != nil {
+					return err
+				}
+				if _, err := e.step(tx, r, payment.Void, change{actor: "recovery", at: now, detail: "never sent"}); err != nil {
+					return err
+				}
+				return tx.DeleteIdempotency(k)
 			}
 			if err := e.reverse(tx, a, payment.AttemptLose, r.Amount, payment.UndoCrash, trace, now); err != nil {
 				return err

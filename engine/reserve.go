@@ -108,7 +108,10 @@ func (e *Engine) accept(ctx context.Context, t Turn, ask ReserveAsk) (
 		return tx.InsertAttempt(a)
 	})
 	if err != nil {
-		return r, a, o, nil, unavailable(err)
+		if err = unavailable(err); a.ID != "" {
+			e.unsent.Store(a.ID, now)
+		}
+		return r, a, o, nil, err
 	}
 	return r, a, o, answer, nil
 }

@@ -9,7 +9,10 @@ import (
 	"hash/fnv"
 	"io/fs"
 	"math/rand/v2"
+	"net"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -199,7 +202,7 @@ func (s *cluster) take(ctx context.Context) (*session, error) {
 	hosts := time.Duration(1 + len(s.config.Fallbacks)) // each has its time, so that one that swallows packets hides no other
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), hosts*s.config.ConnectTimeout)
 	defer cancel()
-	raw, err := pgx.ConnectConfig(limit, s.config)
+	raw, err := s.dial(limit)
 	if err != nil {
 		s.mu.Lock()
 		s.slots = append(s.slots, slot)
@@ -208,6 +211,23 @@ func (s *cluster) take(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("store: the database cannot be reached: %w", err)
 	}
 	return &session{conn: &wire{raw: raw, guards: &s.guards}, dialect: &spread, slot: slot, settled: s.marks.settled}, nil
+}
+
+// dial opens a connection on which nothing is ever cancelled. Where a connection breaks, pgx asks the server to cancel what is under way there:
+// a commit that waits for its standby would be let go, seen by everybody and acknowledged, and the standby would not have it.
+func (s *cluster) dial(ctx context.Context) (*pgx.Conn, error) {
+	config := s.config.Copy()
+	reach := config.DialFunc
+	var open atomic.Bool
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if open.Load() {
+			return nil, errLost
+		}
+		return reach(ctx, network, address)
+	}
+	c, err := pgx.ConnectConfig(ctx, config)
+	open.Store(true)
+	return c, err
 }
 
 // give takes a connection back. One that is broken, or in doubt, is not used again.
@@ -440,6 +460,9 @@ func (w *wire) flush(last func(*pgx.Batch) (read func(pgx.BatchResults) error, q
 	for _, s := range sent {
 		tag, failed := results.Exec()
 		switch {
+		case failed != nil && s.query == "COMMIT":
+			_ = results.Close()
+			return w.failedCommit(failed)
 		case failed != nil:
 			_ = results.Close()
 			return w.failed(s.query, failed)
@@ -472,6 +495,16 @@ func (w *wire) failed(query string, err error) error {
 	}
 	w.broken = true
 	return describe(query, fmt.Errorf("%w: %w", errLost, err))
+}
+
+// failedCommit tells a transaction that was refused from one of which nobody knows: a server that goes down may say so after it has committed.
+func (w *wire) failedCommit(err error) error {
+	var told *pgconn.PgError
+	if errors.As(err, &told) && (strings.HasPrefix(told.Code, "40") || strings.HasPrefix(told.Code, "23")) {
+		return describe("COMMIT", err)
+	}
+	w.broken = true
+	return describe("COMMIT", fmt.Errorf("%w: %w", errLost, errors.New(err.Error()))) // whatever it was: this is all that counts
 }
 
 // scanError is an error of whoever reads rows, not of the connection.

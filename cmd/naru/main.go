@@ -26,6 +26,7 @@ type commands struct {
 	Fsck      fsckCmd      `cmd:"" help:"Check a database independently: books, journal, states, what is owed, card secrets."`
 	Keys      keysCmd      `cmd:"" help:"Make, list, import, export OpenPGP keys and change their state."`
 	Bench     benchCmd     `cmd:"" help:"Measure this build against what cannot be saved: its cryptography, its commits."`
+	Drill     drillCmd     `cmd:"" help:"Kill and cut off nodes and databases under load, and prove that nothing acknowledged is lost."`
 	Version   versionCmd   `cmd:"" help:"Say which build this is."`
 }
 
