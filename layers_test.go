@@ -48,6 +48,7 @@ var layers = map[string][]string{
 	"cmd":               {"*"},
 	"e2e":               {"*"},
 	"killtest":          {"*"},
+	"nodetest":          {"*"},
 	"core/money":        {},
 	"core/bank":         {},
 	"core/deposit":      {"core"},

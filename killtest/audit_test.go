@@ -270,32 +270,44 @@ func (l *life) keepMetrics(v *victim) {
 
 const metrics = "metrics.txt"
 
+// servedFiles are those in which a database of a server stands.
+func (l *life) servedFiles() []string {
+	_, err := l.reader.ExecContext(l.t.Context(), `CHECKPOINT`)
+	must(l.t, err)
+	var names string
+	must(l.t, l.reader.QueryRowContext(l.t.Context(), selectFiles).Scan(&names))
+	return strings.Fields(names)
+}
+
+// selectFiles are those of a server in which our tables, their long values and their indexes stand.
+const selectFiles = `
+SELECT string_agg(current_setting('data_directory') || '/' || pg_relation_filepath(oid), ' ') FROM pg_class
+ WHERE relkind IN ('r', 't', 'i') AND oid >= 16384` // what comes with PostgreSQL has lower numbers
+
 // scan looks for secrets in the victims' logs and metrics and in the raw bytes of the database.
 func (l *life) scan() {
 	l.t.Helper()
-	files, err := filepath.Glob(filepath.Join(l.dir, "*"))
-	if err != nil {
-		l.t.Fatal(err)
+	found := func(pattern string) []string {
+		files, err := filepath.Glob(pattern)
+		must(l.t, err)
+		return files
 	}
-	logs := 0
-	for _, file := range files {
-		name := filepath.Base(file)
-		if strings.HasPrefix(name, "victim-") {
-			logs++
-		} else if name != metrics && !strings.HasPrefix(name, "naru.db") {
-			continue
-		}
+	logs, kept := found(filepath.Join(l.dir, "victim-*")), found(l.database+"*")
+	if l.on.served {
+		kept = l.servedFiles()
+	}
+	if len(logs) != l.starts || len(kept) == 0 {
+		l.t.Errorf("%d of %d logs are searched, and %d files of the database", len(logs), l.starts, len(kept))
+	}
+	for _, file := range slices.Concat(logs, kept, found(filepath.Join(l.dir, metrics))) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			l.t.Error(err)
 		}
 		for i, secret := range l.shop.forbidden() {
 			if at := bytes.Index(text, secret); at >= 0 {
-				l.t.Errorf("%s: secret %d of the list stands in clear at byte %d", name, i, at)
+				l.t.Errorf("%s: secret %d of the list stands in clear at byte %d", filepath.Base(file), i, at)
 			}
 		}
-	}
-	if logs != l.starts {
-		l.t.Errorf("%d of %d logs were searched", logs, l.starts)
 	}
 }

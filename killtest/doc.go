@@ -15,7 +15,11 @@
 // Google. In the end the records must agree on every hold, sale, refund, dispute, settlement, payout, order and credit, every answer of
 // Google's must come again word for word, and fsck must find nothing. At no time has a bank paid a request twice.
 //
-//	kill_test.go      which deaths: every point of package crash, and random instants
+// All this is lived twice: in a file, and on a PostgreSQL server, which is a child of the test process and survives as well. There every
+// victim is a new node; what a dead one worked on is given up when its lease is over, by the next victim or by a node that lived beside it.
+//
+//	kill_test.go      on what, and which deaths: every point of package crash, and random instants
+//	beside_test.go    a death beside another node
 //	life_test.go      one database, its peers, and the victims that die on it
 //	traffic_test.go   the payments, and how Google asks
 //	after_test.go     what happens to captured money: refunds, disputes, the end of the day

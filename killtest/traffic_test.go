@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"naru/core/money"
@@ -149,18 +150,22 @@ func (l *life) traffic(first bool, play programme) <-chan struct{} {
 		defer close(done)
 		var all sync.WaitGroup
 		defer all.Wait()
-		begin := func(lanes [][]kind) {
+		begin := func(lanes [][]kind) (open *atomic.Int64) {
+			open = new(atomic.Int64)
+			open.Store(int64(len(lanes)))
 			for _, lane := range lanes {
 				all.Go(func() {
+					defer open.Add(-1)
 					for _, k := range lane {
 						l.play(l.newPayment(k))
 					}
 				})
 			}
+			return open
 		}
-		begin(play.opening)
-		if first {
-			l.until(func() bool { return len(l.hostHolds()) >= len(play.opening) || l.deaths.Load() > 0 })
+		open := begin(play.opening)
+		if first { // where the link was not up yet, they may be over without a hold
+			l.until(func() bool { return len(l.hostHolds()) >= len(play.opening) || l.deaths.Load() > 0 || open.Load() == 0 })
 		}
 		begin(play.lanes)
 		for _, lane := range play.transfers {
@@ -548,8 +553,11 @@ func (l *life) verdicts() map[string]string {
 	return told
 }
 
-// query reads the victim's database from outside.
+// query reads the victim's database from outside. One in a file is let go each time: fsck may read it next.
 func (l *life) query(look func(*sql.DB) error) error {
+	if l.reader != nil {
+		return look(l.reader)
+	}
 	q := url.Values{"mode": {"ro"}, "_pragma": {"busy_timeout(5000)"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: l.database}).EscapedPath()+"?"+q.Encode())
 	if err != nil {

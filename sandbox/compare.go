@@ -174,7 +174,7 @@ func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := fsck.Run(ctx, fsck.Options{Path: s.folder.file(database), KEK: kek})
+	report, err := fsck.Run(ctx, fsck.Options{Path: s.database, KEK: kek})
 	if err != nil {
 		return err
 	}
@@ -196,16 +196,17 @@ type debts struct {
 	inbox  int // files of the acquirer, and of the deposit bank, that nobody has taken yet
 	claims int // chargebacks told on line that have no answer yet
 	untold int // events of the payout bank, and reports of the deposit bank
+	closes int // accounts whose last business day is not settled yet: after years that passed at once each day takes its time
 }
 
 func (d debts) any() bool {
-	return d.Advices+d.Batched+d.Notices+d.Reconciliations+d.Payouts > 0 || d.inbox+d.claims+d.untold > 0
+	return d.Advices+d.Batched+d.Notices+d.Reconciliations+d.Payouts > 0 || d.inbox+d.claims+d.untold+d.closes > 0
 }
 
 func (d debts) String() string {
 	return fmt.Sprintf("still owed: %d messages and %d lines of files to the acquirer, %d notifications, %d totals of a day, "+
-		"%d payouts; not taken: %d files, %d chargebacks, %d events of banks",
-		d.Advices, d.Batched, d.Notices, d.Reconciliations, d.Payouts, d.inbox, d.claims, d.untold)
+		"%d payouts, the settlements of %d accounts; not taken: %d files, %d chargebacks, %d events of banks",
+		d.Advices, d.Batched, d.Notices, d.Reconciliations, d.Payouts, d.closes, d.inbox, d.claims, d.untold)
 }
 
 // drain waits until nothing is owed and everything is taken. Waits between attempts are business time, which need not be waited for: after
@@ -289,8 +290,29 @@ func (s *Sandbox) debts(ctx context.Context, t *client) (d debts, err error) {
 			d.untold++
 		}
 	}
+	settled, err := s.platform.Store.SettlementRows(ctx)
+	if err != nil {
+		return d, err
+	}
+	d.closes = unsettled(settled, s.clock.Now())
 	d.Backlog, err = s.platform.Store.Backlog(ctx)
 	return d, err
+}
+
+// unsettled counts the accounts that settle every day from the first on, and have not settled the last one that is over. A settlement is
+// made five minutes after midnight.
+func unsettled(settled []store.SettlementRow, now time.Time) (n int) {
+	over := now.Add(-5*time.Minute).In(seoul).AddDate(0, 0, -1).Format("20060102")
+	last := map[string]string{}
+	for _, r := range settled { // oldest first
+		last[r.Account] = r.Day
+	}
+	for account, day := range last {
+		if account != third && day < over { // which leaves out days without anything
+			n++
+		}
+	}
+	return n
 }
 
 // everyCase is more than a sandbox ever has of anything.

@@ -1122,6 +1122,22 @@ func TestCompareWaits(t *testing.T) {
 	}
 }
 
+// Who settles every day is waited for until the day that is over is settled, five minutes after its end.
+func TestUnsettled(t *testing.T) {
+	midnight := time.Date(2027, 3, 1, 0, 0, 0, 0, seoul)
+	rows := []store.SettlementRow{{Account: first, Day: "20270226"}, {Account: second, Day: "20270227"}, {Account: third, Day: "20270110"}}
+	for now, want := range map[time.Time]int{
+		midnight.Add(-time.Second): 1, midnight.Add(4 * time.Minute): 1, midnight.Add(5 * time.Minute): 2,
+	} {
+		if got := unsettled(rows, now); got != want {
+			t.Errorf("at %v %d accounts are not settled, want %d", now, got, want)
+		}
+	}
+	if got := unsettled(nil, midnight); got != 0 {
+		t.Errorf("where nothing ever happened %d accounts are not settled", got)
+	}
+}
+
 func TestPriced(t *testing.T) {
 	for want, amount := range map[string]money.Amount{
 		"0 KRW": won(0), "999 KRW": won(999), "12,900 KRW": won(12_900), "-12,900 KRW": won(-12_900), "-129 KRW": won(-129),

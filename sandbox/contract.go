@@ -153,9 +153,10 @@ func (o offset) at(base int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(base+int(o)))
 }
 
-// addresses is where everything listens, host:port, the banks as URLs, and the dialect that the acquirer speaks.
+// addresses is where everything listens, host:port, the banks as URLs, the dialect that the acquirer speaks, and a database that is not in
+// the folder.
 type addresses struct {
-	GSP, Google, Files, Control, Admin, Acquirer, Bank, Hooks, API, Page, Collecting, Shop, Profile string
+	GSP, Google, Files, Control, Admin, Acquirer, Bank, Hooks, API, Page, Collecting, Shop, Profile, Store string
 }
 
 func (a addresses) contract(of shopKeys) Contract {
@@ -199,7 +200,7 @@ var configTemplate = template.Must(template.New(configFile).Funcs(template.FuncM
 environment = "sandbox"
 
 [store]
-path = "` + database + `"
+{{if .Store}}url = {{printf "%q" .Store}}{{else}}path = "` + database + `"{{end}}
 kek = "` + kekFile + `"
 
 [gsp]

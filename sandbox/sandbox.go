@@ -24,11 +24,13 @@ import (
 	upi "naru/rail/upi/sim"
 	"naru/sandbox/google"
 	"naru/sandbox/shop"
+	"naru/store"
 )
 
 // Options are what a person chooses.
 type Options struct {
 	Dir      string    // where everything is kept; "" is a temporary folder that is removed at the end
+	Store    string    // a postgres:// database instead of the one in the folder, for this sandbox alone
 	PortBase int       // first of the ports; 0 takes free ones
 	Seed     int64     // of the simulators and the story, never of keys
 	Demo     bool      // play the story
@@ -57,6 +59,7 @@ type Sandbox struct {
 	acquirer   *sim.Host
 	bank       *upi.Host
 	collecting *collecting.Host
+	database   string         // where the books are
 	closers    []func() error // in the order of starting
 	closed     bool
 }
@@ -74,6 +77,9 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	}()
 
 	// The folder, and the keys in it.
+	if o.Store != "" && !store.IsPostgres(o.Store) {
+		return s, errors.New("the database is none of PostgreSQL: the address begins with postgres://")
+	}
 	if s.folder, err = openFolder(o.Dir); err != nil {
 		return s, err
 	}
@@ -152,6 +158,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 		Page: pagePort.at(o.PortBase), Google: googleSide.Addr().String(), Files: filesSide.Addr().String(),
 		Control: controlSide.Addr().String(), Shop: shopSide.Addr().String(), Acquirer: s.acquirer.Addr(),
 		Bank: strings.TrimSuffix(s.bank.URL(), "/v1"), Collecting: s.collecting.URL(), Profile: profile,
+		Store: o.Store,
 	}
 	if err = s.configure(where); err != nil {
 		return s, err
@@ -160,6 +167,7 @@ func Start(ctx context.Context, o Options) (s *Sandbox, err error) {
 	if err != nil {
 		return s, err
 	}
+	s.database = config.Database()
 	s.platform, err = platform.Start(running, config, platform.World{
 		Clock: s.clock, Log: s.log, TestBank: cashier{s.collecting},
 		Skip: func(_ context.Context, by time.Duration) error { return s.advance(by) },

@@ -27,9 +27,13 @@ import (
 
 	"naru/clock"
 	"naru/core/card"
+	"naru/pgserver/pgtest"
 	"naru/platform"
+	"naru/rail/iso8583"
 	"naru/sandbox/google"
 )
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 // started is a sandbox for one test, in a folder of its own unless one is given.
 func started(t *testing.T, dir string) *Sandbox {
@@ -637,16 +641,18 @@ func TestOnce(t *testing.T) {
 
 		"29 payments, 12 payouts, 16 deposit orders, 5 merchant payouts, 49 settlements: all three records agree, and fsck finds nothing.",
 	}
-	for dialect, its := range map[string][]string{
+	dialects := map[string][]string{
 		"pi87-default": {"0100 > silence, 0420 > 0430 00", "0200 > silence, 0420 > 0430 00", "booked 15,000, refunded 5,000"},
 		"pi87-alt":     {"0100 > silence, 0400 > 0410 00", "0200 > silence, 0400 > 0410 00", "booked 15,000, refunded 5,000", "< 0432 00"},
 		"pi87-file":    {"0100 > silence, 0420 > 0430 00", "0200 > silence, 0420 > 0430 00", "booked 15,000  ", "< 0432 00"},
-	} {
-		t.Run(dialect, func(t *testing.T) {
+	}
+	once := func(name, dialect string, database func(testing.TB) string) {
+		its := dialects[dialect]
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
 			dir := t.TempDir()
-			err := Run(t.Context(), Options{Dir: dir, Seed: 1, Once: true, Out: &out, Profile: dialect})
+			err := Run(t.Context(), Options{Dir: dir, Store: database(t), Seed: 1, Once: true, Out: &out, Profile: dialect})
 			story := out.String()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, story)
@@ -665,6 +671,10 @@ func TestOnce(t *testing.T) {
 			checkSecrets(t, dir, story)
 		})
 	}
+	for dialect := range dialects {
+		once(dialect, dialect, func(testing.TB) string { return "" })
+	}
+	once("postgres", iso8583.DefaultProfile, pgtest.URL)
 }
 
 // checkSecrets looks for card numbers where none may be, and for files that others could read.
@@ -742,6 +752,13 @@ func TestInterrupt(t *testing.T) {
 	must(t, err)
 	if len(left) > 0 {
 		t.Errorf("something is left: %v", left)
+	}
+}
+
+// What is no database of PostgreSQL is not taken for one: the folder's own has its place already.
+func TestStoreIsPostgres(t *testing.T) {
+	if _, err := Start(t.Context(), Options{Dir: t.TempDir(), Store: "other.db"}); err == nil || !strings.Contains(err.Error(), "postgres://") {
+		t.Errorf("a sandbox on a file that is not its own: %v", err)
 	}
 }
 

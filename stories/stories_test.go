@@ -1,6 +1,6 @@
 // Package stories plays payments as their parties see them, from files that read as what happened: testdata/*/*.txtar, one spec section
-// each. Every story runs against the whole integrator with its peers on real sockets; afterwards the three records are compared, the
-// database is checked, and everything that was written is searched for card data.
+// each. Every story runs against the whole integrator with its peers on real sockets, on SQLite and on PostgreSQL; afterwards the three
+// records are compared, the database is checked, and everything that was written is searched for card data.
 package stories
 
 import (
@@ -20,10 +20,12 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib" // the drivers of the look at erased cards
 	"github.com/rogpeppe/go-internal/testscript"
-	_ "modernc.org/sqlite" // the driver of the look at erased cards
+	_ "modernc.org/sqlite"
 
 	"naru/fsck"
+	"naru/pgserver/pgtest"
 	"naru/sandbox"
 	"naru/vault"
 )
@@ -41,29 +43,39 @@ reconnect_min = "50ms"
 reconnect_max = "200ms"
 `
 
-// plays are the stories of a folder in a dialect. Those of file need a host that books by file; those of long let years pass, and every day
-// of them is settled; those of payout and merchant have no host in them.
-var plays = []struct{ dialect, folder string }{
-	{"pi87-default", "script"},
-	{"pi87-alt", "script"},
-	{"pi87-file", "file"},
-	{"pi87-default", "long"},
-	{"pi87-default", "payout"},
-	{"pi87-default", "merchant"},
+// plays are the stories of a folder in a dialect, with the engine that keeps the books. Those of file need a host that books by file; those
+// of long let years pass, and every day of them is settled; those of payout and merchant have no host in them. What a second dialect says
+// otherwise is nothing to the books: one engine plays it.
+var plays = []struct{ dialect, folder, engine string }{
+	{"pi87-default", "script", sqlite},
+	{"pi87-default", "script", postgres},
+	{"pi87-alt", "script", sqlite},
+	{"pi87-file", "file", sqlite},
+	{"pi87-file", "file", postgres},
+	{"pi87-default", "long", sqlite},
+	{"pi87-default", "long", postgres},
+	{"pi87-default", "payout", sqlite},
+	{"pi87-default", "payout", postgres},
+	{"pi87-default", "merchant", sqlite},
+	{"pi87-default", "merchant", postgres},
 }
+
+const sqlite, postgres = "sqlite", "postgres"
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 
 func TestStories(t *testing.T) {
 	for _, p := range plays {
-		t.Run(p.folder+"/"+p.dialect, func(t *testing.T) {
+		t.Run(p.folder+"/"+p.dialect+"/"+p.engine, func(t *testing.T) {
 			t.Parallel()
-			play(t, p.dialect, p.folder)
+			play(t, p.dialect, p.folder, p.engine)
 		})
 	}
 }
 
 // play runs every story of a folder in one sandbox, one after the other: their payments share the books, the queues and the clock. It
 // begins in the morning, so that no day ends but where a story says so.
-func play(t *testing.T, dialect, folder string) {
+func play(t *testing.T, dialect, folder, engine string) {
 	dir := t.TempDir()
 	profile := filepath.Join(dir, "profile.toml")
 	shipped, err := os.ReadFile("../rail/iso8583/profiles/" + dialect + ".toml")
@@ -74,14 +86,23 @@ func play(t *testing.T, dialect, folder string) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	s, err := sandbox.Start(t.Context(), sandbox.Options{Dir: data, Seed: 1, Profile: profile, LogLevel: "debug"})
+	o := sandbox.Options{Dir: data, Seed: 1, Profile: profile, LogLevel: "debug"}
+	books, driver, written := filepath.Join(data, "naru.db"), "sqlite", []string{"naru.log", "google.jsonl"}
+	source := "file:" + books + "?mode=ro&_pragma=busy_timeout(5000)"
+	if engine == postgres {
+		o.Store = pgtest.URL(t)
+		books, driver, source = o.Store, "pgx", o.Store
+	} else {
+		written = append(written, "naru.db") // as bytes: of what a server keeps fsck reads every row
+	}
+	s, err := sandbox.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	w := &world{
-		control: s.Contract.Control.Base, admin: s.Contract.Admin.Base, data: data, told: map[string]string{}, mark: map[string]int64{},
-		deals: map[string]*deal{},
+		control: s.Contract.Control.Base, admin: s.Contract.Admin.Base, data: data, driver: driver, source: source,
+		told: map[string]string{}, mark: map[string]int64{}, deals: map[string]*deal{},
 	}
 	files, err := filepath.Glob("testdata/" + folder + "/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -127,7 +148,7 @@ func play(t *testing.T, dialect, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := fsck.Run(context.Background(), fsck.Options{Path: filepath.Join(data, "naru.db"), KEK: kek, Forbidden: secrets()})
+	report, err := fsck.Run(context.Background(), fsck.Options{Path: books, KEK: kek, Forbidden: secrets()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,12 +161,12 @@ func play(t *testing.T, dialect, folder string) {
 		if bytes.Contains(text, secret) {
 			t.Errorf("/metrics shows %q", secret)
 		}
-		for _, name := range []string{"naru.log", "naru.db", "google.jsonl"} {
-			written, err := os.ReadFile(filepath.Join(data, name))
+		for _, name := range written {
+			text, err := os.ReadFile(filepath.Join(data, name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if bytes.Contains(written, secret) {
+			if bytes.Contains(text, secret) {
 				t.Errorf("%s shows %q", name, secret)
 			}
 		}
@@ -208,6 +229,7 @@ const (
 type world struct {
 	control, admin string
 	data           string            // the sandbox's folder
+	driver, source string            // of its database
 	told           map[string]string // the first 200 of each request: every later one must be the same (gsp-core §4.1)
 	mark           map[string]int64  // the balances when a story last looked
 	owned          int64             // and what the merchant could pay out then
@@ -610,7 +632,7 @@ func (w *world) closeCases(ts *testscript.TestScript, neg bool, args []string) {
 
 // card ID kept | erased: the card of a reservation is in the database, or is not any more.
 func (w *world) card(ts *testscript.TestScript, neg bool, args []string) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.data, "naru.db")+"?mode=ro&_pragma=busy_timeout(5000)")
+	db, err := sql.Open(w.driver, w.source)
 	ts.Check(err)
 	defer db.Close()
 	w.wait(ts, func() (string, bool) {

@@ -9,6 +9,7 @@ import (
 
 type sandboxCmd struct {
 	Data     string `type:"path" placeholder:"DIR" help:"Where keys and records are kept; a temporary folder, removed at the end."`
+	Store    string `placeholder:"URL" help:"Keep the books in this PostgreSQL database, of this DIR alone (postgres://user@host/name)."`
 	PortBase int    `default:"7440" placeholder:"N" help:"First port (${default}); 0 takes free ones."`
 	Seed     int64  `default:"1" placeholder:"N" help:"Seed of the simulators and the story, never of keys (${default})."`
 	Demo     bool   `default:"true" negatable:"" help:"Play one payment of each kind at the start (yes)."`
@@ -22,6 +23,6 @@ func (sandboxCmd) Help() string {
 
 func (c sandboxCmd) Run(ctx context.Context) error {
 	return sandbox.Run(ctx, sandbox.Options{
-		Dir: c.Data, PortBase: c.PortBase, Seed: c.Seed, Demo: c.Demo, Once: c.Once, Out: os.Stdout,
+		Dir: c.Data, Store: c.Store, PortBase: c.PortBase, Seed: c.Seed, Demo: c.Demo, Once: c.Once, Out: os.Stdout,
 	})
 }
