@@ -26,13 +26,13 @@ test: need ## every test, GnuPG interoperability and the kill test among them
 	$(GO) test -count=1 -timeout 15m ./...
 
 # Packages that play whole systems over sockets: make test plays them.
-SYSTEMS := naru/e2e naru/killtest naru/stories naru/docs/guide
+SYSTEMS := naru/e2e naru/killtest naru/nodetest naru/stories naru/docs/guide
 
 check: ## quick: format, vet, and every test but those of whole systems, models played short; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
 	NARU_QUICK=8 $(GO) test -vet=off -ldflags='-s -w' -p 3 -parallel 4 -timeout 5m $$($(GO) list ./... | grep -vxF "$$(echo $(SYSTEMS) | tr ' ' '\n')")
 
-proofs: ## the property model and the kill test, saying how much they played
+proofs: need ## the property model and the kill test, saying how much they played
 	@out=$$(mktemp); $(GO) test -count=1 -v ./engine ./killtest -run 'AnyHistory|KilledAnywhere' >$$out; failed=$$?; \
 		grep -E '^(---|ok|FAIL|    [a-z_]+.go)' $$out; rm $$out; exit $$failed
 

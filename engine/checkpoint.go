@@ -26,8 +26,9 @@ func (e *Engine) Checkpoint(ctx context.Context) error {
 // SignJournal covers every event since the last checkpoint with a new one. Without new events it does nothing.
 func (e *Engine) SignJournal(ctx context.Context) error {
 	for more := true; more; {
-		more = false
+		signed := false
 		err := e.store.Update(ctx, func(tx Tx) error {
+			more, signed = false, false
 			last, _, err := tx.LastCheckpoint()
 			if err != nil {
 				return err
@@ -45,12 +46,15 @@ func (e *Engine) SignJournal(ctx context.Context) error {
 			if p.Digest, err = e.vault.Digest("checkpoint", last.Digest, p.Bytes(), sum.Sum(nil)); err != nil {
 				return err
 			}
+			signed = true
 			return tx.InsertCheckpoint(p)
 		})
 		if err != nil {
 			return err
 		}
-		e.crash(crash.CheckpointSigned)
+		if signed {
+			e.crash(crash.CheckpointSigned)
+		}
 	}
 	return nil
 }

@@ -110,6 +110,9 @@ type Engine struct {
 
 // New makes an engine. It fails where an account names a link that there is not.
 func New(c Config) (*Engine, error) {
+	if c.Node.Now == nil {
+		c.Node.Now = time.Now
+	}
 	e := &Engine{
 		store: fenced{c.Store}, node: c.Node, vault: c.Vault, clock: c.Clock, crash: c.Crash, log: c.Log, links: map[string]Link{}, meter: c.Meter, lanes: c.Lanes,
 		maxHold: c.MaxHold, accounts: map[string]Account{}, numbers: map[string]*numbers{},
@@ -221,7 +224,13 @@ func (e *Engine) lead(ctx context.Context, r Request, work func(context.Context,
 		return nil, unavailable(err)
 	}
 	if !seen {
-		return work(ctx, Turn{r})
+		answer, err := work(ctx, Turn{r})
+		if err != nil && e.shared() { // perhaps because of what another node has done for a copy of this request meanwhile
+			if row, there, look := e.store.Recall(ctx, r.Key); look == nil && there && (row.Done || row.Node != e.node.ID) {
+				return nil, errTaken
+			}
+		}
+		return answer, err
 	}
 	same, err := e.vault.Verify(row.Fingerprint, "request", r.Content)
 	switch {

@@ -22,7 +22,7 @@ import (
 const lease = 10 * time.Second
 
 func asNode(id string) func(*engine.Config) {
-	return func(c *engine.Config) { c.Node = engine.Node{ID: id, Lease: lease} }
+	return func(c *engine.Config) { c.Node = engine.Node{ID: id, Lease: lease, Now: c.Clock.Now} }
 }
 
 // neighbours are two nodes on one store, with one network behind them. Each says that it lives.
@@ -204,6 +204,34 @@ func TestARepeatElsewhereWaits(t *testing.T) {
 		t.Errorf("%q, %v after %q", repeat, failed, answer)
 	}
 	b.no(fault.KeyReused)(b.reserve("q", 12800))
+}
+
+// A copy that looks before another node has answered, and judges after it, must not be judged against what the other did: it hears the same.
+func TestCopiesOnTwoNodesHearOneAnswer(t *testing.T) {
+	a, b := neighbours(t)
+	a.approved(a.reserve("q", 12900))
+	var first string
+	b.store.Store = between{b.store.Store, sync.OnceFunc(func() { first = a.yes(a.capture("c", "q", 12900)) })}
+	sleeping := b.clock.sleep
+	b.clock.sleep = func() { b.clock.Advance(time.Second) }
+	again := b.yes(b.capture("c", "q", 12900))
+	b.clock.sleep = sleeping
+	if again != first || first == "" {
+		t.Errorf("%q, and elsewhere %q", first, again)
+	}
+	b.no(fault.Precondition)(b.capture("c2", "q", 12900)) // what is wrong stays wrong
+}
+
+// between is a store behind whose first look something happens.
+type between struct {
+	engine.Store
+	happens func()
+}
+
+func (s between) Recall(ctx context.Context, k engine.Key) (engine.Idempotency, bool, error) {
+	row, ok, err := s.Store.Recall(ctx, k)
+	s.happens()
+	return row, ok, err
 }
 
 // An advice that a node took is not due for others until its claim is over. Then the count of sendings is the fence: the first one's answer is

@@ -300,6 +300,9 @@ func lookAgain(bank Bank, a payout.Attempt, now time.Time) time.Time {
 				return at
 			}
 		}
+		if int(a.Sends) <= len(bank.Resend) && now.Before(a.FirstSent.Add(bank.ResendFor)) { // nobody was there when it should have been sent
+			return now.Add(bank.Resend[0])
+		}
 	}
 	return now.Add(bank.Look[min(int(a.Asks), len(bank.Look)-1)])
 }

@@ -16,7 +16,7 @@ import (
 func (e *Engine) Recover(ctx context.Context) (int, error) {
 	var left []Idempotency
 	err := e.store.View(ctx, func(v Reader) (err error) {
-		left, err = v.Abandoned(e.node.ID, e.clock.Now())
+		left, err = v.Abandoned(e.node.ID, e.node.Now())
 		return err
 	})
 	if err != nil {

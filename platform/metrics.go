@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -201,9 +202,19 @@ func (p *Platform) admin() http.Handler {
 	return mux
 }
 
+// signOnTime is how long a node that starts is unready while its links sign on, so that nobody is sent there to hear 503.
+const signOnTime = 5 * time.Second
+
 func (p *Platform) ready(ctx context.Context) error {
 	if p.draining.Load() {
 		return errors.New("this node is ending")
+	}
+	if time.Since(p.started) < signOnTime { // after that a rail that is down is no reason: finished requests must stay replayable
+		for name, l := range p.links {
+			if l.Ready() == 0 {
+				return fmt.Errorf("the link to acquirer %s is not signed on yet", name)
+			}
+		}
 	}
 	if _, err := p.Store.Backlog(ctx); err != nil {
 		return err

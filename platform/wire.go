@@ -73,6 +73,7 @@ type Platform struct {
 	counter   *counter
 	log       *slog.Logger
 	sandbox   bool
+	started   time.Time
 	drain     time.Duration // between being told to end and taking no more calls
 	draining  atomic.Bool
 	done      chan error
@@ -81,7 +82,7 @@ type Platform struct {
 // Start runs the integrator until ctx ends. When it returns without an error, everything abandoned by an earlier process has been given up,
 // and calls are answered.
 func Start(ctx context.Context, c Config, w World) (*Platform, error) {
-	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, banks: map[string]*upi.RazorpayX{}, log: w.Log, sandbox: c.Sandbox(), drain: c.Node.Drain.Duration, done: make(chan error, 1)}
+	p := &Platform{metrics: newMetrics(), links: map[string]*iso8583.Acquirer{}, banks: map[string]*upi.RazorpayX{}, log: w.Log, sandbox: c.Sandbox(), started: time.Now(), drain: c.Node.Drain.Duration, done: make(chan error, 1)}
 	fail := func(err error) (*Platform, error) {
 		if p.Store != nil {
 			err = errors.Join(err, p.Store.Close())

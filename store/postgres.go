@@ -41,8 +41,9 @@ type cluster struct {
 	closed bool
 	stop   chan struct{}
 
-	guards guards
-	marks  marks
+	guards  guards
+	marks   marks
+	marking sync.WaitGroup
 }
 
 const (
@@ -50,8 +51,10 @@ const (
 	transactionTime = 5 * time.Second
 	// patience is how long a transaction is tried again while the database cannot be reached, or has no primary.
 	patience = 3 * time.Second
-	// serverTime is after what the server itself ends a transaction that stands still.
+	// serverTime is after what the server itself ends a statement, and standstill a transaction in which nothing is asked: its node was stopped, and
+	// the rows that it holds are those of others.
 	serverTime = "10s"
+	standstill = "2s"
 	// balanceSlots is over how many rows a balance is spread at the most.
 	balanceSlots = 256
 )
@@ -73,7 +76,7 @@ func openPostgres(ctx context.Context, where string, o Options) (*cluster, error
 	}
 	for name, value := range map[string]string{
 		"default_transaction_isolation":       "repeatable read",
-		"idle_in_transaction_session_timeout": serverTime,
+		"idle_in_transaction_session_timeout": standstill,
 		"statement_timeout":                   serverTime,
 		"TimeZone":                            "UTC",
 	} {
@@ -97,7 +100,24 @@ func openPostgres(ctx context.Context, where string, o Options) (*cluster, error
 		_ = s.Close()
 		return nil, err
 	}
+	if s.marks.after > 0 {
+		s.marking.Go(s.mark)
+	}
 	return s, nil
+}
+
+// mark notes again and again how far the journal goes.
+func (s *cluster) mark() {
+	tick := time.NewTicker(s.marks.after / 12)
+	defer tick.Stop()
+	for {
+		_ = s.with(context.Background(), s.marks.see) // where it cannot be seen now, it is seen later
+		select {
+		case <-tick.C:
+		case <-s.stop:
+			return
+		}
+	}
 }
 
 // migrate brings the schema up to date. Of several nodes that start at the same time, one does; they meet in a table, not in an advisory lock.
@@ -164,6 +184,7 @@ func (s *cluster) Close() (err error) {
 	s.closed = true
 	close(s.stop)
 	s.mu.Unlock()
+	s.marking.Wait()
 	for range cap(s.free) { // each connection, when its transaction has ended
 		<-s.free
 	}
@@ -349,7 +370,7 @@ func verdict(err error) fate {
 			return overtaken
 		case "23505": // unique violation
 			return taken
-		case "57P01", "57P02", "57P03", "25006", "53300", "08006", "08001", "08003", "08004": // going down, starting, read-only, too many connections
+		case "25P03", "57P01", "57P02", "57P03", "25006", "53300", "08006", "08001", "08003", "08004": // stood still, going down, starting, read-only, too many
 			return away
 		}
 		return final
@@ -640,25 +661,30 @@ type mark struct {
 
 const selectNewestEvent = `SELECT COALESCE(MAX(id), 0) FROM event`
 
-func (m *marks) settled(c *session) (upTo int64, err error) {
-	if m.after < 0 {
-		return everything(c)
-	}
+// see notes how far the journal goes now.
+func (m *marks) see(c *session) error {
 	var newest int64
 	if _, err := c.one(selectNewestEvent, nil, &newest); err != nil {
-		return 0, err
+		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if n := len(m.seen); n == 0 || now.Sub(m.seen[n-1].at) >= m.after/12 {
-		m.seen = append(m.seen, mark{now, newest})
-	}
+	m.seen = append(m.seen, mark{now, newest})
 	for len(m.seen) > 1 && now.Sub(m.seen[1].at) >= m.after {
 		m.seen = m.seen[1:]
 	}
-	if first := m.seen[0]; now.Sub(first.at) >= m.after {
-		upTo = first.id
+	return nil
+}
+
+func (m *marks) settled(c *session) (upTo int64, err error) {
+	if m.after < 0 {
+		return everything(c)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.seen) > 0 && time.Since(m.seen[0].at) >= m.after {
+		upTo = m.seen[0].id
 	}
 	return upTo, nil
 }
