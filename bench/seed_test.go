@@ -73,7 +73,7 @@ func TestSeededPaymentsAreWhole(t *testing.T) {
 
 func whole(t *testing.T, place string, kek []byte) {
 	t.Helper()
-	report, err := fsck.Run(t.Context(), fsck.Options{Path: place, KEK: kek})
+	report, err := fsck.Run(t.Context(), fsck.Options{Database: place, KEK: kek})
 	if err != nil {
 		t.Fatal(err)
 	}

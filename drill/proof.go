@@ -174,7 +174,7 @@ func (s *stage) check(ctx context.Context, place string) error {
 	if err != nil {
 		return err
 	}
-	report, err := fsck.Run(ctx, fsck.Options{Path: place, KEK: kek})
+	report, err := fsck.Run(ctx, fsck.Options{Database: place, KEK: kek})
 	if err != nil {
 		return err
 	}

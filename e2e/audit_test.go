@@ -57,7 +57,7 @@ func (w *world) audit() {
 	w.scan("the log", w.log.text())
 	w.scan("the answers and metrics", w.said.text())
 
-	o := fsck.Options{Path: w.file("naru.db"), KEK: must(vault.ReadKEK(shop().file("kek")))}
+	o := fsck.Options{Database: w.file("naru.db"), KEK: must(vault.ReadKEK(shop().file("kek")))}
 	for s := range w.secrets {
 		o.Forbidden = append(o.Forbidden, []byte(s))
 	}
@@ -333,7 +333,7 @@ func (w *world) contents() map[string]string {
 	db := w.database()
 	defer db.Close()
 	var names []string
-	w.rows(db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('series', 'sqlite_sequence')`, func(values []any) {
+	w.rows(db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('series', 'sqlite_sequence', 'call_tally')`, func(values []any) {
 		names = append(names, fmt.Sprint(values[0]))
 	})
 	tables := map[string]string{}

@@ -262,7 +262,7 @@ func (m *market) audit() {
 		}
 	}
 	report, err := fsck.Run(context.Background(), fsck.Options{
-		Path: m.file("naru.db"), KEK: must(vault.ReadKEK(shop().file("kek"))), Forbidden: forbidden,
+		Database: m.file("naru.db"), KEK: must(vault.ReadKEK(shop().file("kek"))), Forbidden: forbidden,
 	})
 	m.check(err)
 	if !report.OK() {

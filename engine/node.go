@@ -66,6 +66,10 @@ func (e *Engine) Join(ctx context.Context) error {
 	if !e.shared() {
 		return nil
 	}
+	long := e.node.Now().Add(-day)
+	if err := e.store.Update(ctx, func(tx Tx) error { return tx.ForgetNodes(long) }); err != nil {
+		return err
+	}
 	return e.beat(ctx)
 }
 

@@ -192,6 +192,7 @@ type Tx interface {
 	// fence.
 	TakeLease(name, holder string, now, until time.Time) (fence int64, mine bool, err error)
 	HoldsLease(name, holder string, fence int64) (bool, error) // nobody else takes it before the transaction ends
+	ForgetNodes(before time.Time) error                        // those whose lease ended before, and that have no request in work
 	InsertCheckpoint(Checkpoint) error
 }
 

@@ -40,11 +40,11 @@ type engine struct {
 
 // reach opens the database that the options name.
 func reach(ctx context.Context, o Options) (database, *engine, error) {
-	if strings.HasPrefix(o.Path, "postgres://") || strings.HasPrefix(o.Path, "postgresql://") {
-		db, err := dial(ctx, o.Path, o.Password)
+	if strings.HasPrefix(o.Database, "postgres://") || strings.HasPrefix(o.Database, "postgresql://") {
+		db, err := dial(ctx, o.Database, o.Password)
 		return db, &postgres, err
 	}
-	db, err := openFile(ctx, o.Path)
+	db, err := openFile(ctx, o.Database)
 	return db, &sqlite, err
 }
 

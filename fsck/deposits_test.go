@@ -530,7 +530,7 @@ func TestSealedPayerMustBeOne(t *testing.T) {
 		w.do(err)
 		w.do(w.store.Close())
 		edit(t, w.place, "UPDATE deposit_order SET payer = $1", sealed)
-		if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != want || strings.Contains(text(r), payerName) {
+		if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != want || strings.Contains(text(r), payerName) {
 			t.Errorf("%q\n%s", plain, text(r))
 		}
 	}
@@ -541,7 +541,7 @@ func TestPayerThatAMerchantNamesIsAWarning(t *testing.T) {
 	w := newWorld(t)
 	w.ordered("SHOWN", payerName, 20_000, payerName)
 	w.do(w.store.Close())
-	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
+	r := check(t, fsck.Options{Database: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 1 || strings.Contains(text(r), payerName) {
 		t.Error(text(r))
 	}
@@ -555,7 +555,7 @@ func TestOwnAccountIsNoSecret(t *testing.T) {
 	k.FromAccount = card.Conceal(collecting)
 	w.told(deposit.Push, k)
 	w.do(w.store.Close())
-	if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != "" {
+	if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != "" {
 		t.Error(text(r))
 	}
 }

@@ -15,9 +15,9 @@ import (
 
 // Options say what to read, and with what.
 type Options struct {
-	// Path is the database: the address of one on a server (postgres://...), or a file. Another process may have a file open; this one must
+	// Database is the address of one on a server (postgres://...), or a file. Another process may have a file open; this one must
 	// not, because closing a file drops its locks of that file.
-	Path      string
+	Database  string
 	Password  string   // of the server, where it does not stand in the address
 	KEK       []byte   // key-encryption key; without it what is sealed or digested is reported as not checked
 	Forbidden [][]byte // values that must stand nowhere in clear, for tests that know which secrets went in

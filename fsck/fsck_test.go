@@ -50,7 +50,7 @@ func TestEveryLifeOfAPaymentIsClean(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, path := range map[string]string{"stopped": w.place, "running": live} {
-		r := check(t, fsck.Options{Path: path, KEK: w.kek})
+		r := check(t, fsck.Options{Database: path, KEK: w.kek})
 		if !r.OK() || r.Warnings != 0 {
 			t.Errorf("%s:\n%s", name, text(r))
 		}
@@ -68,7 +68,7 @@ func TestEveryLifeOfAPaymentIsClean(t *testing.T) {
 
 func TestWithoutTheKeyTheReportSaysWhatWasNotChecked(t *testing.T) {
 	path, _ := played(t)
-	r := check(t, fsck.Options{Path: path})
+	r := check(t, fsck.Options{Database: path})
 	var names []string
 	for _, n := range r.NotChecked {
 		names = append(names, n.Check)
@@ -368,7 +368,7 @@ func corrupted(t *testing.T, list []corruption) {
 			t.Parallel()
 			path := copied(t, path)
 			corrupt(t, path, c.statements...)
-			r := check(t, fsck.Options{Path: path, KEK: kek})
+			r := check(t, fsck.Options{Database: path, KEK: kek})
 			if got := found(r); got != c.want {
 				t.Errorf("found by: %s\nwant:     %s\n%s", got, c.want, text(r))
 			}
@@ -388,7 +388,7 @@ func corrupted(t *testing.T, list []corruption) {
 func TestMissingTriggerIsFound(t *testing.T) {
 	path, kek := played(t)
 	edit(t, path, "DROP TRIGGER posting_no_update")
-	if r := check(t, fsck.Options{Path: path, KEK: kek}); found(r) != "schema" || r.OK() {
+	if r := check(t, fsck.Options{Database: path, KEK: kek}); found(r) != "schema" || r.OK() {
 		t.Error(text(r))
 	}
 }
@@ -434,7 +434,7 @@ func TestSealedAnswerMustAgreeWithItsObject(t *testing.T) {
 				t.Fatal(err)
 			}
 			edit(t, w.place, "UPDATE idempotency SET answer = $1 WHERE request_id = $2", sealed, c.request)
-			if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != c.want {
+			if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != c.want {
 				t.Error(text(r))
 			}
 		})
@@ -460,7 +460,7 @@ func TestSealedCardMustBeOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	edit(t, w.place, "UPDATE reservation SET card = $1", sealed)
-	if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != "cards-open" {
+	if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != "cards-open" {
 		t.Error(text(r))
 	}
 }
@@ -475,7 +475,7 @@ func TestTraceInFreedSpaceIsAWarning(t *testing.T) {
 	}
 	corrupt(t, path, "PRAGMA secure_delete = OFF",
 		"INSERT INTO operator_case VALUES ('other', 'other', 'other', '"+trace+"', 1, 1, '', '')", "DELETE FROM operator_case WHERE id = 'other'")
-	if r := check(t, fsck.Options{Path: path, KEK: kek}); found(r) != "secrets-files" || !r.OK() || r.Warnings == 0 {
+	if r := check(t, fsck.Options{Database: path, KEK: kek}); found(r) != "secrets-files" || !r.OK() || r.Warnings == 0 {
 		t.Error(text(r))
 	}
 }
@@ -501,11 +501,11 @@ func TestForeignIdentifierThatLooksLikeACardIsAWarning(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
+	r := check(t, fsck.Options{Database: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 3 || strings.Contains(text(r), testPAN) {
 		t.Error(text(r))
 	}
-	if r = check(t, fsck.Options{Path: w.place, KEK: w.kek, Strict: true}); r.OK() {
+	if r = check(t, fsck.Options{Database: w.place, KEK: w.kek, Strict: true}); r.OK() {
 		t.Error("a warning is no error where warnings are errors")
 	}
 }
@@ -518,7 +518,7 @@ func TestForeignIdentifierThatIsRepeatedIsOneWarning(t *testing.T) {
 		"CHB", w.rrn("PG_KRW", "captured"), -100, dispute(payment.First, "4000000000000002"),
 	), w.record("CAP", "unknown", 1, func(r *engine.ClearingRecord) { r.ID = "5555555555554444" }))
 	w.do(w.store.Close())
-	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
+	r := check(t, fsck.Options{Database: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 4 { // two records, the subject of a notice, the number of a case
 		t.Error(text(r))
 	}
@@ -547,7 +547,7 @@ func TestPeculiaritiesAreWarnings(t *testing.T) {
 	} {
 		path := copied(t, path)
 		corrupt(t, path, c.statement)
-		if r := check(t, fsck.Options{Path: path, KEK: kek}); found(r) != c.want || !r.OK() || r.Warnings != 1 {
+		if r := check(t, fsck.Options{Database: path, KEK: kek}); found(r) != c.want || !r.OK() || r.Warnings != 1 {
 			t.Error(name, text(r))
 		}
 	}
@@ -557,7 +557,7 @@ func TestPeculiaritiesAreWarnings(t *testing.T) {
 func TestFileThatWasNotReadToItsEndIsSaid(t *testing.T) {
 	path, kek := played(t)
 	corrupt(t, path, "DELETE FROM acquirer_file WHERE records = 16")
-	r := check(t, fsck.Options{Path: path, KEK: kek})
+	r := check(t, fsck.Options{Database: path, KEK: kek})
 	said := slices.ContainsFunc(r.NotChecked, func(n fsck.NotChecked) bool {
 		return n.Check == "acquirer-files" && strings.HasPrefix(n.Why, "16 records ")
 	})
@@ -570,11 +570,11 @@ func TestForbiddenValues(t *testing.T) {
 	path, kek := played(t)
 	const ci = "Q0lfQTEyMzQ1Njc4OTA="
 	forbidden := [][]byte{[]byte(ci), []byte("910417")}
-	if r := check(t, fsck.Options{Path: path, KEK: kek, Forbidden: forbidden}); !r.OK() {
+	if r := check(t, fsck.Options{Database: path, KEK: kek, Forbidden: forbidden}); !r.OK() {
 		t.Fatal(text(r))
 	}
 	corrupt(t, path, "UPDATE operator_case SET detail = 'born 910417, not 19104170, "+ci+"' WHERE kind = 'totals-differ'")
-	r := check(t, fsck.Options{Path: path, KEK: kek, Forbidden: forbidden})
+	r := check(t, fsck.Options{Database: path, KEK: kek, Forbidden: forbidden})
 	if found(r) != "secrets-columns secrets-files" || strings.Contains(fmt.Sprint(r.Findings), ci) {
 		t.Error(text(r))
 	}
@@ -600,7 +600,7 @@ func TestAbandonedFirstCallIsAWarning(t *testing.T) {
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != "answers" || !r.OK() || r.Warnings != 1 {
+	if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != "answers" || !r.OK() || r.Warnings != 1 {
 		t.Error(text(r))
 	}
 }
@@ -608,7 +608,7 @@ func TestAbandonedFirstCallIsAWarning(t *testing.T) {
 func TestWrongKeyIsSaidAndTheRestIsChecked(t *testing.T) {
 	path, kek := played(t)
 	kek[0]++
-	r := check(t, fsck.Options{Path: path, KEK: kek})
+	r := check(t, fsck.Options{Database: path, KEK: kek})
 	if found(r) != "keys" || r.OK() || r.Checked["states"] == 0 {
 		t.Error(text(r))
 	}
@@ -630,13 +630,13 @@ func TestWhatCannotBeCheckedIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, path := range map[string]string{"newer": newer, "none": other, "empty": empty, "missing": path + "x"} {
-		if r, err := fsck.Run(t.Context(), fsck.Options{Path: path, KEK: kek}); err == nil {
+		if r, err := fsck.Run(t.Context(), fsck.Options{Database: path, KEK: kek}); err == nil {
 			t.Errorf("%s: %s", name, text(r))
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := fsck.Run(ctx, fsck.Options{Path: path, KEK: kek}); !errors.Is(err, context.Canceled) {
+	if _, err := fsck.Run(ctx, fsck.Options{Database: path, KEK: kek}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -665,7 +665,7 @@ func TestSpoiltPagesAreFound(t *testing.T) {
 	if err := os.WriteFile(spoilt, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := check(t, fsck.Options{Path: spoilt, KEK: kek})
+	r := check(t, fsck.Options{Database: spoilt, KEK: kek})
 	if !strings.Contains(found(r), "integrity") || r.Checked["secrets-files"] == 0 || r.OK() {
 		t.Error(text(r))
 	}
@@ -675,7 +675,7 @@ func TestFindingsAreBounded(t *testing.T) {
 	path, kek := played(t)
 	corrupt(t, path, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)"+
 		" INSERT INTO event SELECT 10000 + i, 'zz' || i, 1, 1, 'ask', 'PENDING', '', '', x'00', '' FROM n")
-	r := check(t, fsck.Options{Path: path, KEK: kek})
+	r := check(t, fsck.Options{Database: path, KEK: kek})
 	if len(r.Findings) > 200 || r.Errors < 500 || !strings.Contains(text(r), "more\n") {
 		t.Errorf("%d findings of %d", len(r.Findings), r.Errors)
 	}

@@ -20,7 +20,7 @@ func (x *run) files() error {
 		suffix       string
 		head, before int // bytes in front of the first page, and of each
 	}{{"", 0, 0}, {"-wal", 32, 24}, {"-journal", 0, 0}} {
-		f, err := os.Open(x.Path + part.suffix)
+		f, err := os.Open(x.Database + part.suffix)
 		if part.suffix != "" && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -410,7 +410,7 @@ func TestSealedTargetMustBeOne(t *testing.T) {
 		w.do(err)
 		w.do(w.store.Close())
 		edit(t, w.place, "UPDATE payout SET target = $1", sealed)
-		if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != want {
+		if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != want {
 			t.Errorf("%q\n%s", plain, text(r))
 		}
 	}
@@ -423,7 +423,7 @@ func TestForeignAddressIsAWarning(t *testing.T) {
 	said.Scope = testVPA
 	w.must(true, w.payOut(testVPA, 12_550, said))
 	w.do(w.store.Close())
-	r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
+	r := check(t, fsck.Options{Database: w.place, KEK: w.kek})
 	if found(r) != "secrets-columns" || !r.OK() || r.Warnings != 3 || strings.Contains(text(r), testVPA) {
 		t.Error(text(r))
 	}
@@ -454,7 +454,7 @@ func TestSealedAnswerMustAgreeWithItsPayout(t *testing.T) {
 			w.do(err)
 			w.do(w.store.Close())
 			edit(t, w.place, "UPDATE idempotency SET answer = $1 WHERE request_id = $2", sealed, c.request)
-			if r := check(t, fsck.Options{Path: w.place, KEK: w.kek}); found(r) != c.want {
+			if r := check(t, fsck.Options{Database: w.place, KEK: w.kek}); found(r) != c.want {
 				t.Error(text(r))
 			}
 		})

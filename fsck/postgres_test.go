@@ -85,7 +85,7 @@ func TestEveryLifeOfAPaymentIsCleanOnAServer(t *testing.T) {
 	ask(t, w.place, "SELECT SETVAL(PG_GET_SERIAL_SEQUENCE('event', 'id'), 1000000)") // what was rolled back leaves a gap
 	w.paid("PG_KRW", "after the gap")
 	for _, name := range []string{"running", "stopped"} {
-		r := check(t, fsck.Options{Path: w.place, KEK: w.kek})
+		r := check(t, fsck.Options{Database: w.place, KEK: w.kek})
 		if !r.OK() || r.Warnings != 0 {
 			t.Errorf("%s:\n%s", name, text(r))
 		}
@@ -114,7 +114,7 @@ func TestServerIsReadInOneMoment(t *testing.T) {
 	said := make(chan error)
 	go func() {
 		for range 3 {
-			r, err := fsck.Run(t.Context(), fsck.Options{Path: place, KEK: kek})
+			r, err := fsck.Run(t.Context(), fsck.Options{Database: place, KEK: kek})
 			if err == nil && (!r.OK() || r.Warnings != 0) {
 				err = errors.New(text(r))
 			}
@@ -152,7 +152,7 @@ func inServer(c corruption) (_ corruption, ok bool) {
 // Of what is seeded in files, the first that each check finds is seeded on a server too.
 func TestCorruptionsAreFoundOnAServer(t *testing.T) {
 	place, kek := served(t)
-	missing := check(t, fsck.Options{Path: place, KEK: kek}).Checked
+	missing := check(t, fsck.Options{Database: place, KEK: kek}).Checked
 	for _, c := range slices.Concat(corruptionsOfPayments, corruptionsOfWhatFollows, corruptionsOfSales, corruptionsOfPayouts,
 		corruptionsOfDeposits) {
 		c, ok := inServer(c)
@@ -167,7 +167,7 @@ func TestCorruptionsAreFoundOnAServer(t *testing.T) {
 			t.Parallel()
 			place, kek := served(t)
 			corrupt(t, place, c.statements...)
-			r := check(t, fsck.Options{Path: place, KEK: kek})
+			r := check(t, fsck.Options{Database: place, KEK: kek})
 			if got := found(r); got != c.want || r.OK() {
 				t.Errorf("found by: %s\nwant:     %s\n%s", got, c.want, text(r))
 			}
@@ -200,7 +200,7 @@ func TestServerThatKeepsNoRulesIsFound(t *testing.T) {
 			t.Parallel()
 			place, kek := served(t)
 			ask(t, place, statement)
-			if r := check(t, fsck.Options{Path: place, KEK: kek}); found(r) != "schema" || r.OK() || !strings.Contains(text(r), want) {
+			if r := check(t, fsck.Options{Database: place, KEK: kek}); found(r) != "schema" || r.OK() || !strings.Contains(text(r), want) {
 				t.Error(text(r))
 			}
 		})
@@ -215,11 +215,11 @@ const ofIndex = "indexrelid = 'attempt_live'::REGCLASS"
 func TestServerThatFailsInOnePlaceIsReadInTheOthers(t *testing.T) {
 	place, kek := served(t)
 	ask(t, place, "ALTER TABLE reconciliation DROP COLUMN tries")
-	if r, err := fsck.Run(t.Context(), fsck.Options{Path: place, KEK: kek}); err == nil {
+	if r, err := fsck.Run(t.Context(), fsck.Options{Database: place, KEK: kek}); err == nil {
 		t.Error(text(r))
 	}
 	ask(t, place, "ALTER TABLE posting DISABLE TRIGGER posting_no_update")
-	r := check(t, fsck.Options{Path: place, KEK: kek})
+	r := check(t, fsck.Options{Database: place, KEK: kek})
 	said := slices.ContainsFunc(r.NotChecked, func(n fsck.NotChecked) bool { return n.Check == "totals" })
 	if found(r) != "schema" || !said || r.Checked["notices"] == 0 {
 		t.Error(text(r))
@@ -233,7 +233,7 @@ func TestServerThatCannotBeCheckedIsAnError(t *testing.T) {
 		"newer": newer, "empty": pgtest.URL(t), "no database": newer + "x", "no server": "postgres://u:secret@127.0.0.1:1/naru",
 		"no address": "postgres://u:secret@127.0.0.1:port/naru",
 	} {
-		r, err := fsck.Run(t.Context(), fsck.Options{Path: place, KEK: kek})
+		r, err := fsck.Run(t.Context(), fsck.Options{Database: place, KEK: kek})
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v\n%s", name, err, text(r))
 		}

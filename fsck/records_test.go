@@ -50,11 +50,11 @@ func TestNeighboursInALeftoverRecordAreNoCardNumber(t *testing.T) {
 	}
 	near := copied(t, path)
 	corrupt(t, near, "UPDATE capture SET network_id = '"+network+"' WHERE request_id = 'capture-captured'")
-	if r := check(t, fsck.Options{Path: near, KEK: kek}); found(r) != "" {
+	if r := check(t, fsck.Options{Database: near, KEK: kek}); found(r) != "" {
 		t.Errorf("in a record:\n%s", text(r))
 	}
 	leftovers(t, path, near, network+"2d")
-	if r := check(t, fsck.Options{Path: path, KEK: kek}); found(r) != "" {
+	if r := check(t, fsck.Options{Database: path, KEK: kek}); found(r) != "" {
 		t.Errorf("left over:\n%s", text(r))
 	}
 }
@@ -72,7 +72,7 @@ func TestCardNumberInALeftoverRecordIsFound(t *testing.T) {
 			clean, spoilt := copied(t, path), copied(t, path)
 			corrupt(t, spoilt, statement)
 			leftovers(t, clean, spoilt, testPAN)
-			r := check(t, fsck.Options{Path: clean, KEK: kek})
+			r := check(t, fsck.Options{Database: clean, KEK: kek})
 			if found(r) != "secrets-files" || r.OK() {
 				t.Error(text(r))
 			}

@@ -604,7 +604,7 @@ func (l *life) lastWords(v *victim) string {
 // first commit there is nothing to check.
 func (l *life) check(when string) (whole bool) {
 	l.t.Helper()
-	report, err := fsck.Run(l.ctx, fsck.Options{Path: l.database, KEK: l.shop.kek, Forbidden: l.shop.forbidden()})
+	report, err := fsck.Run(l.ctx, fsck.Options{Database: l.database, KEK: l.shop.kek, Forbidden: l.shop.forbidden()})
 	if err != nil {
 		if l.made.Load() { // before that a death may leave no database, or one without its schema, which fsck refuses to read
 			l.t.Errorf("fsck %s: %v", when, err)

@@ -69,7 +69,7 @@ func (c *cluster) audit() {
 		}
 	}
 	c.market()
-	report, err := fsck.Run(c.ctx, fsck.Options{Path: c.url, KEK: c.kek, Forbidden: forbidden()})
+	report, err := fsck.Run(c.ctx, fsck.Options{Database: c.url, KEK: c.kek, Forbidden: forbidden()})
 	must(c.t, err)
 	if !report.OK() {
 		var text strings.Builder

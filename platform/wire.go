@@ -120,7 +120,8 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 		return fail(err)
 	}
 	p.metrics.registry.MustRegister(backlog{p.Store, w.Clock.Now})
-	measured := p.measure(node.ID)
+	name, _, _ := strings.Cut(node.ID, "/") // not the life: a restart goes on counting
+	measured := p.measure(name)
 
 	// The rails.
 	links, watched, exchanges := map[string]engine.Link{}, rails(nil), []*exchange(nil)

@@ -174,7 +174,7 @@ func (s *Sandbox) Compare(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report, err := fsck.Run(ctx, fsck.Options{Path: s.database, KEK: kek})
+	report, err := fsck.Run(ctx, fsck.Options{Database: s.database, KEK: kek})
 	if err != nil {
 		return err
 	}

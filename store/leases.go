@@ -24,3 +24,11 @@ func (c *session) HoldsLease(name, holder string, fence int64) (bool, error) {
 	n, err := c.change(holdLease, name, holder, fence)
 	return n == 1, err
 }
+
+// forgetNodes keeps those that have left a request: somebody must know whose it was. '0' is the character behind the slash.
+const forgetNodes = `
+DELETE FROM lease
+ WHERE name >= 'node/' AND name < 'node0' AND until_us < $1
+   AND NOT EXISTS (SELECT 1 FROM idempotency AS i WHERE NOT i.done AND 'node/' || i.node = lease.name)`
+
+func (c *session) ForgetNodes(before time.Time) error { return c.run(forgetNodes, us(before)) }

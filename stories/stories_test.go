@@ -148,7 +148,7 @@ func play(t *testing.T, dialect, folder, engine string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := fsck.Run(context.Background(), fsck.Options{Path: books, KEK: kek, Forbidden: secrets()})
+	report, err := fsck.Run(context.Background(), fsck.Options{Database: books, KEK: kek, Forbidden: secrets()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func (c fsckCmd) read(ctx context.Context) (fsck.Report, error) {
 	case db == "":
 		return fsck.Report{}, errors.New("name the database with --db, or the configuration with --config")
 	}
-	o := fsck.Options{Path: db, Password: password, Strict: c.Strict}
+	o := fsck.Options{Database: db, Password: password, Strict: c.Strict}
 	if kek != "" {
 		key, err := vault.ReadKEK(kek)
 		if err != nil {

@@ -75,6 +75,12 @@ func leases(w *world) {
 	if abandoned("b", start.Add(life-time.Microsecond)) != 0 || abandoned("a", start) != 1 || abandoned("b", start.Add(life)) != 1 {
 		w.Error("what is abandoned, and what is not")
 	}
+	w.takes("node/gone", "gone", start, life)
+	w.takes("node/new", "new", start.Add(2*life), life)
+	w.do(func(tx engine.Tx) error { return tx.ForgetNodes(start.Add(2 * life)) })
+	if w.holds("node/gone", "gone", 1) || !w.holds("node/new", "new", 1) || !w.holds("node/a", "a", 1) || !w.holds("sweep", "a", 3) {
+		w.Error("which nodes are forgotten: those that are gone and have left nothing")
+	}
 }
 
 // guards let transactions pass one by one that would both be right alone, and wrong together.
