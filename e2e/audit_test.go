@@ -326,7 +326,7 @@ func leaks(text []byte, secrets []string) (found []string) {
 	return found
 }
 
-// contents is every table, row for row, in a few digits each. The series of message numbers is left out: a request that is refused may
+// contents is every table, row for row, in a few digits each. How calls went is left out, and the series of message numbers: a request that is refused may
 // have used some up, and none is used twice.
 func (w *world) contents() map[string]string {
 	w.t.Helper()

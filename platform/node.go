@@ -46,3 +46,11 @@ func (c Config) Password() (string, error) {
 	}
 	return strings.TrimSpace(string(text)), nil
 }
+
+// settled is after what time no transaction can still write in front of an event of the journal: more than any lives. A sandbox need not wait so long.
+func (c Config) settled(lease time.Duration) time.Duration {
+	if c.Sandbox() {
+		return 2 * lease
+	}
+	return max(time.Minute, 6*lease)
+}

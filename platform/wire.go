@@ -108,6 +108,7 @@ func Start(ctx context.Context, c Config, w World) (*Platform, error) {
 	}
 	p.Store, err = store.Open(ctx, c.Database(), store.Options{
 		Crash: w.Crash, Gather: gather, Node: node.ID, Connections: c.Store.Connections, Password: password, Careless: c.Sandbox(),
+		Settled: c.settled(node.Lease),
 	})
 	if err != nil {
 		return fail(err)
