@@ -202,14 +202,14 @@ func (p *Platform) admin() http.Handler {
 	return mux
 }
 
-// signOnTime is how long a node that starts is unready while its links sign on, so that nobody is sent there to hear 503.
+// signOnTime is how long a node beside others that starts is unready while its links sign on, so that nobody is sent there to hear 503.
 const signOnTime = 5 * time.Second
 
 func (p *Platform) ready(ctx context.Context) error {
 	if p.draining.Load() {
 		return errors.New("this node is ending")
 	}
-	if time.Since(p.started) < signOnTime { // after that a rail that is down is no reason: finished requests must stay replayable
+	if p.Store.Shared() && time.Since(p.started) < signOnTime { // after that a rail that is down is no reason: finished requests must stay replayable
 		for name, l := range p.links {
 			if l.Ready() == 0 {
 				return fmt.Errorf("the link to acquirer %s is not signed on yet", name)
