@@ -374,12 +374,14 @@ func TestANodeSaysThatItLivesUntilItEnds(t *testing.T) {
 		synctest.Wait()
 		begun := time.Now()
 		time.Sleep(time.Minute) // of the test's own time
-		if s.name != "node/a" || time.Until(s.until) < lease/2 || s.taken < 20 {
-			t.Errorf("after %s the lease %q lasts until %s, taken %d times", time.Since(begun), s.name, s.until, s.taken)
+		synctest.Wait() // what it does now is done
+		if name, until, taken := s.state(); name != "node/a" || time.Until(until) < lease/2 || taken < 20 {
+			t.Errorf("after %s the lease %q lasts until %s, taken %d times", time.Since(begun), name, until, taken)
 		}
 		stop()
-		if err := <-ended; err != nil || s.until.After(time.Now()) {
-			t.Errorf("it ended, and its lease lasts until %s: %v", s.until, err)
+		err = <-ended
+		if _, until, _ := s.state(); err != nil || until.After(time.Now()) {
+			t.Errorf("it ended, and its lease lasts until %s: %v", until, err)
 		}
 	})
 }
@@ -388,14 +390,23 @@ func TestANodeSaysThatItLivesUntilItEnds(t *testing.T) {
 type leases struct {
 	engine.Store
 	engine.Tx
+	mu    sync.Mutex
 	name  string
 	until time.Time
 	taken int
 }
 
+func (s *leases) state() (string, time.Time, int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.name, s.until, s.taken
+}
+
 func (s *leases) Update(_ context.Context, work func(engine.Tx) error) error { return work(s) }
 
 func (s *leases) TakeLease(name, _ string, _, until time.Time) (int64, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.name, s.until = name, until
 	s.taken++
 	return 1, true, nil
