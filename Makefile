@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Packages in which goroutines share memory; they also run under the race detector.
-CONCURRENT := ./clock ./queue ./crash ./drop ./engine ./store ./outbox ./platform ./seal ./protocol/... ./web/look ./rail/...
+CONCURRENT := ./clock ./queue ./crash ./drop ./room ./engine ./store ./outbox ./platform ./seal ./protocol/... ./web/look ./rail/...
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ test: need ## every test, GnuPG interoperability and the kill test among them
 	$(GO) test -count=1 -timeout 15m ./...
 
 # Packages that play whole systems over sockets: make test plays them.
-SYSTEMS := naru/e2e naru/killtest naru/nodetest naru/stories naru/docs/guide
+SYSTEMS := naru/drill naru/e2e naru/killtest naru/nodetest naru/pgserver naru/stories naru/docs/guide
 
 check: ## quick: format, vet, and every test but those of whole systems, models played short; run it before each commit
 	$(MAKE) --no-print-directory format-check vet
