@@ -374,7 +374,7 @@ func TestANodeSaysThatItLivesUntilItEnds(t *testing.T) {
 		synctest.Wait()
 		begun := time.Now()
 		time.Sleep(time.Minute) // of the test's own time
-		synctest.Wait() // what it does now is done
+		synctest.Wait()         // what it does now is done
 		if name, until, taken := s.state(); name != "node/a" || time.Until(until) < lease/2 || taken < 20 {
 			t.Errorf("after %s the lease %q lasts until %s, taken %d times", time.Since(begun), name, until, taken)
 		}
