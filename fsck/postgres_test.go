@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -153,6 +154,13 @@ func inServer(c corruption) (_ corruption, ok bool) {
 func TestCorruptionsAreFoundOnAServer(t *testing.T) {
 	place, kek := served(t)
 	missing := check(t, fsck.Options{Database: place, KEK: kek}).Checked
+	part, played := 1, 0 // which part of them is seeded: where it must be quick, an Nth
+	if quick := os.Getenv("NARU_QUICK"); quick != "" {
+		var err error
+		if part, err = strconv.Atoi(quick); err != nil || part < 1 {
+			t.Fatalf("NARU_QUICK = %q: say which part is played, such as 8", quick)
+		}
+	}
 	for _, c := range slices.Concat(corruptionsOfPayments, corruptionsOfWhatFollows, corruptionsOfSales, corruptionsOfPayouts,
 		corruptionsOfDeposits) {
 		c, ok := inServer(c)
@@ -162,6 +170,9 @@ func TestCorruptionsAreFoundOnAServer(t *testing.T) {
 		}
 		for _, check := range strings.Fields(c.want) {
 			delete(missing, check)
+		}
+		if played++; played%part != 0 {
+			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
