@@ -117,6 +117,42 @@ func inPassing(p crash.Point, happens *func()) func(*engine.Config) {
 	}
 }
 
+// Two nodes find what a dead one left; one gives it up, and a repeat begins there. The slower one must leave that alone.
+func TestWhatWasGivenUpAlreadyIsLeftAlone(t *testing.T) {
+	var prepared func()
+	a := newWorld(t, asNode("a"))
+	c := a.beside("c")
+	b := a.beside("b")
+	b.with = append(b.with, inPassing(crash.RecoveryPrepared, &prepared))
+	b.start()
+	reached, gate, recovered := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	prepared = func() { close(reached); <-gate }
+	a.auth(func(bank *acquirer, o payment.AuthOrder) payment.Outcome {
+		a.clock.Advance(lease)
+		go func() {
+			_, err := b.Recover(context.Background())
+			recovered <- err
+		}()
+		<-reached
+		c.joins()
+		c.recovers(1)
+		c.forward()
+		a.clock.Advance(2 * time.Minute) // the network knows nothing of it, and was asked twice
+		c.joins()
+		c.forward()
+		return decline(bank, o)
+	}, meanwhile(func() {
+		close(gate)
+		if err := <-recovered; err != nil {
+			t.Error(err)
+		}
+	}))
+	a.no(fault.Unavailable)(a.reserve("q", 12900))
+	c.approved(c.reserve("q", 12900))
+	c.is("q", payment.Reserved, held, true)
+	c.agrees()
+}
+
 // A node that was stopped between its intent and its sending sends no more: the reversal has gone before.
 func TestAStoppedNodeSendsNothing(t *testing.T) {
 	var accepted func()

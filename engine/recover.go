@@ -34,7 +34,7 @@ func (e *Engine) Recover(ctx context.Context) (int, error) {
 			continue
 		}
 		e.crash(crash.RecoveryPrepared)
-		if err := e.abandon(ctx, row.Key); err != nil {
+		if err := e.abandon(ctx, row); err != nil {
 			return given, err
 		}
 		given++
@@ -62,7 +62,8 @@ func (e *Engine) KeepRecovering(ctx context.Context) error {
 	}
 }
 
-func (e *Engine) abandon(ctx context.Context, k Key) error {
+func (e *Engine) abandon(ctx context.Context, left Idempotency) error {
+	k := left.Key
 	acquirer, err := e.acquirerOf(ctx, k)
 	if err != nil {
 		return err
@@ -75,8 +76,8 @@ func (e *Engine) abandon(ctx context.Context, k Key) error {
 	e.meter.Reversed(payment.UndoCrash)
 	return e.store.Update(ctx, func(tx Tx) error {
 		row, ok, err := tx.Idempotency(k)
-		if err != nil || !ok || row.Done {
-			return err
+		if err != nil || !ok || row.Done || row.Node != left.Node || !row.CreatedAt.Equal(left.CreatedAt) {
+			return err // another gave it up meanwhile, and somebody may be working on a repeat
 		}
 		r, ok, err := tx.ReservationByRequest(k)
 		if err != nil {
