@@ -313,9 +313,20 @@ func (s *cluster) with(ctx context.Context, work func(*session) error) error {
 
 // again runs work, and runs it again where nothing came of it through no fault of its own.
 func (s *cluster) again(ctx context.Context, work func(*session) error) error {
-	var lost time.Time // when the database was first not there
+	var lost time.Time  // when the database was first not there
+	var begun time.Time // when it began to wait for a guard
 	for try := 1; ; try++ {
 		err := s.with(ctx, work)
+		var busy guarding
+		if errors.As(err, &busy) { // nothing was sent: whoever waits keeps no connection from others
+			if begun.IsZero() {
+				begun = time.Now()
+			}
+			if err := busy.wait(ctx, transactionTime-time.Since(begun)); err != nil {
+				return err
+			}
+			continue
+		}
 		switch verdict(err) {
 		case final:
 			return err
@@ -583,8 +594,8 @@ func (w *wire) guard(name string) error {
 	if len(w.pending) != 1 || w.pending[0].query != "BEGIN" {
 		return fmt.Errorf("store: guard %s: a guard comes before everything else", name)
 	}
-	if err := w.guards.enter(name); err != nil {
-		return err
+	if other, busy := w.guards.enter(name); busy {
+		return guarding{name, other}
 	}
 	w.held = append(w.held, name)
 	return w.tell(takeGuard, []any{name}, anyNumber)
@@ -614,29 +625,40 @@ type guards struct {
 	held map[string]chan struct{}
 }
 
-// enter waits until nobody else of this process holds a name.
-func (g *guards) enter(name string) error {
-	for {
-		g.mu.Lock()
-		other, busy := g.held[name]
-		if !busy {
-			if g.held == nil {
-				g.held = map[string]chan struct{}{}
-			}
-			g.held[name] = make(chan struct{})
-			g.mu.Unlock()
-			return nil
-		}
-		g.mu.Unlock()
-		select {
-		case <-other:
-		case <-time.After(transactionTime):
-			return fmt.Errorf("store: guard %s: %w", name, errBusy)
-		}
+// enter takes a name, or gives what closes when whoever holds it in this process leaves.
+func (g *guards) enter(name string) (other <-chan struct{}, busy bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if other, busy := g.held[name]; busy {
+		return other, true
 	}
+	if g.held == nil {
+		g.held = map[string]chan struct{}{}
+	}
+	g.held[name] = make(chan struct{})
+	return nil, false
 }
 
-var errBusy = errors.New("whoever holds it does not end")
+// guarding is that somebody else of this process holds a guard, until its channel closes.
+type guarding struct {
+	name  string
+	other <-chan struct{}
+}
+
+func (g guarding) Error() string { return "store: guard " + g.name + ": whoever holds it does not end" }
+
+func (g guarding) wait(ctx context.Context, atMost time.Duration) error {
+	late := time.NewTimer(atMost)
+	defer late.Stop()
+	select {
+	case <-g.other:
+		return nil
+	case <-late.C:
+		return g
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 func (g *guards) leave(name string) {
 	g.mu.Lock()

@@ -146,6 +146,42 @@ func TestAGuardComesFirst(t *testing.T) {
 	}
 }
 
+// Who waits for a guard keeps no connection from others: one merchant that asks for much does not stop the rest.
+func TestWhoWaitsForAGuardHoldsNoConnection(t *testing.T) {
+	s := clustered(t, Options{Connections: 2})
+	gate, inside := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(inside) })
+	ended := make(chan error, 4)
+	guard := func(id string, before func()) {
+		ended <- s.Update(t.Context(), func(tx engine.Tx) error {
+			if err := tx.Guard("m"); err != nil {
+				return err
+			}
+			before()
+			return noted(id)(tx)
+		})
+	}
+	go guard("first", func() { enter(); <-gate })
+	<-inside
+	for i := range 3 {
+		go guard(fmt.Sprint("waits", i), func() {})
+	}
+	for i := range 3 {
+		if err := s.Update(t.Context(), noted(fmt.Sprint("other", i))); err != nil {
+			t.Error(err)
+		}
+	}
+	close(gate)
+	for range 4 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if !isNoted(t, s, "waits2") {
+		t.Error("who waited did not come to it")
+	}
+}
+
 // A server that acknowledges before the disk has it is refused, and no error shows a password.
 func TestACarelessServerIsRefused(t *testing.T) {
 	place := pgtest.URL(t)
